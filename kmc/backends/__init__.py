@@ -1,0 +1,1 @@
+"""Backends: the same walk on NumPy, on compiled CPU code and on CUDA."""

@@ -1,0 +1,370 @@
+"""From a model, a supercell, particle numbers, a temperature and a field to event tables."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.acceptance import BOLTZMANN_EV_K, acceptance_table
+from kmc.model import Hop, Model
+from kmc.pairs import Influence, influences, own_share, to_micro
+from kmc.rates import kra_barrier2, lowest_d_energy, marcus_barrier2
+from kmc.tables import EventTables, pack_image
+from lattices.crystal import Supercell
+from lattices.errors import InputError
+from lattices.stencils import Stencil, common_neighbours, shells
+
+Bond = tuple[int, int, int, int, int]  # basis of the first end, cell offset, basis of the second end
+
+
+def build_tables(
+    model: Model,
+    supercell: Supercell,
+    counts: Mapping[str, int],
+    temperature_K: float,
+    field_V_per_m: Sequence[float] = (0.0, 0.0, 0.0),
+) -> EventTables:
+    """Event tables for `counts` particles of each species (name -> number, filling every site).
+
+    Raises InputError for a temperature outside 1 to 10000 K, a supercell too small for the interactions, a gate
+    without barrier, or no carrier at all.
+    """
+    if not 1.0 <= temperature_K <= 10_000.0:
+        raise InputError(f"temperature_K = {temperature_K}: from 1 to 10000 is allowed")
+    base = _species_tables(model, supercell, counts)
+    field = _field_integers(supercell, field_V_per_m)
+    acting = [influences(model, supercell, f) for f in range(len(model.hops))]
+    bonds = [_bond_stencil(model, supercell, hop) for hop in model.hops]
+    bond_tables = _bond_tables(model, supercell, bonds, acting, field)
+    gate_tables = _gate_tables(model, supercell, bonds, base["counts"])
+    rate_tables = _rate_tables(model, supercell, bonds, acting, field, gate_tables["barrier2"], base)
+    clock = _clock(model, base["counts"], rate_tables["reference2"], bond_tables["directions"], temperature_K)
+    return EventTables(
+        supercell=supercell,
+        temperature_K=float(temperature_K),
+        field_V_per_m=_field_applied(supercell, field[0]),
+        family=tuple(hop.name for hop in model.hops),
+        carrier=np.array([model.code(hop.carrier) for hop in model.hops], dtype=np.int64),
+        partner=np.array([model.code(hop.partner) for hop in model.hops], dtype=np.int64),
+        hop_length_angstrom=np.array([stencil.length_angstrom for stencil in bonds]),
+        acceptance=acceptance_table(temperature_K),
+        **base,
+        **bond_tables,
+        **gate_tables,
+        **rate_tables,
+        **clock,
+        **_potential_tables(model, supercell, acting),
+    )
+
+
+def _species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Numbers, places of particle ids and of the lists of carriers."""
+    crystal = supercell.crystal
+    sublattice_of = np.array([crystal.index(s.sublattice) for s in model.species.values()], dtype=np.int64)
+    number = np.array([int(counts.get(name, 0)) for name in model.names], dtype=np.int64)
+    for s, sublattice in enumerate(crystal.sublattices):
+        filled = int(number[sublattice_of == s].sum())
+        if filled != supercell.n_sites_of(s) or (number < 0).any():
+            raise InputError(
+                f"sublattice {sublattice.name!r} has {supercell.n_sites_of(s)} sites; {filled} particles were given"
+            )
+    moving = sorted({int(sublattice_of[model.code(name)]) for name in model.mobile})
+    if not moving:
+        raise InputError(f"model {model.name!r} lists no hops: nothing moves")
+    n_mobile_sites = supercell.offset_of(moving[-1]) + supercell.n_sites_of(moving[-1])
+    carriers = {hop.carrier for hop in model.hops}
+    first = np.full(len(number), -1, dtype=np.int64)
+    listed = np.full(len(number), -1, dtype=np.int64)
+    place = 0
+    for s in range(moving[-1] + 1):
+        start = supercell.offset_of(s)
+        for code in np.flatnonzero(sublattice_of == s):
+            first[code] = start
+            start += int(number[code])
+            if model.names[code] in carriers:
+                listed[code] = place
+                place += int(number[code])
+    return {
+        "species": model.names,
+        "charges": np.array([s.charge for s in model.species.values()], dtype=np.int64),
+        "counts": number,
+        "sublattice_of": sublattice_of,
+        "site_offset": np.array([supercell.offset_of(s) for s in range(len(crystal.sublattices))], dtype=np.int64),
+        "n_basis": np.array([s.n_basis for s in crystal.sublattices], dtype=np.int64),
+        "n_mobile_sites": n_mobile_sites,
+        "first_particle": first,
+        "list_offset": listed,
+        "n_listed": place,
+    }
+
+
+def _bond_stencil(model: Model, supercell: Supercell, hop: Hop) -> Stencil:
+    home = supercell.crystal.index(model.species[hop.carrier].sublattice)
+    return shells(supercell.crystal, home, home, hop.shell)[-1]
+
+
+def _field_integers(
+    supercell: Supercell, field_V_per_m: Sequence[float]
+) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+    """Potential energy of a unit charge in microelectronvolt: per lattice vector, and per basis site.
+
+    A hop's work is a difference of these integers, so that it vanishes around every closed loop.
+    """
+    field = np.asarray(field_V_per_m, dtype=float)
+    if field.shape != (3,) or not np.isfinite(field).all() or np.abs(field).max() > 1e10:
+        raise InputError(f"field_V_per_m = {list(field_V_per_m)}: three numbers up to 1e10 are needed")
+    crystal = supercell.crystal
+    per_angstrom = -field * 1e-10 * 1e6
+    vectors = np.rint(crystal.cell_angstrom @ per_angstrom).astype(np.int64)
+    basis = [np.rint(s.basis @ crystal.cell_angstrom @ per_angstrom).astype(np.int64) for s in crystal.sublattices]
+    return vectors, basis
+
+
+def _field_applied(supercell: Supercell, vectors: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(3,) the field in V/m that the rounded work per lattice vector amounts to."""
+    return np.asarray(-np.linalg.solve(supercell.crystal.cell_angstrom, vectors.astype(float)) * 1e4 + 0.0)
+
+
+def _work(model: Model, hop: Hop, field: Any, home: int, bond: Bond) -> int:
+    """Work on carrier and partner against the field when they exchange over a bond, in microelectronvolt."""
+    vectors, basis = field
+    charge = model.species[hop.carrier].charge - model.species[hop.partner].charge
+    start, dx, dy, dz, end = bond
+    return charge * int(np.dot(vectors, (dx, dy, dz)) + basis[home][end] - basis[home][start])
+
+
+def _bonds_of(stencil: Stencil) -> list[tuple[int, int, Bond]]:
+    """(basis, direction, bond) of every bond of a stencil."""
+    return [
+        (b, d, (b, *neighbour)) for b in range(len(stencil.basis)) for d, neighbour in enumerate(stencil.neighbours(b))
+    ]
+
+
+def _wrap(supercell: Supercell, cell: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Offset brought into the supercell, and the whole supercells added to do so."""
+    repeats = np.asarray(supercell.repeats, dtype=np.int64)
+    wrapped = np.asarray(cell, dtype=np.int64) % repeats
+    return wrapped, (wrapped - np.asarray(cell)) // repeats
+
+
+def _bond_tables(
+    model: Model, supercell: Supercell, bonds: list[Stencil], acting: list[list[Influence]], field: Any
+) -> dict[str, Any]:
+    n_families = len(bonds)
+    n_basis = max(len(stencil.basis) for stencil in bonds)
+    width = max(stencil.coordination for stencil in bonds)
+    cell = np.zeros((n_families, n_basis, width, 3), dtype=np.int16)
+    basis = np.full((n_families, n_basis, width), -1, dtype=np.int16)
+    image = np.zeros((n_families, n_basis, width), dtype=np.int64)
+    energy = np.zeros((n_families, n_basis, width), dtype=np.int64)
+    for f, (hop, stencil) in enumerate(zip(model.hops, bonds, strict=True)):
+        a, b_code = model.code(hop.carrier), model.code(hop.partner)
+        for b, d, bond in _bonds_of(stencil):
+            wrapped, added = _wrap(supercell, bond[1:4])
+            if bond[4] == b and not wrapped.any():
+                raise InputError(
+                    f"crystal.repeats = {list(supercell.repeats)}: too small, a bond of hop {hop.name!r} "
+                    "joins a site with itself; use more cells"
+                )
+            cell[f, b, d] = wrapped
+            basis[f, b, d] = bond[4]
+            image[f, b, d] = pack_image(-added)
+            work = _work(model, hop, field, stencil.origin, bond)
+            energy[f, b, d] = work - own_share(supercell, acting[f], bond, a, b_code)
+    return {
+        "sublattice": np.array([stencil.origin for stencil in bonds], dtype=np.int64),
+        "directions": np.array([stencil.coordination for stencil in bonds], dtype=np.int64),
+        "bond_cell": cell,
+        "bond_basis": basis,
+        "bond_image": image,
+        "bond_energy": energy,
+    }
+
+
+def _gate_tables(
+    model: Model, supercell: Supercell, bonds: list[Stencil], counts: NDArray[np.int64]
+) -> dict[str, Any]:
+    gates = [_gate_sites(supercell, hop, stencil) for hop, stencil in zip(model.hops, bonds, strict=True)]
+    n_slots = max(len(slots) for slots, _ in gates)
+    n_basis = max(len(stencil.basis) for stencil in bonds)
+    width = max(stencil.coordination for stencil in bonds)
+    shape = (len(bonds), n_basis, width, n_slots)
+    sublattice = np.zeros((len(bonds), n_slots), dtype=np.int64)
+    cell, basis = np.zeros((*shape, 3), dtype=np.int16), np.full(shape, -1, dtype=np.int16)
+    weight = np.zeros((len(bonds), n_slots, len(model.names)), dtype=np.int64)
+    barriers = []
+    for f, (hop, (slots, sites)) in enumerate(zip(model.hops, gates, strict=True)):
+        sublattice[f, : len(slots)] = slots
+        for (b, d), row in sites.items():
+            for g, (x, y, z, t) in enumerate(row):
+                cell[f, b, d, g] = _wrap(supercell, (x, y, z))[0]
+                basis[f, b, d, g] = t
+        barriers.append(_gate_codes(model, supercell, hop, slots, counts, weight[f]))
+    codes = max(len(row) for row in barriers)
+    table = np.full((len(bonds), codes), -1, dtype=np.int64)
+    for f, row in enumerate(barriers):
+        table[f, : len(row)] = row
+    return {
+        "gate_sublattice": sublattice,
+        "gate_cell": cell,
+        "gate_basis": basis,
+        "gate_weight": weight,
+        "barrier2": table,
+    }
+
+
+def _gate_sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int], dict[tuple[int, int], list[Any]]]:
+    """Sublattice of each gate slot, and the gate sites of every bond, slot by slot."""
+    crystal = supercell.crystal
+    chosen = list(dict.fromkeys(crystal.index(name) for name in hop.gate))
+    slots: list[int] | None = None
+    sites: dict[tuple[int, int], list[Any]] = {(b, d): [] for b, d, _ in _bonds_of(stencil)}
+    found = [(s, common_neighbours(crystal, stencil, s)) for s in chosen]
+    for (b, d), row in sites.items():
+        here = []
+        for s, table in found:
+            row.extend(table[b][d])
+            here.extend([s] * len(table[b][d]))
+        if slots is not None and here != slots:
+            raise InputError(f"hop {hop.name!r}: its bonds differ in the number of gate sites; split the shell")
+        slots = here
+    if hop.gate and not slots:
+        raise InputError(f"hop {hop.name!r}: no site of {', '.join(hop.gate)} is a nearest neighbour of both ends")
+    return slots or [], sites
+
+
+def _gate_codes(
+    model: Model, supercell: Supercell, hop: Hop, slots: list[int], counts: NDArray[np.int64], weight: NDArray[np.int64]
+) -> list[int]:
+    """2 E0 by gate code; fills `weight`. InputError if a gate that can occur has no barrier."""
+    if hop.rate == "marcus":
+        return [0]
+    given = {tuple(sorted(barrier.gate)): 2 * to_micro(barrier.energy_eV) for barrier in hop.barriers}
+    if len(given) != len(hop.barriers):
+        raise InputError(f"hop {hop.name!r}: a gate is listed twice")
+    for gate in given:
+        if len(gate) != len(slots):
+            raise InputError(f"hop {hop.name!r}: gate {list(gate)} names {len(gate)} species; the bonds have {len(slots)}")
+    crystal = supercell.crystal
+    digits = [model.on_sublattice(crystal.sublattices[s].name) for s in slots]
+    radix = 1
+    for g, names in enumerate(digits):
+        for digit, name in enumerate(names):
+            weight[g, model.code(name)] = digit * radix
+        radix *= len(names)
+    table = [-1] * radix
+    for combination in itertools.product(*digits):
+        code = sum(int(weight[g, model.code(name)]) for g, name in enumerate(combination))
+        key = tuple(sorted(combination))
+        possible = all(counts[model.code(name)] >= key.count(name) for name in set(key))
+        if key in given:
+            table[code] = given[key]
+        elif possible:
+            raise InputError(
+                f"hop {hop.name!r}: no barrier for the gate [{', '.join(key)}], which can occur in this supercell; "
+                f"given are {', '.join('[' + ', '.join(k) + ']' for k in given)}"
+            )
+    return table
+
+
+def _rate_tables(
+    model: Model,
+    supercell: Supercell,
+    bonds: list[Stencil],
+    acting: list[list[Influence]],
+    field: Any,
+    barrier2: NDArray[np.int64],
+    base: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Marcus parameters, the proven lower bound of each family's barrier, and whether it is the only barrier."""
+    reorganisation, coupling2, reference, plain = [], [], [], []
+    for f, (hop, stencil) in enumerate(zip(model.hops, bonds, strict=True)):
+        marcus = hop.rate == "marcus"
+        lam = to_micro(hop.reorganisation_energy_eV.value) if hop.reorganisation_energy_eV else 0
+        v2 = 2 * to_micro(hop.transfer_integral_eV.value) if hop.transfer_integral_eV else 0
+        works = [(bond, _work(model, hop, field, stencil.origin, bond)) for _, _, bond in _bonds_of(stencil)]
+        lowest = min(
+            lowest_d_energy(supercell, acting[f], bond, work, base["counts"], base["sublattice_of"])
+            for bond, work in works
+        )
+        allowed = np.unique(barrier2[f][barrier2[f] >= 0])
+        if marcus:
+            bound = int(marcus_barrier2(lam, v2, max(lowest, -lam)))
+        else:
+            bound = int(kra_barrier2(int(allowed.min()), lowest))
+        reorganisation.append(lam)
+        coupling2.append(v2)
+        reference.append(bound)
+        flat = not acting[f] and not any(work for _, work in works)
+        plain.append(flat and (marcus or len(allowed) == 1))
+    return {
+        "marcus_lambda": np.array(reorganisation, dtype=np.int64),
+        "marcus_coupling2": np.array(coupling2, dtype=np.int64),
+        "reference2": np.array(reference, dtype=np.int64),
+        "plain": np.array(plain, dtype=np.bool_),
+    }
+
+
+def _clock(
+    model: Model,
+    counts: NDArray[np.int64],
+    reference2: NDArray[np.int64],
+    directions: NDArray[np.int64],
+    temperature_K: float,
+) -> dict[str, Any]:
+    """Trial rates, and the families' shares of the 64-bit range of the random word that picks one."""
+    rate = [
+        hop.attempt_frequency_Hz.value * math.exp(-int(reference2[f]) * 0.5e-6 / (BOLTZMANN_EV_K * temperature_K))
+        for f, hop in enumerate(model.hops)
+    ]
+    slots = [int(counts[model.code(hop.carrier)] * directions[f]) for f, hop in enumerate(model.hops)]
+    weights = [r * n for r, n in zip(rate, slots, strict=True)]
+    total = math.fsum(weights)
+    if total <= 0:
+        names = ", ".join(dict.fromkeys(hop.carrier for hop in model.hops))
+        raise InputError(f"no carrier to move: the supercell holds no {names}")
+    limits = [min(int(math.fsum(weights[: f + 1]) / total * 2**64), 2**64 - 1) for f in range(len(weights))]
+    limits[-1] = 2**64 - 1
+    return {
+        "family_limit": np.array(limits, dtype=np.uint64),
+        "proposal_rate_per_s": np.array(rate),
+        "total_rate_per_s": total,
+    }
+
+
+def _potential_tables(model: Model, supercell: Supercell, acting: list[list[Influence]]) -> dict[str, Any]:
+    """Places of the exchange potentials, and which of them each hop changes by how much."""
+    n = len(model.hops)
+    home = [supercell.crystal.index(model.species[hop.carrier].sublattice) for hop in model.hops]
+    offset, place = np.full(n, -1, dtype=np.int64), 0
+    for f in range(n):
+        if acting[f]:
+            offset[f], place = place, place + supercell.n_sites_of(home[f])
+    rows: dict[tuple[int, int, int], list[tuple[NDArray[np.int64], int, int]]] = {}
+    for g, hop in enumerate(model.hops):
+        a, b_code = model.code(hop.carrier), model.code(hop.partner)
+        for influence in (one for f in range(n) for one in acting[f] if one.stencil.target == home[g]):
+            delta = int(influence.values[a] - influence.values[b_code])
+            back = shells(supercell.crystal, home[g], influence.stencil.origin, influence.shell)[-1]
+            for b, _, (_, x, y, z, t) in _bonds_of(back) if delta else []:
+                rows.setdefault((g, influence.family, b), []).append((_wrap(supercell, (x, y, z))[0], t, delta))
+    width = max((len(row) for row in rows.values()), default=0)
+    n_basis = max(supercell.crystal.sublattices[s].n_basis for s in home)
+    cell = np.zeros((n, n, n_basis, width, 3), dtype=np.int16)
+    basis = np.full((n, n, n_basis, width), -1, dtype=np.int16)
+    change = np.zeros((n, n, n_basis, width), dtype=np.int64)
+    for (g, f, b), row in rows.items():
+        for e, (wrapped, t, delta) in enumerate(row):
+            cell[g, f, b, e], basis[g, f, b, e], change[g, f, b, e] = wrapped, t, delta
+    return {
+        "potential_offset": offset,
+        "n_potential": place,
+        "influence_cell": cell,
+        "influence_basis": basis,
+        "influence_delta": change,
+    }

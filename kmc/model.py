@@ -1,0 +1,206 @@
+"""Models and parameter files: species, hops and pair energies, in eV, each number with source and mark."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lattices.errors import InputError
+
+Mark = Literal["read", "computed", "derived"]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sourced(_Strict):
+    """A number with its source and mark."""
+
+    value: Finite
+    source: Annotated[str, Field(min_length=3)]
+    mark: Mark
+
+
+class Species(_Strict):
+    """What can stand on a site. charge: Kroger-Vink effective charge in units of e; element: "X" for a vacancy."""
+
+    sublattice: str
+    charge: int
+    element: str
+    label: str = ""
+
+
+class Barrier(_Strict):
+    """E0 of a KRA hop for the species on the sites of its gate, in any order within a sublattice."""
+
+    gate: tuple[str, ...] = ()
+    energy_eV: Annotated[Finite, Field(ge=0.0, le=20.0)]
+    source: Annotated[str, Field(min_length=3)]
+    mark: Mark
+
+
+class Hop(_Strict):
+    """A family of exchanges of `carrier` and `partner` over the bonds of one neighbour shell.
+
+    rate "kra": barrier from `barriers` by gate. rate "marcus": reorganisation energy and transfer integral.
+    gate: sublattices whose common nearest neighbours of both ends form the gate, in the order of the barriers' names.
+    """
+
+    name: str
+    carrier: str
+    partner: str
+    shell: Annotated[int, Field(ge=1, le=12)] = 1
+    attempt_frequency_Hz: Sourced
+    rate: Literal["kra", "marcus"] = "kra"
+    gate: tuple[str, ...] = ()
+    barriers: tuple[Barrier, ...] = ()
+    reorganisation_energy_eV: Sourced | None = None
+    transfer_integral_eV: Sourced | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Hop:
+        if self.attempt_frequency_Hz.value <= 0:
+            raise ValueError("attempt_frequency_Hz must be positive")
+        if self.rate == "kra" and not self.barriers:
+            raise ValueError("a kra hop needs barriers")
+        if self.rate == "marcus":
+            if self.reorganisation_energy_eV is None or self.transfer_integral_eV is None:
+                raise ValueError("a marcus hop needs reorganisation_energy_eV and transfer_integral_eV")
+            if self.reorganisation_energy_eV.value <= 0 or self.transfer_integral_eV.value < 0:
+                raise ValueError("reorganisation_energy_eV must be positive, transfer_integral_eV not negative")
+            if self.gate or self.barriers:
+                raise ValueError("a marcus hop takes no gate and no barriers")
+        return self
+
+
+class Pair(_Strict):
+    """Energy of two species at the n-th neighbour distance of their sublattices, or a ban on meeting there."""
+
+    species: tuple[str, str]
+    shell: Annotated[int, Field(ge=1, le=12)]
+    energy_eV: Annotated[Finite, Field(ge=-20.0, le=20.0)] = 0.0
+    forbidden: bool = False
+    source: Annotated[str, Field(min_length=3)]
+    mark: Mark
+
+
+class Model(_Strict):
+    """A complete parameter set. Species are coded 0, 1, ... in the order they are listed."""
+
+    name: str
+    description: str = ""
+    prototype: Literal["fluorite", "perovskite"] | None = None
+    lattice_parameter_angstrom: Sourced | None = None
+    species: dict[str, Species]
+    hops: tuple[Hop, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+
+    @model_validator(mode="after")
+    def _names(self) -> Model:
+        def known(name: str, where: str) -> None:
+            if name not in self.species:
+                raise ValueError(f"{where} names species {name!r}; known are {', '.join(self.species)}")
+
+        for hop in self.hops:
+            where = f"hop {hop.name!r}"
+            known(hop.carrier, where)
+            known(hop.partner, where)
+            if hop.carrier == hop.partner:
+                raise ValueError(f"{where} exchanges {hop.carrier!r} with itself")
+            if self.species[hop.carrier].sublattice != self.species[hop.partner].sublattice:
+                raise ValueError(f"{where} joins two sublattices")
+            for barrier in hop.barriers:
+                for name in barrier.gate:
+                    known(name, where)
+        for pair in self.pairs:
+            known(pair.species[0], "a pair")
+            known(pair.species[1], "a pair")
+        seen = [(tuple(sorted(pair.species)), pair.shell) for pair in self.pairs]
+        for key in seen:
+            if seen.count(key) > 1:
+                raise ValueError(f"the pair {' - '.join(key[0])} on shell {key[1]} is listed twice")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Species names in code order."""
+        return tuple(self.species)
+
+    def code(self, name: str) -> int:
+        """Integer code of a species; InputError if there is none of that name."""
+        if name not in self.species:
+            raise InputError(f"unknown species {name!r}; model {self.name!r} knows {', '.join(self.species)}")
+        return self.names.index(name)
+
+    def on_sublattice(self, sublattice: str) -> list[str]:
+        """Names of the species of one sublattice."""
+        return [name for name, species in self.species.items() if species.sublattice == sublattice]
+
+    def host_of(self, sublattice: str, element: str) -> str:
+        """The species of that sublattice that stands for its host element; InputError if the model has none."""
+        for name in self.on_sublattice(sublattice):
+            if self.species[name].element == element and self.species[name].charge == 0:
+                return name
+        allowed = sorted({self.species[n].element for n in self.on_sublattice(sublattice) if self.species[n].charge == 0})
+        raise InputError(
+            f"host {element!r} on sublattice {sublattice!r} is not in model {self.name!r}, "
+            f"which allows {', '.join(allowed) or 'nothing there'}"
+        )
+
+    @property
+    def mobile(self) -> frozenset[str]:
+        """Species that take part in a hop."""
+        return frozenset(name for hop in self.hops for name in (hop.carrier, hop.partner))
+
+
+def shipped_models() -> list[str]:
+    """Names of the parameter sets that come with the package."""
+    folder = resources.files("kmc") / "parameters"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_model(name_or_path: str | Path) -> Model:
+    """A shipped set by name, or a parameter file by path; InputError naming file, key and reason."""
+    text, where = _read(name_or_path)
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
+        return Model.model_validate(data)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{where}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise InputError(f"{where}: {first_error(error)}") from error
+
+
+def first_error(error: ValidationError) -> str:
+    """The first problem of a pydantic error as 'key = given: what is allowed'."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key}"
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    if problem["type"] == "value_error" or isinstance(problem["input"], dict):
+        return f"{key}: {message}" if key else message
+    return f"{key} = {problem['input']!r}: {message}"
+
+
+def _read(name_or_path: str | Path) -> tuple[str, str]:
+    """Text of a parameter file and how to call it in messages."""
+    shipped = shipped_models()
+    if str(name_or_path) in shipped:
+        entry = resources.files("kmc") / "parameters" / f"{name_or_path}.toml"
+        return entry.read_text(encoding="utf-8"), f"parameter set {name_or_path}"
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise InputError(f"parameters = {str(name_or_path)!r}: no such file, and the shipped sets are {', '.join(shipped)}")
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error

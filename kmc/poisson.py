@@ -1,0 +1,47 @@
+"""Poisson counts from 64-bit random words by table look-up; the table is exact integer arithmetic.
+
+A null-event walk at constant total trial rate samples the master equation exactly if the number of trials in a
+time slice is Poisson distributed. All slices of a run have the same mean, so one table serves them all.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_MEAN = 2**22
+_SCALE_BITS = 96
+
+
+@lru_cache(maxsize=8)
+def _table(mean: int) -> tuple[int, NDArray[np.uint64]]:
+    """(first count, cumulative probabilities in units of 2^-64); terms below 2^-96 of the mode are dropped."""
+    above = []
+    weight, k = 1 << _SCALE_BITS, mean
+    while weight:
+        above.append(weight)
+        k += 1
+        weight = weight * mean // k
+    below = []
+    weight, k = (1 << _SCALE_BITS) if mean else 0, mean
+    while weight and k:
+        weight = weight * k // mean
+        k -= 1
+        below.append(weight)
+    weights = below[::-1] + above
+    total, running, cumulative = sum(weights), 0, []
+    for value in weights:
+        running += value
+        cumulative.append(min((running << 64) // total, 2**64 - 1))
+    return mean - len(below), np.array(cumulative, dtype=np.uint64)
+
+
+def poisson_counts(mean: int, words: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Counts with the given mean (a whole number, 0 to 2^22), one for each 64-bit word."""
+    if not 0 <= mean <= MAX_MEAN:
+        raise ValueError(f"mean = {mean}: a window holds 0 to {MAX_MEAN} trials on average")
+    first, cumulative = _table(mean)
+    found = np.searchsorted(cumulative, words, side="right")
+    return first + np.minimum(found, len(cumulative) - 1).astype(np.int64)

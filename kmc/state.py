@@ -1,0 +1,209 @@
+"""The state of all replicas as plain arrays, and how it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.composition import Composition
+from kmc.model import Model
+from kmc.pairs import influences, split
+from kmc.philox import STREAM_CARRIERS, STREAM_DOPANTS, sequence, stream_key
+from kmc.tables import EventTables, unpack_image
+from lattices.crystal import Supercell
+from lattices.doping import place
+from lattices.errors import InputError
+
+
+@dataclass
+class State:
+    """R replicas of N sites, M of them on sublattices that move.
+
+    occupants: (R, N) uint8 species code of every site.
+    particle_at: (R, M) int32 id of the particle on each mobile site; ids of a species are consecutive.
+    coordinates: (R, C, 4) int16 (x, y, z, basis) of every carrier, in the order of `EventTables.list_offset`.
+    image: (R, M) int64 packed periodic images of each particle.
+    potential: (R, P) int32 exchange potentials (pairs.py), one block per interacting family.
+    trials, accepted: (R, F) int64 counters since the start.
+    window: index of the next time slice.
+    """
+
+    occupants: NDArray[np.uint8]
+    particle_at: NDArray[np.int32]
+    coordinates: NDArray[np.int16]
+    image: NDArray[np.int64]
+    potential: NDArray[np.int32]
+    trials: NDArray[np.int64]
+    accepted: NDArray[np.int64]
+    window: int = 0
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas."""
+        return len(self.occupants)
+
+    def copy(self) -> State:
+        """An independent copy."""
+        arrays = {name: value.copy() for name, value in self.arrays().items()}
+        return State(**arrays, window=self.window)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Every array by name; what a checkpoint holds."""
+        return {
+            name: getattr(self, name)
+            for name in (
+                "occupants",
+                "particle_at",
+                "coordinates",
+                "image",
+                "potential",
+                "trials",
+                "accepted",
+            )
+        }
+
+
+def initial_state(
+    model: Model,
+    tables: EventTables,
+    composition: Composition,
+    seed: int,
+    temperature_index: int = 0,
+    replicas: int = 1,
+    replicas_per_configuration: int = 1,
+) -> State:
+    """Random dopants and carriers; replicas r and r' share dopants if r // replicas_per_configuration agrees."""
+    occupants = np.empty((replicas, tables.supercell.n_sites), dtype=np.uint8)
+    for replica in range(replicas):
+        configuration = replica // replicas_per_configuration
+        occupants[replica] = _occupy(model, tables, composition, seed, temperature_index, configuration, replica)
+    return state_from_occupants(model, tables, occupants)
+
+
+def state_from_occupants(model: Model, tables: EventTables, occupants: NDArray[np.uint8]) -> State:
+    """State of replicas that begin with the given species codes, (R, N) uint8."""
+    replicas, mobile = len(occupants), tables.n_mobile_sites
+    particle_at = np.empty((replicas, mobile), dtype=np.int32)
+    coordinates = np.zeros((replicas, tables.n_listed, 4), dtype=np.int16)
+    for s in range(len(tables.site_offset)):
+        start = int(tables.site_offset[s])
+        if start >= mobile:
+            break
+        stop = start + tables.supercell.n_sites_of(s)
+        order = np.argsort(occupants[:, start:stop], axis=1, kind="stable")
+        ids = np.arange(start, stop, dtype=np.int32)
+        np.put_along_axis(particle_at[:, start:stop], order, ids[None, :], axis=1)
+        for code in np.flatnonzero((tables.sublattice_of == s) & (tables.list_offset >= 0)):
+            first, count = int(tables.first_particle[code]) - start, int(tables.counts[code])
+            place_in_list = int(tables.list_offset[code])
+            listed = tables.supercell.coordinates_of(s, order[:, first : first + count])
+            coordinates[:, place_in_list : place_in_list + count] = listed
+    state = State(
+        occupants=occupants,
+        particle_at=particle_at,
+        coordinates=coordinates,
+        image=np.zeros((replicas, mobile), dtype=np.int64),
+        potential=exchange_potential(model, tables, occupants),
+        trials=np.zeros((replicas, tables.n_families), dtype=np.int64),
+        accepted=np.zeros((replicas, tables.n_families), dtype=np.int64),
+    )
+    check_allowed(tables, state)
+    return state
+
+
+def exchange_potential(model: Model, tables: EventTables, occupants: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """(R, P) int32: the exchange potentials of (R, N) occupants, summed afresh over all neighbours."""
+    supercell = tables.supercell
+    potential = np.zeros((len(occupants), tables.n_potential), dtype=np.int32)
+    for f in range(tables.n_families):
+        for influence in influences(model, supercell, f):
+            values = influence.values.astype(np.int32)
+            home, target = influence.stencil.origin, influence.stencil.target
+            n_basis = int(tables.n_basis[home])
+            for b in range(n_basis):
+                local = np.arange(b, supercell.n_sites_of(home), n_basis, dtype=np.int64)
+                cells = supercell.coordinates_of(home, local)[:, :3].astype(np.int64)
+                for x, y, z, t in influence.stencil.neighbours(b):
+                    near = neighbour_sites(supercell, target, cells + np.array([x, y, z]), t)
+                    potential[:, tables.potential_offset[f] + local] += values[occupants[:, near]]
+    return potential
+
+
+def neighbour_sites(supercell: Supercell, sublattice: int, cells: NDArray[np.int64], basis: int) -> NDArray[np.int64]:
+    """Site indices of (n, 3) cells (wrapped here) and a basis index."""
+    nx, ny, nz = supercell.repeats
+    x, y, z = cells[:, 0] % nx, cells[:, 1] % ny, cells[:, 2] % nz
+    n_basis = supercell.crystal.sublattices[sublattice].n_basis
+    return supercell.offset_of(sublattice) + ((x * ny + y) * nz + z) * n_basis + basis
+
+
+def check_allowed(tables: EventTables, state: State) -> None:
+    """InputError if a carrier stands in a forbidden contact."""
+    for f in range(tables.n_families):
+        offset = int(tables.potential_offset[f])
+        if offset < 0:
+            continue
+        start = int(tables.site_offset[tables.sublattice[f]])
+        size = tables.supercell.n_sites_of(int(tables.sublattice[f]))
+        contacts = split(state.potential[:, offset : offset + size].astype(np.int64))[0]
+        here = state.occupants[:, start : start + size]
+        bad = ((here == tables.carrier[f]) & (contacts > 0)) | ((here == tables.partner[f]) & (contacts < 0))
+        if bad.any():
+            raise InputError(
+                f"the arrangement puts {tables.species[int(tables.carrier[f])]!r} into a forbidden contact; "
+                "lower its number"
+            )
+
+
+def unwrapped_grid_positions(tables: EventTables, state: State) -> NDArray[np.int32]:
+    """(R, M, 3) int32: unwrapped position of every particle of the mobile sublattices, in units of cell/grid."""
+    supercell = tables.supercell
+    sublattices = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] < tables.n_mobile_sites]
+    site_positions = np.concatenate([supercell.grid_positions_of(s) for s in sublattices])
+    period = np.asarray(supercell.repeats, dtype=np.int32) * np.int32(supercell.crystal.grid)
+    positions = np.empty((*state.particle_at.shape, 3), dtype=np.int32)
+    for replica, ids in enumerate(state.particle_at):
+        positions[replica, ids] = site_positions
+    if state.image.any():
+        positions += unpack_image(state.image).astype(np.int32) * period
+    return positions
+
+
+def _occupy(
+    model: Model,
+    tables: EventTables,
+    composition: Composition,
+    seed: int,
+    temperature_index: int,
+    configuration: int,
+    replica: int,
+) -> NDArray[np.uint8]:
+    """(N,) uint8 species of one replica."""
+    supercell = tables.supercell
+    occupants = np.empty(supercell.n_sites, dtype=np.uint8)
+    free = np.ones(supercell.n_sites, dtype=np.bool_)
+    for s, sublattice in enumerate(supercell.crystal.sublattices):
+        start = supercell.offset_of(s)
+        occupants[start : start + supercell.n_sites_of(s)] = model.code(
+            model.host_of(sublattice.name, sublattice.element)
+        )
+    for name, doping in composition.placed.items():
+        code = model.code(name)
+        s = int(tables.sublattice_of[code])
+        mobile = name in model.mobile
+        stream = STREAM_CARRIERS if mobile else STREAM_DOPANTS
+        key, lane = stream_key(seed, temperature_index, stream), replica if mobile else configuration
+        start = supercell.offset_of(s)
+        here = slice(start, start + supercell.n_sites_of(s))
+        chosen = place(
+            supercell,
+            s,
+            doping,
+            free[here],
+            lambda n, key=key, code=code, lane=lane: sequence(key, n, lane=code, replica=lane),
+        )
+        occupants[start + chosen] = code
+        free[start + chosen] = False
+    return occupants

@@ -1,0 +1,110 @@
+"""Event tables: a model on a supercell at one temperature and field, as the integers that every backend walks by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.acceptance import AcceptanceTable
+from lattices.crystal import Supercell
+
+IMAGE_BITS = 21  # periodic images of a particle: three signed 21-bit counts in one int64
+
+
+@dataclass(frozen=True)
+class EventTables:
+    """Integer tables of a run. F families, L sublattices, S species, B basis sites, Z directions, G gate sites.
+
+    All cell offsets are already wrapped into the supercell (0 <= offset < repeats), so that one conditional
+    subtraction brings a coordinate home. Energies are in microelectronvolt.
+    """
+
+    supercell: Supercell
+    temperature_K: float
+    field_V_per_m: NDArray[np.float64]  # (3,) as really applied after rounding
+    species: tuple[str, ...]
+    charges: NDArray[np.int64]  # (S,) in e
+    counts: NDArray[np.int64]  # (S,) particles of each species in a replica
+    sublattice_of: NDArray[np.int64]  # (S,)
+    site_offset: NDArray[np.int64]  # (L,) first site of each sublattice
+    n_basis: NDArray[np.int64]  # (L,)
+    n_mobile_sites: int  # sites 0 ... n - 1 are those of the mobile sublattices
+    first_particle: NDArray[np.int64]  # (S,) first particle id; -1 on a sublattice that does not move
+    list_offset: NDArray[np.int64]  # (S,) place of the species in the list of carriers; -1 if not a carrier
+    n_listed: int
+
+    family: tuple[str, ...]
+    carrier: NDArray[np.int64]  # (F,)
+    partner: NDArray[np.int64]  # (F,)
+    sublattice: NDArray[np.int64]  # (F,)
+    directions: NDArray[np.int64]  # (F,)
+    hop_length_angstrom: NDArray[np.float64]  # (F,)
+    bond_cell: NDArray[np.int16]  # (F, B, Z, 3)
+    bond_basis: NDArray[np.int16]  # (F, B, Z); -1 where a basis site has fewer bonds
+    bond_image: NDArray[np.int64]  # (F, B, Z) images to add because the offset was wrapped
+    bond_energy: NDArray[np.int64]  # (F, B, Z) work in the field less the pair's own share, packed as in pairs.py
+
+    gate_sublattice: NDArray[np.int64]  # (F, G)
+    gate_cell: NDArray[np.int16]  # (F, B, Z, G, 3)
+    gate_basis: NDArray[np.int16]  # (F, B, Z, G); -1 where the family has fewer gate sites
+    gate_weight: NDArray[np.int64]  # (F, G, S) summand of the gate code
+    barrier2: NDArray[np.int64]  # (F, C) 2 E0 by gate code; -1 where no barrier is given (proven not to occur)
+    marcus_lambda: NDArray[np.int64]  # (F,) reorganisation energy; 0 for KRA
+    marcus_coupling2: NDArray[np.int64]  # (F,) 2 V
+    reference2: NDArray[np.int64]  # (F,) proven lower bound of 2 Eb
+    plain: NDArray[np.bool_]  # (F,) every hop has exactly the reference barrier
+
+    acceptance: AcceptanceTable
+    family_limit: NDArray[np.uint64]  # (F,) upper ends of the families' shares of the 64-bit range
+    proposal_rate_per_s: NDArray[np.float64]  # (F,) per carrier and direction
+    total_rate_per_s: float
+
+    potential_offset: NDArray[np.int64]  # (F,) start of the family's exchange potential; -1 if it has none
+    n_potential: int
+    influence_cell: NDArray[np.int16]  # (F, F, B, E, 3) sites whose potential (second F) a hop (first F) changes
+    influence_basis: NDArray[np.int16]  # (F, F, B, E); -1 pads
+    influence_delta: NDArray[np.int64]  # (F, F, B, E) change where the carrier arrives; the opposite where it leaves
+
+    @property
+    def n_families(self) -> int:
+        """Number of hop families."""
+        return len(self.family)
+
+    def proposals(self, family: int) -> int:
+        """Slots of one family: carriers times directions."""
+        return int(self.counts[self.carrier[family]] * self.directions[family])
+
+    def mean_hop_rate_bound(self) -> float:
+        """Upper bound of the hops per second in one replica."""
+        return self.total_rate_per_s
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides: two runs with equal digests follow the same rules."""
+        state = hashlib.sha256()
+        arrays: Mapping[str, object] = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays = {**arrays, **{f.name: getattr(self.acceptance, f.name) for f in fields(self.acceptance)}}
+        for name, value in sorted(arrays.items()):
+            if isinstance(value, np.ndarray):
+                state.update(f"{name}{value.dtype}{value.shape}".encode())
+                state.update(np.ascontiguousarray(value).tobytes())
+        state.update(repr((self.supercell.repeats, self.species, self.family)).encode())
+        return state.hexdigest()
+
+
+def pack_image(wraps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(..., 3) signed image counts -> packed int64."""
+    return wraps[..., 0] + (wraps[..., 1] << IMAGE_BITS) + (wraps[..., 2] << (2 * IMAGE_BITS))
+
+
+def unpack_image(packed: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Packed int64 -> (..., 3) signed image counts."""
+    half, mask = 1 << (IMAGE_BITS - 1), (1 << IMAGE_BITS) - 1
+    x = ((packed + half) & mask) - half
+    rest = (packed - x) >> IMAGE_BITS
+    y = ((rest + half) & mask) - half
+    return np.stack([x, y, (rest - y) >> IMAGE_BITS], axis=-1)

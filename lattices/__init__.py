@@ -1,0 +1,1 @@
+"""Crystals, supercells, doping and neighbour stencils. Knows nothing of time."""
