@@ -1,1 +1,62 @@
-"""Backends: the same walk on NumPy, on compiled CPU code and on CUDA."""
+"""Backends: the same walk on NumPy, on compiled CPU code and on CUDA. Trajectories are equal, bit for bit."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.state import State
+from kmc.system import System
+from lattices.errors import InputError
+
+NAMES = ("cuda", "cpu", "numpy")  # in the order in which "auto" tries them
+
+
+class Walker(Protocol):
+    """What the engine asks of a backend."""
+
+    name: str
+
+    def advance(self, trials: NDArray[np.int64]) -> None:
+        """Walk one window of (R,) trials per replica and count it in the state's `window`."""
+
+    def read(self) -> State:
+        """The state after the last window, on the host. Not to be changed."""
+
+
+def available_backends() -> dict[str, str]:
+    """Name -> "" if usable, else one line: why not and what to do."""
+    return {name: _problem(name) for name in NAMES}
+
+
+def choose_backend(name: str) -> tuple[str, str]:
+    """("numpy" | "cpu" | "cuda", why). An explicit choice that cannot be had is an InputError, never replaced."""
+    if name == "auto":
+        problems = []
+        for candidate in NAMES:
+            problem = _problem(candidate)
+            if not problem:
+                return candidate, "; ".join([*problems, f"{candidate} is usable"])
+            problems.append(f"{candidate}: {problem}")
+    if name not in NAMES:
+        raise InputError(f"backend = {name!r}: auto, {', '.join(NAMES)} are allowed")
+    problem = _problem(name)
+    if problem:
+        raise InputError(f"backend {name} cannot be used: {problem}")
+    return name, "asked for"
+
+
+def make_walker(name: str, system: System, state: State) -> Walker:
+    """A walker of a usable backend that owns `state`."""
+    if name == "numpy":
+        from kmc.backends.reference import ReferenceWalker
+
+        return ReferenceWalker(system.tables, state, system.seed, system.temperature_index)
+    raise InputError(f"backend = {name!r} is not usable here: {_problem(name)}")
+
+
+def _problem(name: str) -> str:
+    """Why a backend cannot be used, or ""."""
+    return "" if name == "numpy" else "not part of this version"

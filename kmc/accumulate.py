@@ -1,0 +1,105 @@
+"""What is gathered while the walk runs: summed displacements and mean-square displacements over lags.
+
+Everything is an integer in units of cell/grid, so that the sums are exact and the same on every machine. Lags are
+powers of two of the frame interval; for each one the windows follow one another without overlap, so that one
+snapshot a lag is all that must be kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.state import State, unwrapped_grid_positions
+from kmc.tables import EventTables
+
+PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+WANTED_BLOCKS = 16  # replicas times time blocks: enough for an error bar from a single replica
+
+
+@dataclass
+class Accumulator:
+    """R replicas of M particles, S species, K lags, B time blocks, F frames after the initial one.
+
+    lag_frames: (K,). snapshots: (K, R, M, 3) int32 positions where the current window of each lag began.
+    origin: (R, S, 3) int64 summed positions at frame 0. windows: (K, B). second_moment: (K, B, R, S, 6) int64.
+    block_frames: length of a time block.
+    """
+
+    lag_frames: NDArray[np.int64]
+    block_frames: int
+    snapshots: NDArray[np.int32]
+    origin: NDArray[np.int64]
+    windows: NDArray[np.int64]
+    second_moment: NDArray[np.int64]
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Every array by name; what a checkpoint holds."""
+        names = ("lag_frames", "snapshots", "origin", "windows", "second_moment")
+        return {name: getattr(self, name) for name in names}
+
+    def record(self, tables: EventTables, positions: NDArray[np.int32], frame: int) -> NDArray[np.int64]:
+        """Take frame `frame` (1, 2, ...); returns the (R, S, 3) summed displacements since frame 0."""
+        block = (frame - 1) // self.block_frames
+        for k, lag in enumerate(self.lag_frames):
+            if frame % lag == 0:
+                self.second_moment[k, block] += second_moments(tables, positions, self.snapshots[k])
+                self.windows[k, block] += 1
+                self.snapshots[k] = positions
+        return summed_positions(tables, positions) - self.origin
+
+    def extend(self, frames: int) -> None:
+        """Make room for a run of `frames` frames."""
+        blocks = -(-frames // self.block_frames)
+        missing = blocks - self.windows.shape[1]
+        if missing > 0:
+            self.windows = np.pad(self.windows, ((0, 0), (0, missing)))
+            self.second_moment = np.pad(self.second_moment, ((0, 0), (0, missing), (0, 0), (0, 0), (0, 0)))
+
+
+def new_accumulator(tables: EventTables, state: State, frames: int) -> Accumulator:
+    """Begin at frame 0 with the state as it is."""
+    positions = unwrapped_grid_positions(tables, state)
+    replicas, particles = state.particle_at.shape
+    lags = [1 << k for k in range(64) if 1 << k <= max(frames // 2, 1)]
+    blocks = min(max(-(-WANTED_BLOCKS // replicas), 1), frames)
+    block_frames = -(-frames // blocks)
+    blocks = -(-frames // block_frames)
+    species = len(tables.species)
+    return Accumulator(
+        lag_frames=np.array(lags, dtype=np.int64),
+        block_frames=block_frames,
+        snapshots=np.broadcast_to(positions, (len(lags), replicas, particles, 3)).copy(),
+        origin=summed_positions(tables, positions),
+        windows=np.zeros((len(lags), blocks), dtype=np.int64),
+        second_moment=np.zeros((len(lags), blocks, replicas, species, 6), dtype=np.int64),
+    )
+
+
+def species_slices(tables: EventTables) -> list[tuple[int, slice]]:
+    """(species code, slice of particle ids) of the species that stand on mobile sublattices."""
+    first, count = tables.first_particle, tables.counts
+    return [(s, slice(int(first[s]), int(first[s] + count[s]))) for s in range(len(first)) if first[s] >= 0]
+
+
+def summed_positions(tables: EventTables, positions: NDArray[np.int32]) -> NDArray[np.int64]:
+    """(R, S, 3) int64: positions (R, M, 3) summed over the particles of each species."""
+    total = np.zeros((len(positions), len(tables.species), 3), dtype=np.int64)
+    for code, ids in species_slices(tables):
+        total[:, code] = positions[:, ids].sum(axis=1, dtype=np.int64)
+    return total
+
+
+def second_moments(
+    tables: EventTables, positions: NDArray[np.int32], reference: NDArray[np.int32]
+) -> NDArray[np.int64]:
+    """(R, S, 6) int64: sums over particles of the products of displacement components, in the order of PAIRS."""
+    total = np.zeros((len(positions), len(tables.species), 6), dtype=np.int64)
+    for replica in range(len(positions)):
+        moved = (positions[replica] - reference[replica]).astype(np.int64).T.copy()
+        for code, ids in species_slices(tables):
+            part = moved[:, ids]
+            total[replica, code] = [int(np.dot(part[a], part[b])) for a, b in PAIRS]
+    return total

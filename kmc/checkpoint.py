@@ -1,0 +1,72 @@
+"""Checkpoints: the state at the last frame, written so that an interruption at any moment loses nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lattices.errors import InputError
+
+SCHEMA = 1
+NAME, PREVIOUS = "checkpoint.npz", "checkpoint.previous.npz"
+
+
+def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[np.generic]], meta: Mapping[str, Any]) -> None:
+    """Write temp -> fsync -> keep previous -> replace. OSError of a full or read-only disk passes through."""
+    text = json.dumps({**meta, "schema": SCHEMA, "checksum": _checksum(arrays)})
+    temporary = folder / (NAME + ".new")
+    with open(temporary, "wb") as handle:
+        np.savez(handle, meta=np.array(text), **{name: np.asarray(value) for name, value in arrays.items()})
+        handle.flush()
+        os.fsync(handle.fileno())
+    current = folder / NAME
+    if current.exists():
+        os.replace(current, folder / PREVIOUS)
+    os.replace(temporary, current)
+
+
+def read_checkpoint(folder: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
+    """Arrays and meta data of the newest sound checkpoint; InputError if there is none."""
+    problems = []
+    for name in (NAME, PREVIOUS):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            return _read(path)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            problems.append(f"{path}: {error}")
+    raise InputError(problems[0] if problems else f"{folder}: no checkpoint to resume from")
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a folder holds any checkpoint."""
+    return (folder / NAME).exists() or (folder / PREVIOUS).exists()
+
+
+def _read(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "meta"}
+        meta = json.loads(str(stored["meta"]))
+    if meta.get("schema") != SCHEMA:
+        raise ValueError(f"schema {meta.get('schema')}, this version reads {SCHEMA}")
+    if meta.get("checksum") != _checksum(arrays):
+        raise ValueError("checksum does not fit: the file is damaged")
+    return arrays, meta
+
+
+def _checksum(arrays: Mapping[str, NDArray[np.generic]]) -> str:
+    state = hashlib.sha256()
+    for name in sorted(arrays):
+        value = np.ascontiguousarray(arrays[name])
+        state.update(f"{name}{value.dtype.str}{value.shape}".encode())
+        state.update(value.tobytes())
+    return state.hexdigest()

@@ -1,0 +1,271 @@
+"""The loop: equilibrate, freeze the schedule, walk frame by frame, write frames and checkpoints."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from kmc.accumulate import Accumulator, new_accumulator
+from kmc.backends import Walker, make_walker
+from kmc.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
+from kmc.errors import DisplacementOverflow
+from kmc.schedule import (
+    Equilibration,
+    Schedule,
+    Settings,
+    equilibrated,
+    freeze,
+    start_equilibration,
+    window_trials,
+)
+from kmc.state import State, unwrapped_grid_positions
+from kmc.system import System
+from kmc.tables import IMAGE_BITS, unpack_image
+from kmc.version import VERSION
+from kmc.writer import NAME, FrameData, TrajectoryWriter
+from lattices.errors import InputError
+
+__all__ = ["Progress", "Settings", "frozen_schedule", "run"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands. done and total: parts of a thousand in equilibration, frames in production."""
+
+    phase: Literal["equilibration", "production"]
+    done: int
+    total: int
+    accepted: int
+    wall_s: float
+    time_s: float
+
+
+Report = Callable[[Progress], None]
+Stop = Callable[[], bool]
+
+
+def run(
+    system: System,
+    settings: Settings,
+    folder: Path | str,
+    *,
+    backend: str = "numpy",
+    resume: bool = False,
+    extend_to_frames: int | None = None,
+    report: Report | None = None,
+    stop: Stop | None = None,
+) -> bool:
+    """Walk and write folder/trajectory.h5; True when finished, False when `stop` asked for an end.
+
+    resume continues from the checkpoint; extend_to_frames makes a finished run longer, at the same frame interval.
+    Raises InputError if the folder holds a run already and resume is False, if the checkpoint belongs to another
+    run, or if the folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not resume and (has_checkpoint(folder) or (folder / NAME).exists()):
+            raise InputError(f"{folder} already holds a run; resume it or choose another folder")
+        walk = _resumed(system, settings, folder, backend) if resume else _fresh(system, settings, folder, backend)
+        walk.report, walk.stop = report or (lambda _: None), stop or (lambda: False)
+        return walk.go(extend_to_frames or settings.frames)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror or error}; frames up to the last checkpoint are kept") from error
+
+
+def frozen_schedule(folder: Path | str) -> dict[str, Any]:
+    """The production schedule of the run in a folder; InputError before equilibration is over."""
+    meta = read_checkpoint(Path(folder))[1]
+    if meta["schedule"] is None:
+        raise InputError(f"{folder}: still in equilibration")
+    return {**meta["schedule"], "frames": meta["frames"]}
+
+
+@dataclass
+class _Walk:
+    """A run in progress."""
+
+    system: System
+    settings: Settings
+    folder: Path
+    walker: Walker
+    writer: TrajectoryWriter
+    equilibration: Equilibration
+    half_accepted: list[int]
+    schedule: Schedule | None = None
+    accumulator: Accumulator | None = None
+    frame: int = 0
+    start_trials: Any = None  # (R, F) counters at frame 0
+    start_accepted: Any = None
+    wall_s: float = 0.0
+    report: Report = lambda _: None
+    stop: Stop = lambda: False
+
+    def go(self, frames: int) -> bool:
+        """Everything that is left to do up to frame `frames`."""
+        self._clock = time.monotonic()
+        self._pending: list[FrameData] = []
+        if self.schedule is None and not self._equilibrate():
+            return False
+        assert self.schedule is not None and self.accumulator is not None
+        self.accumulator.extend(frames)
+        last_written = time.monotonic()
+        while self.frame < frames:
+            self._walk_frame()
+            finished = self.frame >= frames
+            due = time.monotonic() - last_written > self.settings.checkpoint_every_s
+            self._tell("production", self.frame, frames)
+            asked = self.stop()
+            if finished or due or asked:
+                self._save()
+                last_written = time.monotonic()
+            if asked and not finished:
+                return False
+        return True
+
+    def _equilibrate(self) -> bool:
+        """Walk until the wanted hops, then freeze the schedule and begin the file; False if asked to stop."""
+        progress, last_written = self.equilibration, time.monotonic()
+        over = False
+        while not over:
+            state = self._window(progress.mean)
+            progress.windows += 1
+            before = progress.half_trials
+            over, share = equilibrated(self.system, self.settings, state, progress)
+            if progress.half_trials >= 0 > before:
+                self.half_accepted = state.accepted.sum(axis=0).tolist()
+            self._tell("equilibration", int(1000 * share), 1000)
+            asked = self.stop()
+            if asked or time.monotonic() - last_written > self.settings.checkpoint_every_s:
+                self._save()
+                last_written = time.monotonic()
+            if asked:
+                return False
+        state = self.walker.read()
+        trials = int(state.trials.sum()) - progress.half_trials
+        self.schedule = freeze(
+            self.system, self.settings, np.array(self.half_accepted), trials, state.accepted.sum(axis=0)
+        )
+        self._begin_production(state)
+        return True
+
+    def _begin_production(self, state: State) -> None:
+        self.accumulator = new_accumulator(self.system.tables, state, self.settings.frames)
+        self.start_trials, self.start_accepted = state.trials.copy(), state.accepted.copy()
+        self.writer.create(state)
+        positions = unwrapped_grid_positions(self.system.tables, state)
+        summed = np.zeros((self.system.replicas, len(self.system.tables.species), 3), dtype=np.int64)
+        self._keep(state, positions, summed)
+        self._save()
+
+    def _window(self, mean: int) -> State:
+        state = self.walker.read()
+        self.walker.advance(window_trials(self.system, state.window, mean))
+        return self.walker.read()
+
+    def _walk_frame(self) -> None:
+        assert self.schedule is not None and self.accumulator is not None
+        for _ in range(self.schedule.windows_per_frame):
+            state = self._window(self.schedule.mean)
+        _check_images(state)
+        self.frame += 1
+        positions = unwrapped_grid_positions(self.system.tables, state)
+        self._keep(state, positions, self.accumulator.record(self.system.tables, positions, self.frame))
+
+    def _keep(self, state: State, positions: Any, summed: Any) -> None:
+        assert self.schedule is not None
+        self._pending.append(
+            {
+                "time_s": np.float64(self.frame * self.schedule.frame_interval_s),
+                "summed_displacement": summed,
+                "trials": state.trials - self.start_trials,
+                "accepted": state.accepted - self.start_accepted,
+                "positions": positions[: self.writer.shown].copy(),
+            }
+        )
+
+    def _save(self) -> None:
+        """Append the frames since the last time, then the checkpoint that goes with them."""
+        now = time.monotonic()
+        self.wall_s, self._clock = self.wall_s + now - self._clock, now
+        if self.accumulator is not None and self._pending:
+            self.writer.append(self._pending, self.accumulator, _run_facts(self.walker.name, self.wall_s))
+            self._pending = []
+        arrays = {f"state_{k}": v for k, v in self.walker.read().arrays().items()}
+        if self.accumulator is not None:
+            arrays |= {f"accumulator_{k}": v for k, v in self.accumulator.arrays().items()}
+            arrays |= {"start_trials": self.start_trials, "start_accepted": self.start_accepted}
+        write_checkpoint(self.folder, arrays, self._meta())
+
+    def _meta(self) -> dict[str, Any]:
+        return {
+            "digest": self.system.tables.digest,
+            "seed": self.system.seed,
+            "temperature_index": self.system.temperature_index,
+            "replicas": self.system.replicas,
+            "window": self.walker.read().window,
+            "frame": self.frame,
+            "frames": self.settings.frames,
+            "block_frames": self.accumulator.block_frames if self.accumulator else None,
+            "equilibration": asdict(self.equilibration),
+            "half_accepted": self.half_accepted,
+            "schedule": self.schedule.as_dict() if self.schedule else None,
+            "wall_s": self.wall_s,
+        }
+
+    def _tell(self, phase: Literal["equilibration", "production"], done: int, total: int) -> None:
+        interval = self.schedule.frame_interval_s if self.schedule else 0.0
+        accepted = int(self.walker.read().accepted.sum())
+        wall = self.wall_s + time.monotonic() - self._clock
+        self.report(Progress(phase, done, total, accepted, wall, self.frame * interval))
+
+
+def _fresh(system: System, settings: Settings, folder: Path, backend: str) -> _Walk:
+    walker = make_walker(backend, system, system.initial_state())
+    writer = TrajectoryWriter(folder, system, settings.positions)
+    return _Walk(system, settings, folder, walker, writer, start_equilibration(system), [0] * system.tables.n_families)
+
+
+def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> _Walk:
+    """The walk as its checkpoint left it; frames written after the checkpoint are dropped."""
+    arrays, meta = read_checkpoint(folder)
+    here = {"digest": system.tables.digest, "seed": system.seed, "replicas": system.replicas}
+    here |= {"temperature_index": system.temperature_index, "frames": settings.frames}
+    for name, value in here.items():
+        if meta[name] != value:
+            raise InputError(f"{folder}: the checkpoint belongs to another run: its {name} is {meta[name]}, not {value}")
+    state = State(**{k.removeprefix("state_"): v for k, v in arrays.items() if k.startswith("state_")}, window=meta["window"])
+    walker = make_walker(backend, system, state)
+    writer = TrajectoryWriter(folder, system, settings.positions)
+    walk = _Walk(system, settings, folder, walker, writer, Equilibration(**meta["equilibration"]), meta["half_accepted"])
+    walk.wall_s = meta["wall_s"]
+    if meta["schedule"] is not None:
+        kept = {k.removeprefix("accumulator_"): v for k, v in arrays.items() if k.startswith("accumulator_")}
+        walk.schedule = Schedule(**meta["schedule"])
+        walk.accumulator = Accumulator(**kept, block_frames=meta["block_frames"])
+        walk.frame = meta["frame"]
+        walk.start_trials, walk.start_accepted = arrays["start_trials"], arrays["start_accepted"]
+        writer.truncate(walk.frame + 1)
+    return walk
+
+
+def _check_images(state: State) -> None:
+    """Stop long before the packed image counters could run over."""
+    limit = 1 << (IMAGE_BITS - 2)
+    if state.image.any() and np.abs(unpack_image(state.image)).max() >= limit:
+        raise DisplacementOverflow(
+            f"a particle has crossed the supercell more than {limit} times; use a larger supercell or a shorter run"
+        )
+
+
+def _run_facts(backend: str, wall_s: float) -> dict[str, Any]:
+    versions = {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()}
+    return {"backend": backend, "wall_s": wall_s, "versions": versions}
+
+

@@ -1,0 +1,150 @@
+"""How long a run lasts: equilibration until enough hops, then a production schedule frozen from integer counts.
+
+Automatic choices use integer counts and fixed rules only, never timings, so that they repeat on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.philox import STREAM_POISSON, stream_key, words64
+from kmc.poisson import MAX_MEAN, poisson_counts
+from kmc.state import State
+from kmc.system import System
+from kmc.tables import EventTables
+from lattices.errors import InputError
+
+PATIENCE = 2**33  # trials of all replicas without a single hop after which nothing is said to move
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asks for. Exactly one of each pair (hops per carrier, time) is given.
+
+    hops_per_carrier counts the slowest mobile carrier species.
+    """
+
+    equilibration_hops_per_carrier: float | None = 100.0
+    equilibration_time_s: float | None = None
+    hops_per_carrier: float | None = 1000.0
+    time_s: float | None = None
+    frames: int = 200
+    positions: Literal["none", "first", "all"] = "first"
+    checkpoint_every_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        pairs = {
+            "equilibration": (self.equilibration_hops_per_carrier, self.equilibration_time_s),
+            "duration": (self.hops_per_carrier, self.time_s),
+        }
+        for name, values in pairs.items():
+            given = [value for value in values if value is not None]
+            least = 0.0 if name == "equilibration" else 1e-300
+            if len(given) != 1 or not math.isfinite(given[0]) or given[0] < least:
+                raise InputError(f"{name} = {values}: exactly one positive number, hops per carrier or seconds")
+        if not 2 <= self.frames <= 1_000_000:
+            raise InputError(f"frames = {self.frames}: from 2 to 1000000 is allowed")
+
+
+@dataclass
+class Equilibration:
+    """Progress of the equilibration; part of the checkpoint."""
+
+    mean: int
+    half_trials: int = -1
+    half_accepted: int = -1
+    windows: int = 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Production as frozen after equilibration. mean: mean trials per window and replica."""
+
+    mean: int
+    windows_per_frame: int
+    frame_interval_s: float
+    acceptance: float  # of the slowest carrier, over all trials
+    slowest: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For files."""
+        return asdict(self)
+
+
+def window_trials(system: System, window: int, mean: int) -> NDArray[np.int64]:
+    """(R,) Poisson numbers of trials of one window."""
+    key = stream_key(system.seed, system.temperature_index, STREAM_POISSON)
+    words = words64((0, window, 0, np.arange(system.replicas, dtype=np.uint64)), key)[0]
+    return poisson_counts(mean, words)
+
+
+def slowest_carrier(tables: EventTables, accepted: NDArray[np.int64]) -> tuple[int, int, int]:
+    """(species code, hops, particles) of the carrier species with the fewest hops per particle.
+
+    accepted: (F,) hops of all replicas by family; particles are those of one replica.
+    """
+    best: tuple[int, int, int] | None = None
+    for code in dict.fromkeys(int(c) for c in tables.carrier):
+        particles = int(tables.counts[code])
+        if particles == 0:
+            continue
+        hops = int(accepted[tables.carrier == code].sum())
+        if best is None or hops * best[2] < best[1] * particles:
+            best = (code, hops, particles)
+    if best is None:
+        raise InputError("no carrier to move")
+    return best
+
+
+def start_equilibration(system: System) -> Equilibration:
+    """First windows of about one trial per carrier and direction."""
+    slots = sum(system.tables.proposals(f) for f in range(system.tables.n_families))
+    return Equilibration(mean=min(max(slots, 16), MAX_MEAN))
+
+
+def equilibrated(system: System, settings: Settings, state: State, progress: Equilibration) -> tuple[bool, float]:
+    """Whether equilibration is over, and the share done; lengthens the windows and marks half way as it goes."""
+    trials = int(state.trials.sum())
+    if settings.equilibration_time_s is not None:
+        wanted = settings.equilibration_time_s * system.tables.total_rate_per_s * system.replicas
+        _mark_half(state, progress, 2 * trials >= wanted)
+        return trials >= wanted, min(trials / wanted, 1.0) if wanted else 1.0
+    _, hops, particles = slowest_carrier(system.tables, state.accepted.sum(axis=0))
+    if hops == 0 and trials > PATIENCE:
+        raise InputError(f"no hop of the slowest carrier in {trials} trials: nothing moves at this temperature")
+    goal = max(Fraction(settings.equilibration_hops_per_carrier or 0) * particles * system.replicas, Fraction(100))
+    share = Fraction(hops) / goal
+    _mark_half(state, progress, 2 * share >= 1)
+    if progress.windows >= 4 and 32 * share < progress.windows and progress.mean < MAX_MEAN:
+        progress.mean = min(2 * progress.mean, MAX_MEAN)
+    return share >= 1 and trials > progress.half_trials, float(min(share, Fraction(1)))
+
+
+def _mark_half(state: State, progress: Equilibration, reached: bool) -> None:
+    """Acceptance is measured from half way on, when the start is forgotten."""
+    if reached and progress.half_trials < 0:
+        progress.half_trials = int(state.trials.sum())
+
+
+def freeze(system: System, settings: Settings, before: NDArray[np.int64], trials: int, accepted: NDArray[np.int64]) -> Schedule:
+    """The production schedule from (F,) hops and the trials of all replicas in the second half of equilibration."""
+    tables = system.tables
+    code, hops, particles = slowest_carrier(tables, accepted - before)
+    acceptance = hops / trials if trials else 0.0
+    if settings.time_s is not None:
+        total = Fraction(settings.time_s) * Fraction(tables.total_rate_per_s)
+    else:
+        if hops == 0:
+            raise InputError("no hop of the slowest carrier during equilibration: lengthen it")
+        total = Fraction(settings.hops_per_carrier or 0) * particles * trials / hops
+    per_frame = total / settings.frames
+    windows = max(1, math.ceil(per_frame / MAX_MEAN))
+    mean = max(1, round(per_frame / windows))
+    interval = mean * windows / tables.total_rate_per_s
+    return Schedule(mean, windows, interval, acceptance, tables.species[code])

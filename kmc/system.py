@@ -1,0 +1,90 @@
+"""A system: everything that fixes a walk except how long it lasts and which backend does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kmc.build_tables import build_tables
+from kmc.composition import Composition
+from kmc.model import Model
+from kmc.state import State, initial_state
+from kmc.tables import EventTables
+from lattices.crystal import Supercell
+from lattices.errors import InputError
+
+
+@dataclass(frozen=True)
+class System:
+    """Model, tables and composition, with the seed and the numbers of replicas."""
+
+    model: Model
+    tables: EventTables
+    composition: Composition
+    seed: int
+    temperature_index: int
+    replicas: int
+    replicas_per_configuration: int
+
+    def initial_state(self) -> State:
+        """All replicas with their dopants and carriers drawn."""
+        return initial_state(
+            self.model,
+            self.tables,
+            self.composition,
+            self.seed,
+            self.temperature_index,
+            self.replicas,
+            self.replicas_per_configuration,
+        )
+
+    @property
+    def configuration(self) -> list[int]:
+        """Number of the dopant configuration of each replica."""
+        return [replica // self.replicas_per_configuration for replica in range(self.replicas)]
+
+    @property
+    def isotropic(self) -> bool:
+        """Whether every second-rank tensor of the system is a multiple of unity by symmetry of bonds and doping."""
+        layered = any(doping.profile or doping.sites for doping in self.composition.placed.values())
+        return not layered and all(_isotropic(self.tables, f) for f in range(self.tables.n_families))
+
+
+def build_system(
+    model: Model,
+    supercell: Supercell,
+    composition: Composition,
+    temperature_K: float,
+    *,
+    seed: int = 1,
+    temperature_index: int = 0,
+    replicas: int = 1,
+    replicas_per_configuration: int = 1,
+    field_V_per_m: Sequence[float] = (0.0, 0.0, 0.0),
+) -> System:
+    """Event tables and everything else; InputError for numbers out of range (see `build_tables`)."""
+    if not 0 <= seed < 2**32:
+        raise InputError(f"seed = {seed}: a whole number from 0 to 4294967295 is needed")
+    if replicas < 1 or replicas_per_configuration < 1:
+        raise InputError(f"replicas = {replicas}, per configuration {replicas_per_configuration}: at least 1 each")
+    tables = build_tables(model, supercell, composition.counts, temperature_K, field_V_per_m)
+    return System(model, tables, composition, seed, temperature_index, replicas, replicas_per_configuration)
+
+
+def _isotropic(tables: EventTables, family: int) -> bool:
+    """Whether sum of b b^T over the bonds of a family is a multiple of the unit matrix."""
+    crystal = tables.supercell.crystal
+    s = int(tables.sublattice[family])
+    repeats = np.asarray(tables.supercell.repeats, dtype=float)
+    basis = crystal.sublattices[s].basis
+    cell, end = tables.bond_cell[family].astype(float), tables.bond_basis[family]
+    from kmc.tables import unpack_image
+
+    true_cell = cell + unpack_image(tables.bond_image[family]) * repeats
+    start = np.arange(len(end))[: len(basis), None]
+    vectors = (true_cell[: len(basis)] + basis[end[: len(basis)]] - basis[start]) @ crystal.cell_angstrom
+    vectors = vectors[end[: len(basis)] >= 0]
+    tensor = vectors.T @ vectors
+    return bool(np.abs(tensor - np.eye(3) * np.trace(tensor) / 3).max() < 1e-6 * np.trace(tensor))

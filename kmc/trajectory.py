@@ -1,0 +1,128 @@
+"""The trajectory file as analysis sees it. Written by writer.py; layout in the documentation of that file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lattices.errors import InputError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class SpeciesRecord:
+    """A species of the run. count: particles per replica."""
+
+    name: str
+    label: str
+    charge_e: int
+    count: int
+    mobile: bool
+    element: str
+
+
+@dataclass(frozen=True)
+class FamilyRecord:
+    """A hop family of the run."""
+
+    name: str
+    carrier: str
+    partner: str
+    hop_length_m: float
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """T frames after the initial one, R replicas, S species, F families, K lags, B time blocks.
+
+    grid_vectors_m: (3, 3); an integer displacement (row) times it is in metres.
+    time_s: (T + 1,), uniform from 0. summed_displacement: (T + 1, R, S, 3) int64, sum over the particles of a species
+    of the unwrapped displacement since frame 0. lag_frames: (K,). msd_windows: (K, B) windows, one after another, that
+    ended in time block b. second_moment: (K, B, R, S, 6) int64, sums over particles and windows of the products
+    xx yy zz xy xz yz. trials, accepted: (T + 1, R, F) int64 since frame 0. configuration: (R,) equal for replicas that
+    share their dopants. cubic: every second-rank tensor is isotropic by symmetry.
+    """
+
+    temperature_K: float
+    volume_m3: float
+    field_V_per_m: NDArray[np.float64]
+    species: tuple[SpeciesRecord, ...]
+    families: tuple[FamilyRecord, ...]
+    configuration: NDArray[np.int64]
+    grid_vectors_m: NDArray[np.float64]
+    time_s: NDArray[np.float64]
+    summed_displacement: NDArray[np.int64]
+    lag_frames: NDArray[np.int64]
+    msd_windows: NDArray[np.int64]
+    second_moment: NDArray[np.int64]
+    trials: NDArray[np.int64]
+    accepted: NDArray[np.int64]
+    backend: str
+    wall_s: float
+    seed: int
+    model: str
+    digest: str
+    versions: dict[str, str]
+    cubic: bool
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas."""
+        return int(self.summed_displacement.shape[1])
+
+    @property
+    def n_frames(self) -> int:
+        """Frames after the initial one."""
+        return len(self.time_s) - 1
+
+
+def read_trajectory(path: Path | str) -> Trajectory:
+    """Read a trajectory.h5; InputError (one line) for a missing, truncated or foreign file."""
+    import h5py
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no trajectory file there")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a complete trajectory file of this program: {reason}") from error
+
+
+def _read(file: object) -> Trajectory:
+    group = file["kmc"]  # type: ignore[index]  # h5py has no type hints
+    meta = json.loads(group.attrs["description"])
+    if meta["schema"] != SCHEMA:
+        raise ValueError(f"schema {meta['schema']}, this version reads {SCHEMA}")
+    run = json.loads(group.attrs["run"])
+    frames = len(group["time_s"])
+    arrays = {name: group[name][()] for name in ("time_s", "summed_displacement", "trials", "accepted")}
+    if frames < 2 or any(len(value) != frames for value in arrays.values()):
+        raise ValueError("it holds no complete frame after the initial one")
+    return Trajectory(
+        temperature_K=meta["temperature_K"],
+        volume_m3=meta["volume_m3"],
+        field_V_per_m=np.array(meta["field_V_per_m"]),
+        species=tuple(SpeciesRecord(**entry) for entry in meta["species"]),
+        families=tuple(FamilyRecord(**entry) for entry in meta["families"]),
+        configuration=np.array(meta["configuration"], dtype=np.int64),
+        grid_vectors_m=np.array(meta["grid_vectors_m"]),
+        lag_frames=group["msd/lag_frames"][()],
+        msd_windows=group["msd/windows"][()],
+        second_moment=group["msd/second_moment"][()],
+        backend=run["backend"],
+        wall_s=run["wall_s"],
+        seed=meta["seed"],
+        model=meta["model"],
+        digest=meta["digest"],
+        versions=run["versions"],
+        cubic=meta["cubic"],
+        **arrays,
+    )

@@ -1,0 +1,213 @@
+"""Writes trajectory.h5: H5MD for viewers, and our own integers under /kmc.
+
+/h5md, /particles/trajectory (mobile sublattices of replica 0, vacancies included as particles), /particles/replica_NNNN
+(positions = "all"), /particles/lattice (the sites that never move). /kmc: attributes "description" (what decides, JSON)
+and "run" (backend, versions, wall time, JSON), datasets time_s, summed_displacement, trials, accepted by frame, and
+msd/{lag_frames, windows, second_moment}. The file is open only while frames are appended.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.accumulate import Accumulator
+from kmc.state import State
+from kmc.system import System
+from kmc.trajectory import SCHEMA
+from kmc.version import VERSION
+
+NAME = "trajectory.h5"
+FrameData = dict[str, NDArray[Any]]
+
+
+def describe(system: System) -> dict[str, Any]:
+    """What decides the walk, for the file's description."""
+    tables, model = system.tables, system.model
+    cell = tables.supercell.crystal.cell_angstrom / tables.supercell.crystal.grid
+    mobile = model.mobile
+    return {
+        "schema": SCHEMA,
+        "model": model.name,
+        "seed": system.seed,
+        "temperature_index": system.temperature_index,
+        "digest": tables.digest,
+        "temperature_K": tables.temperature_K,
+        "volume_m3": tables.supercell.volume_m3,
+        "repeats": list(tables.supercell.repeats),
+        "field_V_per_m": tables.field_V_per_m.tolist(),
+        "configuration": system.configuration,
+        "grid_vectors_m": (cell * 1e-10).tolist(),
+        "cubic": system.isotropic,
+        "species": [
+            {
+                "name": name,
+                "label": species.label or name,
+                "charge_e": species.charge,
+                "count": int(tables.counts[code]),
+                "mobile": name in mobile,
+                "element": species.element,
+            }
+            for code, (name, species) in enumerate(model.species.items())
+        ],
+        "families": [
+            {
+                "name": hop.name,
+                "carrier": hop.carrier,
+                "partner": hop.partner,
+                "hop_length_m": float(tables.hop_length_angstrom[f]) * 1e-10,
+            }
+            for f, hop in enumerate(model.hops)
+        ],
+    }
+
+
+class TrajectoryWriter:
+    """Appends frames to folder/trajectory.h5. positions: which replicas' positions are kept."""
+
+    def __init__(self, folder: Path, system: System, positions: str) -> None:
+        self.path = folder / NAME
+        self._system = system
+        self.shown = {"none": 0, "first": 1, "all": system.replicas}[positions]
+
+    def create(self, state: State) -> None:
+        """A new file without frames."""
+        import h5py
+
+        system, tables = self._system, self._system.tables
+        replicas, families, species = system.replicas, tables.n_families, len(tables.species)
+        with h5py.File(self.path, "w") as file:
+            _h5md_header(file)
+            group = file.create_group("kmc")
+            group.attrs["description"] = json.dumps(describe(system))
+            group.attrs["run"] = json.dumps({})
+            _growing(group, "time_s", (), "f8", "s")
+            _growing(group, "summed_displacement", (replicas, species, 3), "i8", "cell/grid")
+            _growing(group, "trials", (replicas, families), "i8")
+            _growing(group, "accepted", (replicas, families), "i8")
+            for replica in range(self.shown):
+                self._particles(file, replica)
+            if self.shown:
+                self._lattice(file, state)
+
+    def append(self, frames: list[FrameData], accumulator: Accumulator, run: dict[str, Any]) -> None:
+        """Write frames and the accumulators as they stand after the last of them."""
+        import h5py
+
+        with h5py.File(self.path, "r+") as file:
+            group = file["kmc"]
+            for name in ("time_s", "summed_displacement", "trials", "accepted"):
+                _extend(group[name], np.array([frame[name] for frame in frames]))
+            for replica in range(self.shown):
+                self._append_positions(file[_group_name(replica)], frames, replica)
+            msd = group.require_group("msd")
+            for name, value in {
+                "lag_frames": accumulator.lag_frames,
+                "windows": accumulator.windows,
+                "second_moment": accumulator.second_moment,
+            }.items():
+                if name in msd:
+                    del msd[name]
+                msd[name] = value
+            group.attrs["run"] = json.dumps(run)
+
+    def truncate(self, frames: int) -> None:
+        """Drop everything after the first `frames` frames (the initial one included)."""
+        import h5py
+
+        with h5py.File(self.path, "r+") as file:
+            for name in ("time_s", "summed_displacement", "trials", "accepted"):
+                file["kmc"][name].resize(frames, axis=0)
+            for replica in range(self.shown):
+                group = file[_group_name(replica)]
+                for name in ("step", "time", "value"):
+                    group["position"][name].resize(frames, axis=0)
+                    if name == "value":
+                        group["box/edges"][name].resize(frames, axis=0)
+
+    def _append_positions(self, group: Any, frames: list[FrameData], replica: int) -> None:
+        already = len(group["position/step"])
+        vectors = self._system.tables.supercell.vectors_angstrom
+        scale = self._system.tables.supercell.crystal.cell_angstrom / self._system.tables.supercell.crystal.grid
+        _extend(group["position/step"], np.arange(already, already + len(frames)))
+        _extend(group["position/time"], np.array([frame["time_s"] * 1e12 for frame in frames]))
+        values = np.array([frame["positions"][replica] @ scale for frame in frames], dtype=np.float32)
+        _extend(group["position/value"], values)
+        _extend(group["box/edges/value"], np.broadcast_to(vectors, (len(frames), 3, 3)))
+
+    def _particles(self, file: Any, replica: int) -> None:
+        tables = self._system.tables
+        group = file.create_group(_group_name(replica))
+        particles = tables.n_mobile_sites
+        position = group.create_group("position")
+        _growing(position, "step", (), "i8")
+        _growing(position, "time", (), "f8", "ps")
+        _growing(position, "value", (particles, 3), "f4", "Angstrom")
+        _box(group)
+        edges = group["box"].create_group("edges")
+        edges["step"], edges["time"] = position["step"], position["time"]
+        _growing(edges, "value", (3, 3), "f8", "Angstrom")
+        codes = np.zeros(particles, dtype=np.int32)
+        for code in np.flatnonzero(tables.first_particle >= 0):
+            first = int(tables.first_particle[code])
+            codes[first : first + int(tables.counts[code])] = code
+        _species(group, tables.species, codes)
+
+    def _lattice(self, file: Any, state: State) -> None:
+        tables = self._system.tables
+        static = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] >= tables.n_mobile_sites]
+        group = file.create_group("particles/lattice")
+        _box(group)
+        group["box/edges"] = tables.supercell.vectors_angstrom
+        positions = [tables.supercell.positions_angstrom(s) for s in static] or [np.zeros((0, 3))]
+        group["position"] = np.concatenate(positions).astype(np.float32)
+        _unit(group["position"], "Angstrom")
+        _species(group, tables.species, state.occupants[0, tables.n_mobile_sites :].astype(np.int32))
+
+
+def _group_name(replica: int) -> str:
+    return "particles/trajectory" if replica == 0 else f"particles/replica_{replica:04d}"
+
+
+def _h5md_header(file: Any) -> None:
+    header = file.create_group("h5md")
+    header.attrs["version"] = np.array([1, 1])
+    header.create_group("author").attrs["name"] = "unknown"
+    creator = header.create_group("creator")
+    creator.attrs["name"], creator.attrs["version"] = "miec-kmc", VERSION
+
+
+def _box(group: Any) -> None:
+    box = group.create_group("box")
+    box.attrs["dimension"] = 3
+    box.attrs["boundary"] = ["periodic"] * 3
+
+
+def _species(group: Any, names: tuple[str, ...], codes: NDArray[np.int32]) -> None:
+    """H5MD species: integers, with their names as an enumeration."""
+    import h5py
+
+    kind = h5py.enum_dtype({name: code for code, name in enumerate(names)}, basetype="i4")
+    group.create_dataset("species", data=codes, dtype=kind)
+
+
+def _unit(dataset: Any, unit: str) -> None:
+    import h5py
+
+    dataset.attrs.create("unit", unit, dtype=h5py.string_dtype())
+
+
+def _growing(group: Any, name: str, shape: tuple[int, ...], dtype: str, unit: str = "") -> None:
+    dataset = group.create_dataset(name, (0, *shape), maxshape=(None, *shape), dtype=dtype, chunks=(1, *shape) if shape else True)
+    if unit:
+        _unit(dataset, unit)
+
+
+def _extend(dataset: Any, values: NDArray[Any]) -> None:
+    before = len(dataset)
+    dataset.resize(before + len(values), axis=0)
+    dataset[before:] = values
