@@ -141,7 +141,7 @@ class _Walk:
             if progress.half_trials >= 0 > before:
                 self.half_accepted = state.accepted.sum(axis=0).tolist()
             self._tell("equilibration", int(1000 * share), 1000)
-            asked = self.stop()
+            asked = self.stop() and not over
             if asked or time.monotonic() - last_written > self.settings.checkpoint_every_s:
                 self._save()
                 last_written = time.monotonic()
