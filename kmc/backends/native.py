@@ -1,0 +1,94 @@
+"""Event tables and state in the layout of kmc/kernels/tables.cuh, for the compiled CPU and the CUDA backend alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.errors import BarrierBelowBound
+from kmc.tables import EventTables
+
+PADDED = 0xFFFF
+
+
+def pack_places(cell: NDArray[np.int16], basis: NDArray[np.int16]) -> NDArray[np.uint64]:
+    """(..., 3) offsets and (...) basis -> (...) uint64 of four 16-bit fields; basis 0xFFFF where padded."""
+    fields = [cell[..., a].astype(np.uint64) << np.uint64(16 * a) for a in range(3)]
+    last = np.where(basis < 0, PADDED, basis).astype(np.uint64) << np.uint64(48)
+    return np.ascontiguousarray(fields[0] | fields[1] | fields[2] | last)
+
+
+def table_arrays(tables: EventTables) -> list[tuple[str, int | NDArray[Any]]]:
+    """The members of `struct Tables`, in its order: whole numbers, and arrays that become pointers."""
+    t = tables
+    nx, ny, nz = (int(n) for n in t.supercell.repeats)
+    repeats = nx | ny << 16 | nz << 32
+    below = (0x8000 - nx) | (0x8000 - ny) << 16 | (0x8000 - nz) << 32
+    families, n_basis, directions = t.bond_basis.shape
+    integers = {
+        "n_families": families,
+        "n_basis": n_basis,
+        "n_directions": directions,
+        "n_gates": t.gate_basis.shape[-1],
+        "n_species": len(t.species),
+        "n_codes": t.barrier2.shape[-1],
+        "n_influence": t.influence_basis.shape[-1],
+        "n_coarse": len(t.acceptance.mantissa),
+        "n_sites": t.supercell.n_sites,
+        "n_mobile": t.n_mobile_sites,
+        "n_listed": t.n_listed,
+        "n_potential": t.n_potential,
+        "repeats": repeats,
+        "below": below,
+        "ny": ny,
+        "nz": nz,
+    }
+    arrays = {
+        "site_offset": t.site_offset,
+        "basis_of": t.n_basis,
+        "first_particle": t.first_particle,
+        "list_offset": t.list_offset,
+        "carrier": t.carrier,
+        "partner": t.partner,
+        "sublattice": t.sublattice,
+        "directions": t.directions,
+        "carriers": t.counts[t.carrier],
+        "family_limit": t.family_limit,
+        "bond": pack_places(t.bond_cell, t.bond_basis),
+        "bond_image": t.bond_image,
+        "bond_energy": t.bond_energy,
+        "gate_sublattice": t.gate_sublattice,
+        "gate": pack_places(t.gate_cell, t.gate_basis),
+        "gate_weight": t.gate_weight,
+        "barrier2": t.barrier2,
+        "marcus_lambda": t.marcus_lambda,
+        "marcus_coupling2": t.marcus_coupling2,
+        "reference2": t.reference2,
+        "plain": t.plain.astype(np.int64),
+        "mantissa": t.acceptance.mantissa,
+        "shift": t.acceptance.shift,
+        "fine": t.acceptance.fine,
+        "potential_offset": t.potential_offset,
+        "influence": pack_places(t.influence_cell, t.influence_basis),
+        "influence_delta": t.influence_delta,
+    }
+    return [*integers.items(), *((name, np.ascontiguousarray(value)) for name, value in arrays.items())]
+
+
+STATE_MEMBERS = ("occupants", "particle_at", "coordinates", "image", "potential", "trials", "accepted")
+
+
+def abi(tables: EventTables) -> int:
+    """What kmc_abi() of a library built from the same headers returns."""
+    return len(table_arrays(tables)) * 100 + len(STATE_MEMBERS) + 1
+
+
+def raise_if_failed(tables: EventTables, errors: NDArray[np.int64]) -> None:
+    """BarrierBelowBound for the first lane that met one; errors is (R, 4) as in `struct Arrays`."""
+    failed = np.flatnonzero(errors[:, 0])
+    if len(failed):
+        replica = int(failed[0])
+        family, site, barrier2 = (int(value) for value in errors[replica, :3])
+        raise BarrierBelowBound(tables, family - 1, replica, site, barrier2)

@@ -1,0 +1,92 @@
+// The compiled CPU backend: the lanes of lane.cuh shared out over threads. Called by kmc/backends/host.py through
+// ctypes; the module object exists only so that setuptools can build and find the library.
+#include "lane.cuh"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define KMC_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define KMC_CLONES
+#endif
+
+enum { BATCH = 128 };
+
+// A batch of consecutive calls; a loop that the compiler turns into vector instructions.
+KMC_CLONES static void fill(Pair64* out, uint32_t first, uint32_t window, uint32_t replica, Key key)
+{
+    uint32_t c0[BATCH], c1[BATCH], c2[BATCH], c3[BATCH];
+    for (int i = 0; i < BATCH; ++i) {
+        c0[i] = first + (uint32_t)i;
+        c1[i] = window;
+        c2[i] = 0;
+        c3[i] = replica;
+    }
+    uint32_t k0 = key.k0, k1 = key.k1;
+    for (int round = 0; round < 10; ++round) {
+        for (int i = 0; i < BATCH; ++i) {
+            const uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
+            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+            c1[i] = (uint32_t)p1;
+            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+            c3[i] = (uint32_t)p0;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (int i = 0; i < BATCH; ++i) {
+        out[i].first = (uint64_t)c1[i] << 32 | c0[i];
+        out[i].second = (uint64_t)c3[i] << 32 | c2[i];
+    }
+}
+
+struct HostRandom {
+    Key key;
+    uint32_t window, replica;
+    Pair64 batch[BATCH];
+    inline Pair64 call(uint32_t index)
+    {
+        const uint32_t place = index % BATCH;
+        if (place == 0) fill(batch, index, window, replica, key);
+        return batch[place];
+    }
+};
+
+extern "C" {
+
+// Walk one window of every lane, in the order given. `plain` as in trial.cuh; threads 0 means all cores.
+void kmc_walk(const Tables* tables, const Arrays* arrays, const int64_t* trials, const int64_t* order,
+              int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window, int64_t plain, int64_t threads)
+{
+    const Tables t = *tables;
+    const Arrays a = *arrays;
+#ifdef _OPENMP
+    const int team = threads > 0 ? (int)threads : omp_get_num_procs();
+#pragma omp parallel for schedule(dynamic, 1) num_threads(team)
+#endif
+    for (int64_t i = 0; i < replicas; ++i) {
+        const int64_t r = order[i];
+        HostRandom random;
+        random.key = Key{key0, key1};
+        random.window = window;
+        random.replica = (uint32_t)r;
+        if (plain)
+            walk_lane<true>(t, lane_of(t, a, r), trials[r], random);
+        else
+            walk_lane<false>(t, lane_of(t, a, r), trials[r], random);
+    }
+    (void)threads;
+}
+
+int64_t kmc_abi(void) { return (int64_t)(sizeof(Tables) / 8 * 100 + sizeof(Arrays) / 8); }
+
+}  // extern "C"
+
+#ifdef KMC_PYTHON_MODULE
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+static struct PyModuleDef kmc_module = {PyModuleDef_HEAD_INIT, "_host", "Compiled CPU backend.", -1, 0, 0, 0, 0, 0};
+PyMODINIT_FUNC PyInit__host(void) { return PyModule_Create(&kmc_module); }
+#endif

@@ -1,0 +1,21 @@
+// What differs between nvcc, NVRTC and a host compiler. Everything else in this folder is plain C++14.
+#pragma once
+
+#ifdef __CUDACC_RTC__
+typedef signed char int8_t;
+typedef short int16_t;
+typedef int int32_t;
+typedef long long int64_t;
+typedef unsigned char uint8_t;
+typedef unsigned short uint16_t;
+typedef unsigned int uint32_t;
+typedef unsigned long long uint64_t;
+#else
+#include <stdint.h>
+#endif
+
+#ifdef __CUDACC__
+#define KMC_FN static __device__ __forceinline__
+#else
+#define KMC_FN static inline __attribute__((always_inline))
+#endif

@@ -1,0 +1,40 @@
+// Barriers in half units and their acceptance. Twin of kmc/rates.py, kmc/pairs.py and kmc/acceptance.py.
+#pragma once
+#include "lattice.cuh"
+
+KMC_FN int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+KMC_FN int64_t kra_barrier2(int64_t twice_e0, int64_t d_energy)
+{
+    return larger(larger(twice_e0 + d_energy, 2 * d_energy), 0);
+}
+
+KMC_FN int64_t marcus_barrier2(int64_t lambda, int64_t twice_coupling, int64_t d_energy)
+{
+    const int64_t even = (lambda * lambda + d_energy * d_energy) / (2 * lambda);
+    return larger(larger(even + d_energy - twice_coupling, 2 * d_energy), 0);
+}
+
+// Forbidden contacts counted in a packed energy, and the energy that is left.
+KMC_FN int64_t contacts_of(int64_t packed) { return (packed + (1 << 25)) >> 26; }
+
+// exp(-x/2 kT) in units of 2^-64; x in half units above the reference.
+KMC_FN uint64_t threshold(const Tables& t, int64_t x)
+{
+    const int64_t row = x >> 12;
+    return row >= t.n_coarse ? 0 : (t.mantissa[row] * t.fine[x & 4095]) >> t.shift[row];
+}
+
+// Sum of the weights of the species on the gate of a bond.
+KMC_FN int64_t gate_code(const Tables& t, const Lane& lane, int64_t family, int64_t bond, uint64_t start)
+{
+    int64_t code = 0;
+    for (int64_t g = 0; g < t.n_gates; ++g) {
+        const uint64_t offset = t.gate[bond * t.n_gates + g];
+        if (basis_of(offset) == 0xFFFF) continue;
+        const int64_t s = t.gate_sublattice[family * t.n_gates + g];
+        const int64_t site = site_of(t, t.site_offset[s], t.basis_of[s], step(t, start, offset).place);
+        code += t.gate_weight[(family * t.n_gates + g) * t.n_species + lane.occupants[site]];
+    }
+    return code;
+}

@@ -1,0 +1,70 @@
+// The event tables and the state as the kernels see them. Filled by kmc/backends/native.py, field by field: every
+// member is eight bytes wide, so that the struct is an array of int64 on the Python side.
+#pragma once
+#include "platform.cuh"
+
+struct Tables {
+    int64_t n_families, n_basis, n_directions, n_gates, n_species, n_codes, n_influence;  // paddings of the tables
+    int64_t n_coarse;                                                                     // rows of the acceptance
+    int64_t n_sites, n_mobile, n_listed, n_potential;                                     // sizes of one replica
+    uint64_t repeats;     // nx, ny, nz in 16-bit fields, the fourth is 0
+    uint64_t below;       // 0x8000 less the repeats in each field; the fourth is 0
+    int64_t ny, nz;
+    const int64_t* site_offset;       // (L)
+    const int64_t* basis_of;          // (L) basis sites per cell
+    const int64_t* first_particle;    // (S)
+    const int64_t* list_offset;       // (S)
+    const int64_t* carrier;           // (F) and so on, as in EventTables
+    const int64_t* partner;
+    const int64_t* sublattice;
+    const int64_t* directions;
+    const int64_t* carriers;          // (F) number of carriers
+    const uint64_t* family_limit;
+    const uint64_t* bond;             // (F, B, Z) dx, dy, dz, basis in 16-bit fields; basis 0xFFFF where padded
+    const int64_t* bond_image;
+    const int64_t* bond_energy;
+    const int64_t* gate_sublattice;   // (F, G)
+    const uint64_t* gate;             // (F, B, Z, G) packed like a bond
+    const int64_t* gate_weight;       // (F, G, S)
+    const int64_t* barrier2;          // (F, C)
+    const int64_t* marcus_lambda;
+    const int64_t* marcus_coupling2;
+    const int64_t* reference2;
+    const int64_t* plain;
+    const uint64_t* mantissa;
+    const uint64_t* shift;
+    const uint64_t* fine;
+    const int64_t* potential_offset;  // (F)
+    const uint64_t* influence;        // (F, F, B, E) packed like a bond
+    const int64_t* influence_delta;
+};
+
+struct Arrays {
+    uint8_t* occupants;      // (R, n_sites)
+    int32_t* particle_at;    // (R, n_mobile)
+    uint64_t* coordinates;   // (R, n_listed) x, y, z, basis in 16-bit fields
+    int64_t* image;          // (R, n_mobile)
+    int32_t* potential;      // (R, n_potential)
+    int64_t* trials;         // (R, F)
+    int64_t* accepted;       // (R, F)
+    int64_t* error;          // (R, 4) family + 1, site, 2 Eb: a barrier below its bound
+};
+
+struct Lane {
+    uint8_t* occupants;
+    int32_t* particle_at;
+    uint64_t* coordinates;
+    int64_t* image;
+    int32_t* potential;
+    int64_t* trials;
+    int64_t* accepted;
+    int64_t* error;
+};
+
+KMC_FN Lane lane_of(const Tables& t, const Arrays& a, int64_t replica)
+{
+    return Lane{a.occupants + replica * t.n_sites,     a.particle_at + replica * t.n_mobile,
+                a.coordinates + replica * t.n_listed,  a.image + replica * t.n_mobile,
+                a.potential + replica * t.n_potential, a.trials + replica * t.n_families,
+                a.accepted + replica * t.n_families,   a.error + replica * 4};
+}
