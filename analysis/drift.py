@@ -1,0 +1,46 @@
+"""Drift in a field: velocity of each carrier and the conductivity along the field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows
+from analysis.fit import Units
+from analysis.onsager import carriers_of
+from analysis.tracer import group_edges
+from analysis.units import ELEMENTARY_CHARGE_C
+
+if TYPE_CHECKING:
+    from kmc.trajectory import Trajectory
+
+VELOCITY_FORMULA = "v = <R_i>/(N_i t) along the applied field"
+DRIFT_FORMULA = "sigma = e sum_i z_i N_i v_i/(V E) along the applied field"
+
+
+def drift_figures(trajectory: Trajectory, units: Units) -> tuple[Figure, dict[str, Figure]]:
+    """(conductivity in S/m, carrier -> drift velocity in m/s), both along the field really applied."""
+    names = carriers_of(trajectory)
+
+    def velocity(name: str) -> FloatArray:
+        strength = float(np.linalg.norm(trajectory.field_V_per_m))
+        if strength == 0.0:
+            raise Untrustworthy("run without a field")
+        index = [record.name for record in trajectory.species].index(name)
+        edges = group_edges(trajectory, units.groups)
+        moved = np.diff(trajectory.summed_displacement[edges][:, :, index], axis=0) @ trajectory.grid_vectors_m
+        along = np.swapaxes(moved @ (trajectory.field_V_per_m / strength), 0, 1)
+        seconds = np.broadcast_to(np.diff(trajectory.time_s[edges]), along.shape)
+        return np.asarray(units.pool(along) / units.pool(seconds) / trajectory.species[index].count)
+
+    def conductivity() -> Figure:
+        charge = {record.name: record.charge_e for record in trajectory.species}
+        count = {record.name: record.count for record in trajectory.species}
+        partner = {family.carrier: family.partner for family in trajectory.families}
+        current = sum((charge[n] - charge[partner[n]]) * count[n] * velocity(n) for n in names)
+        strength = float(np.linalg.norm(trajectory.field_V_per_m))
+        return from_rows(np.asarray(ELEMENTARY_CHARGE_C * current / (trajectory.volume_m3 * strength)), DRIFT_FORMULA)
+
+    velocities = {n: attempt(lambda n=n: from_rows(velocity(n), VELOCITY_FORMULA), VELOCITY_FORMULA) for n in names}
+    return attempt(conductivity, DRIFT_FORMULA), velocities

@@ -1,0 +1,205 @@
+"""The collective part: Onsager coefficients, collective diffusivity, Haven ratio, conductivities.
+
+L_ij = lim <dR_i . dR_j>/(6 V t kT) with dR_i the summed displacement of species i in the lattice frame; independent
+carriers only (V_O, not O). sigma_ij = z_i z_j e^2 L_ij, z being the charge that a hop moves: carrier less partner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows, jackknife_stderr, positive_from_rows
+from analysis.fit import Units, collective_weights
+from analysis.tracer import FIELD_REASON, group_edges, tracer_rows
+from analysis.units import BOLTZMANN_J_K, ELECTRONIC, ELEMENTARY_CHARGE_C
+
+if TYPE_CHECKING:
+    from kmc.trajectory import Trajectory
+
+L_FORMULA = "L_ij = slope of <dR_i . dR_j> against t, over 6 V kT"
+COLLECTIVE_FORMULA = "D_sigma = kT L_ii/c_i"
+HAVEN_FORMULA = "H_R = D*/D_sigma"
+NO_ELECTRONIC = "the model has no electronic carrier (a species named electron or hole)"
+
+
+@dataclass(frozen=True)
+class Collective:
+    """Leave-one-out rows of the collective motion.
+
+    names: carriers, C of them. charges: (C,) charge moved per hop, in e. matrix: (U+1, C, C, 3, 3) L in 1/(J m s).
+    of_species: mobile species -> (U+1, 3, 3) its own L.
+    """
+
+    names: tuple[str, ...]
+    charges: FloatArray
+    matrix: FloatArray
+    of_species: dict[str, FloatArray]
+
+    @property
+    def scalars(self) -> FloatArray:
+        """(U+1, C, C): a third of the trace."""
+        return np.asarray(np.trace(self.matrix, axis1=3, axis2=4) / 3.0)
+
+
+def collective_rows(trajectory: Trajectory, units: Units, fit_range: tuple[float, float]) -> Collective:
+    """All second moments of the summed displacements; Untrustworthy where the run cannot give them."""
+    if np.any(trajectory.field_V_per_m):
+        raise Untrustworthy(FIELD_REASON)
+    names = carriers_of(trajectory)
+    mobile = [record.name for record in trajectory.species if record.mobile and record.count]
+    weights = collective_weights(trajectory.n_frames, units, fit_range)
+    interval = float(trajectory.time_s[1])
+    group_of = _group_of_frames(trajectory, units.groups)
+    slopes: FloatArray | float = 0.0
+    summed = trajectory.summed_displacement[:, :, [_index(trajectory, name) for name in mobile]]
+    metric = summed @ trajectory.grid_vectors_m  # (T+1, R, M, 3)
+    for lag, weight in zip(weights.lags.tolist(), weights.slope.tolist(), strict=True):
+        slopes = slopes + weight / interval * _mean_outer(metric, lag, group_of, units)
+    kt_volume = BOLTZMANN_J_K * trajectory.temperature_K * trajectory.volume_m3
+    matrix = np.asarray(slopes) / (2.0 * kt_volume)
+    place = [mobile.index(name) for name in names]
+    charges = np.array([_charge_moved(trajectory, name) for name in names], dtype=float)
+    chosen = matrix[:, place][:, :, place]
+    return Collective(names, charges, chosen, {name: matrix[:, i, i] for i, name in enumerate(mobile)})
+
+
+def carriers_of(trajectory: Trajectory) -> tuple[str, ...]:
+    """Independent carriers that are present, in the order of the hop families."""
+    count = {record.name: record.count for record in trajectory.species}
+    return tuple(dict.fromkeys(f.carrier for f in trajectory.families if count[f.carrier]))
+
+
+def species_figures(
+    trajectory: Trajectory, units: Units, collective: Collective | str, name: str, fit_range: tuple[float, float]
+) -> tuple[Figure, Figure]:
+    """(D_sigma in m2/s, H_R) of a mobile species; `collective` may be the reason why there is none."""
+    record = trajectory.species[_index(trajectory, name)]
+    density = record.count / trajectory.volume_m3
+
+    def rows() -> FloatArray:
+        if isinstance(collective, str):
+            raise Untrustworthy(collective)
+        return BOLTZMANN_J_K * trajectory.temperature_K * collective.of_species[name] / density
+
+    def diffusivity() -> Figure:
+        tensor = rows()
+        scalar = np.trace(tensor, axis1=1, axis2=2) / 3.0
+        return positive_from_rows(scalar, COLLECTIVE_FORMULA, None if trajectory.cubic else tensor)
+
+    def haven() -> Figure:
+        scalar = np.trace(rows(), axis1=1, axis2=2) / 3.0
+        return positive_from_rows(tracer_rows(trajectory, units, name, fit_range).diffusivity / scalar, HAVEN_FORMULA)
+
+    return attempt(diffusivity, COLLECTIVE_FORMULA), attempt(haven, HAVEN_FORMULA)
+
+
+def onsager_json(collective: Collective | str) -> dict[str, Any]:
+    """The "onsager" entry of results.json."""
+    if isinstance(collective, str):
+        return {"species": None, "matrix_1_per_J_m_s": {"value": None, "stderr": None, "reason": collective}}
+    rows = collective.scalars
+    matrix = {"value": rows[0].tolist(), "stderr": jackknife_stderr(rows).tolist(), "formula": L_FORMULA}
+    return {"species": list(collective.names), "matrix_1_per_J_m_s": matrix}
+
+
+def conductivity_figures(trajectory: Trajectory, collective: Collective | str) -> dict[str, Figure]:
+    """Conductivities and transference numbers by their key in results.json."""
+
+    def build(formula: str, make: Callable[[Collective], FloatArray], positive: bool = True) -> Figure:
+        def figure() -> Figure:
+            if isinstance(collective, str):
+                raise Untrustworthy(collective)
+            return (positive_from_rows if positive else from_rows)(make(collective), formula)
+
+        return attempt(figure, formula)
+
+    e2 = ELEMENTARY_CHARGE_C**2
+    ionic = "sigma_ion = e^2 sum over ions i, all j of z_i z_j L_ij"
+    electronic = "sigma_e = e^2 sum over electronic carriers i, all j of z_i z_j L_ij"
+    ambipolar = "sigma_amb = sigma_e sigma_V/(sigma_e + sigma_V), diagonal parts"
+    with_cross = "z_V^2 e^2 L_amb, L_amb = z_e^2 (L_VV L_ee - L_Ve^2)/(z_V^2 L_VV + 2 z_V z_e L_Ve + z_e^2 L_ee)"
+    return {
+        "ionic_conductivity_S_m": build(ionic, lambda c: e2 * _part(c, False)),
+        "electronic_conductivity_S_m": build(electronic, lambda c: e2 * _part(c, True)),
+        "total_conductivity_S_m": build("e^2 sum over all i, j of z_i z_j L_ij", lambda c: e2 * _weighted(c).sum(axis=(1, 2))),
+        "ionic_transference_number": build(
+            "t_ion = sigma_ion/sigma_total", lambda c: 1.0 - _part(c, True) / _weighted(c).sum(axis=(1, 2)), False
+        ),
+        "electronic_transference_number": build(
+            "t_e = sigma_e/sigma_total", lambda c: _part(c, True) / _weighted(c).sum(axis=(1, 2)), False
+        ),
+        "ambipolar_conductivity_S_m": build(ambipolar, lambda c: e2 * _ambipolar_diagonal(c)),
+        "ambipolar_onsager_conductivity_S_m": build(with_cross, lambda c: e2 * _ambipolar_full(c)),
+    }
+
+
+def _weighted(c: Collective) -> FloatArray:
+    """(U+1, C, C) z_i z_j L_ij."""
+    return np.asarray(c.scalars * np.multiply.outer(c.charges, c.charges))
+
+
+def _part(c: Collective, electronic: bool) -> FloatArray:
+    """(U+1,) rows of z_i z_j L_ij summed over ions or over electronic carriers i."""
+    chosen = [i for i, name in enumerate(c.names) if (name in ELECTRONIC) == electronic]
+    if not chosen:
+        raise Untrustworthy(NO_ELECTRONIC if electronic else "the model has no mobile ion")
+    return np.asarray(_weighted(c)[:, chosen].sum(axis=(1, 2)))
+
+
+def _pair(c: Collective) -> FloatArray:
+    """(U+1, 2, 2) z_i z_j L_ij of the one ion and the one electronic carrier."""
+    ions = [i for i, name in enumerate(c.names) if name not in ELECTRONIC]
+    electrons = [i for i, name in enumerate(c.names) if name in ELECTRONIC]
+    if not electrons:
+        raise Untrustworthy(NO_ELECTRONIC)
+    if len(ions) != 1 or len(electrons) != 1:
+        raise Untrustworthy(f"defined for one ion and one electronic carrier; the run has {', '.join(c.names)}")
+    both = [ions[0], electrons[0]]
+    return _weighted(c)[:, both][:, :, both]
+
+
+def _ambipolar_diagonal(c: Collective) -> FloatArray:
+    pair = _pair(c)
+    return np.asarray(pair[:, 0, 0] * pair[:, 1, 1] / (pair[:, 0, 0] + pair[:, 1, 1]))
+
+
+def _ambipolar_full(c: Collective) -> FloatArray:
+    pair = _pair(c)
+    if np.linalg.eigvalsh(pair[0]).min() < 0:
+        raise Untrustworthy("the matrix L is not positive semi-definite within this run: take a longer one")
+    return np.asarray(np.linalg.det(pair) / pair.sum(axis=(1, 2)))
+
+
+def _index(trajectory: Trajectory, name: str) -> int:
+    return [record.name for record in trajectory.species].index(name)
+
+
+def _charge_moved(trajectory: Trajectory, carrier: str) -> int:
+    """Charge of the carrier less that of the partner it exchanges with."""
+    charge = {record.name: record.charge_e for record in trajectory.species}
+    partner = next(family.partner for family in trajectory.families if family.carrier == carrier)
+    return charge[carrier] - charge[partner]
+
+
+def _group_of_frames(trajectory: Trajectory, groups: int) -> np.ndarray:
+    """(T,) time group of the frames 1 ... T."""
+    edges = group_edges(trajectory, groups)
+    return np.searchsorted(edges, np.arange(1, trajectory.n_frames + 1), side="left") - 1
+
+
+def _mean_outer(metric: FloatArray, lag: int, group_of: np.ndarray, units: Units) -> FloatArray:
+    """(U+1, M, M, 3, 3) mean over windows of lag frames of dR_i dR_j^T, in m2."""
+    moved = metric[lag:] - metric[:-lag]  # windows end at frames lag ... T
+    group = group_of[lag - 1 :]
+    replicas, species = moved.shape[1:3]
+    total = np.zeros((replicas, units.groups, species, species, 3, 3))
+    number = np.zeros((replicas, units.groups))
+    for g in range(units.groups):
+        here = moved[group == g]
+        total[:, g] = np.einsum("nria,nrjb->rijab", here, here, optimize=True)
+        number[:, g] = len(here)
+    return np.asarray(units.pool(total) / units.pool(number)[:, None, None, None, None])

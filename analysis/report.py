@@ -1,0 +1,215 @@
+"""results.json and the table on the terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.arrhenius import fit_arrhenius
+from analysis.drift import drift_figures
+from analysis.figures import Figure, Untrustworthy, attempt
+from analysis.fit import FIT_RANGE, Units, check_range, choose_units
+from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
+from analysis.tracer import tracer_figures
+from lattices.errors import InputError
+
+if TYPE_CHECKING:
+    from kmc.trajectory import Trajectory
+
+NO_THERMODYNAMICS = "the run had no [thermodynamics]: fluctuations of composition were not sampled"
+SPECIES_KEYS = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s", "correlation_factor", "haven_ratio")
+
+
+def analyze(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) -> dict[str, Any]:
+    """All figures of one trajectory, as results.json holds them. fit_range: lags, as fractions of the run."""
+    check_range(fit_range)
+    collective: Collective | str
+    try:
+        units = choose_units(trajectory, fit_range)
+    except Untrustworthy as error:
+        return _results(trajectory, None, error.reason, fit_range)
+    try:
+        collective = collective_rows(trajectory, units, fit_range)
+    except Untrustworthy as error:
+        collective = error.reason
+    return _results(trajectory, units, collective, fit_range)
+
+
+def _results(
+    trajectory: Trajectory, units: Units | None, collective: Collective | str, fit_range: tuple[float, float]
+) -> dict[str, Any]:
+    warnings = [units.note] if units and units.note else []
+    results: dict[str, Any] = {
+        "temperature_K": trajectory.temperature_K,
+        "model": trajectory.model,
+        "backend": trajectory.backend,
+        "elapsed_time_s": float(trajectory.time_s[-1]),
+        "replicas": trajectory.replicas,
+        "errors_from": units.words if units else None,
+        "species": {},
+    }
+    for record in trajectory.species:
+        if not (record.mobile and record.count):
+            continue
+        entry: dict[str, Any] = {
+            "charge_e": record.charge_e,
+            "number_density_m3": record.count / trajectory.volume_m3,
+        }
+        if units is None or isinstance(collective, str) and units is None:
+            figures = [Figure.absent(str(collective))] * 4
+        else:
+            tracer, correlation, more = tracer_figures(trajectory, units, record.name, fit_range)
+            figures = [tracer, *species_figures(trajectory, units, collective, record.name, fit_range)]
+            figures.insert(2, correlation)
+            warnings.extend(more)
+        results["species"][record.name] = entry | {k: f.as_json() for k, f in zip(SPECIES_KEYS, figures, strict=True)}
+    results["onsager"] = onsager_json(collective)
+    results |= {key: figure.as_json() for key, figure in conductivity_figures(trajectory, collective).items()}
+    results |= _drift(trajectory, units)
+    for key in ("thermodynamic_factor_O", "thermodynamic_factor_V"):
+        results[key] = Figure.absent(NO_THERMODYNAMICS).as_json()
+    results["chemical_diffusivity_m2_s"] = Figure.absent(NO_THERMODYNAMICS).as_json()
+    results["hops"] = _hops(trajectory)
+    results["warnings"] = warnings
+    return results
+
+
+def _drift(trajectory: Trajectory, units: Units | None) -> dict[str, Any]:
+    if units is None:
+        return {"drift_conductivity_S_m": Figure.absent("too few independent windows").as_json()}
+    conductivity, velocities = drift_figures(trajectory, units)
+    return {
+        "drift_conductivity_S_m": conductivity.as_json(),
+        "drift_velocity_m_s": {name: figure.as_json() for name, figure in velocities.items()},
+        "field_applied_V_per_m": trajectory.field_V_per_m.tolist(),
+    }
+
+
+def _hops(trajectory: Trajectory) -> dict[str, Any]:
+    trials, accepted = trajectory.trials[-1].sum(axis=0), trajectory.accepted[-1].sum(axis=0)
+    families = {
+        family.name: {
+            "trials": int(trials[f]),
+            "accepted": int(accepted[f]),
+            "acceptance": float(accepted[f] / trials[f]) if trials[f] else None,
+        }
+        for f, family in enumerate(trajectory.families)
+    }
+    per_s = float(accepted.sum()) / trajectory.wall_s if trajectory.wall_s > 0 else None
+    return {"families": families, "wall_s": trajectory.wall_s, "accepted_per_s": per_s}
+
+
+def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANGE) -> dict[str, Any]:
+    """Analyse the run in a folder, or each of its temperatures, and write results.json beside every trajectory.
+
+    Raises InputError for a folder that holds no run, or a trajectory that cannot be read.
+    """
+    from kmc.trajectory import read_trajectory
+
+    folder = Path(folder)
+    if (folder / "trajectory.h5").exists():
+        results = analyze(read_trajectory(folder / "trajectory.h5"), fit_range)
+        return _write(folder, results)
+    parts = temperature_folders(folder)
+    if not parts:
+        raise InputError(f"{folder}: neither a trajectory.h5 nor sub-folders T...K with one")
+    runs = sorted((analyze_folder(part, fit_range) for part in parts), key=lambda run: run["temperature_K"])
+    combined = {
+        "temperatures_K": [run["temperature_K"] for run in runs],
+        "folders": [part.name for part in parts],
+        "arrhenius": _arrhenius(runs),
+        "runs": runs,
+    }
+    return _write(folder, combined)
+
+
+def temperature_folders(folder: Path) -> list[Path]:
+    """Sub-folders T...K that hold a trajectory, by temperature."""
+    parts = [p for p in folder.glob("T*K") if (p / "trajectory.h5").exists()] if folder.is_dir() else []
+    return sorted(parts, key=lambda part: (len(part.name), part.name))
+
+
+def _write(folder: Path, results: dict[str, Any]) -> dict[str, Any]:
+    temporary = folder / "results.json.new"
+    try:
+        temporary.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        os.replace(temporary, folder / "results.json")
+    except OSError as error:
+        raise InputError(f"{folder}: results.json cannot be written: {error.strerror}") from error
+    return results
+
+
+def _arrhenius(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Fits of every diffusivity, and of sigma T for conductivities, by figure."""
+    found: dict[str, Any] = {}
+    for name in runs[0]["species"]:
+        for key in ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
+            found[f"species.{name}.{key}"] = _fit([run["species"][name][key] for run in runs], runs, False)
+    for key in ("ionic_conductivity_S_m", "electronic_conductivity_S_m"):
+        found[key] = _fit([run[key] for run in runs], runs, True)
+    return found
+
+
+def _fit(figures: list[dict[str, Any]], runs: list[dict[str, Any]], times_temperature: bool) -> dict[str, Any]:
+    formula = "ln(sigma T) against 1/kT" if times_temperature else "ln D against 1/kT"
+
+    def energy() -> Figure:
+        missing = [f["reason"] for f in figures if f["value"] is None]
+        if missing:
+            raise Untrustworthy(missing[0])
+        temperatures = [run["temperature_K"] for run in runs]
+        factor = temperatures if times_temperature else [1.0] * len(runs)
+        fit = fit_arrhenius(
+            temperatures,
+            [f["value"] * t for f, t in zip(figures, factor, strict=True)],
+            [f["stderr"] * t for f, t in zip(figures, factor, strict=True)],
+        )
+        extra.update(
+            prefactor={"value": math.exp(fit.ln_prefactor), "stderr": math.exp(fit.ln_prefactor) * fit.ln_prefactor_stderr},
+            chi2_per_dof=fit.chi2_per_dof,
+        )
+        return Figure(fit.activation_energy_eV, fit.activation_energy_stderr_eV, formula)
+
+    extra: dict[str, Any] = {}
+    return {"activation_energy_eV": attempt(energy, formula).as_json(), **extra}
+
+
+def with_error(figure: dict[str, Any], scale: float = 1.0) -> str:
+    """1.234(12)e-12: the error in units of the last two digits shown; "-" for a figure that is null."""
+    value, stderr = figure["value"], figure["stderr"]
+    if value is None:
+        return "-"
+    value, stderr = value * scale, (stderr or 0.0) * scale
+    if value == 0.0 or stderr <= 0.0 or not math.isfinite(stderr):
+        return f"{value:.4g}"
+    power = math.floor(math.log10(max(abs(value), stderr)))
+    digits = max(power - math.floor(math.log10(stderr)) + 1, 1)
+    mantissa, error = value / 10.0**power, round(stderr / 10.0 ** (power - digits))
+    exponent = "" if -2 <= power <= 3 else f"e{power:+03d}"
+    if not exponent:
+        places = max(digits - power, 0)
+        return f"{value:.{places}f}({round(stderr * 10**places)})"
+    return f"{mantissa:.{digits}f}({error}){exponent}"
+
+
+def format_table(results: dict[str, Any]) -> str:
+    """A readable table of one run or of a list of temperatures."""
+    runs = results.get("runs", [results])
+    rows = [["T/K", "species", "D*/(m2/s)", "f", "D_sigma/(m2/s)", "H_R", "sigma_ion/(S/m)", "sigma_e/(S/m)"]]
+    for run in runs:
+        shared = [with_error(run[k]) for k in ("ionic_conductivity_S_m", "electronic_conductivity_S_m")]
+        for name, entry in run["species"].items():
+            keys = ("tracer_diffusivity_m2_s", "correlation_factor", "collective_diffusivity_m2_s", "haven_ratio")
+            rows.append([f"{run['temperature_K']:g}", name, *(with_error(entry[key]) for key in keys), *shared])
+            shared = ["", ""]
+    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    for name, fit in results.get("arrhenius", {}).items():
+        if fit["activation_energy_eV"]["value"] is not None:
+            lines.append(f"activation energy of {name}: {with_error(fit['activation_energy_eV'])} eV")
+    notes = {f"{entry[k]['reason']}" for run in runs for entry in run["species"].values() for k in SPECIES_KEYS if "reason" in entry[k]}
+    notes |= {warning for run in runs for warning in run["warnings"]}
+    return "\n".join([*lines, *(f"note: {note}" for note in sorted(notes))])
