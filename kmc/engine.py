@@ -134,12 +134,13 @@ class _Walk:
         progress, last_written = self.equilibration, time.monotonic()
         over = False
         while not over:
-            state = self._window(progress.mean)
+            self._window(progress.mean)
             progress.windows += 1
             before = progress.half_trials
-            over, share = equilibrated(self.system, self.settings, state, progress)
+            trials, accepted = (counter.sum(axis=0) for counter in self.walker.counters())
+            over, share = equilibrated(self.system, self.settings, int(trials.sum()), accepted, progress)
             if progress.half_trials >= 0 > before:
-                self.half_accepted = state.accepted.sum(axis=0).tolist()
+                self.half_accepted = accepted.tolist()
             self._tell("equilibration", int(1000 * share), 1000)
             asked = self.stop() and not over
             if asked or time.monotonic() - last_written > self.settings.checkpoint_every_s:
@@ -164,15 +165,14 @@ class _Walk:
         self._keep(state, positions, summed)
         self._save()
 
-    def _window(self, mean: int) -> State:
-        state = self.walker.read()
-        self.walker.advance(window_trials(self.system, state.window, mean))
-        return self.walker.read()
+    def _window(self, mean: int) -> None:
+        self.walker.advance(window_trials(self.system, self.walker.window, mean))
 
     def _walk_frame(self) -> None:
         assert self.schedule is not None and self.accumulator is not None
         for _ in range(self.schedule.windows_per_frame):
-            state = self._window(self.schedule.mean)
+            self._window(self.schedule.mean)
+        state = self.walker.read()
         _check_images(state)
         self.frame += 1
         positions = unwrapped_grid_positions(self.system.tables, state)
@@ -209,7 +209,7 @@ class _Walk:
             "seed": self.system.seed,
             "temperature_index": self.system.temperature_index,
             "replicas": self.system.replicas,
-            "window": self.walker.read().window,
+            "window": self.walker.window,
             "frame": self.frame,
             "frames": self.settings.frames,
             "block_frames": self.accumulator.block_frames if self.accumulator else None,
@@ -221,7 +221,7 @@ class _Walk:
 
     def _tell(self, phase: Literal["equilibration", "production"], done: int, total: int) -> None:
         interval = self.schedule.frame_interval_s if self.schedule else 0.0
-        accepted = int(self.walker.read().accepted.sum())
+        accepted = int(self.walker.counters()[1].sum())
         wall = self.wall_s + time.monotonic() - self._clock
         self.report(Progress(phase, done, total, accepted, wall, self.frame * interval))
 

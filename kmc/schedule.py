@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from kmc.philox import STREAM_POISSON, stream_key, words64
 from kmc.poisson import MAX_MEAN, poisson_counts
-from kmc.state import State
 from kmc.system import System
 from kmc.tables import EventTables
 from lattices.errors import InputError
@@ -58,7 +57,6 @@ class Equilibration:
 
     mean: int
     half_trials: int = -1
-    half_accepted: int = -1
     windows: int = 0
 
 
@@ -108,28 +106,32 @@ def start_equilibration(system: System) -> Equilibration:
     return Equilibration(mean=min(max(slots, 16), MAX_MEAN))
 
 
-def equilibrated(system: System, settings: Settings, state: State, progress: Equilibration) -> tuple[bool, float]:
-    """Whether equilibration is over, and the share done; lengthens the windows and marks half way as it goes."""
-    trials = int(state.trials.sum())
+def equilibrated(
+    system: System, settings: Settings, trials: int, accepted: NDArray[np.int64], progress: Equilibration
+) -> tuple[bool, float]:
+    """Whether equilibration is over, and the share done; lengthens the windows and marks half way as it goes.
+
+    trials: of all replicas. accepted: (F,) hops of all replicas.
+    """
     if settings.equilibration_time_s is not None:
         wanted = settings.equilibration_time_s * system.tables.total_rate_per_s * system.replicas
-        _mark_half(state, progress, 2 * trials >= wanted)
+        _mark_half(trials, progress, 2 * trials >= wanted)
         return trials >= wanted, min(trials / wanted, 1.0) if wanted else 1.0
-    _, hops, particles = slowest_carrier(system.tables, state.accepted.sum(axis=0))
+    _, hops, particles = slowest_carrier(system.tables, accepted)
     if hops == 0 and trials > PATIENCE:
         raise InputError(f"no hop of the slowest carrier in {trials} trials: nothing moves at this temperature")
     goal = max(Fraction(settings.equilibration_hops_per_carrier or 0) * particles * system.replicas, Fraction(100))
     share = Fraction(hops) / goal
-    _mark_half(state, progress, 2 * share >= 1)
+    _mark_half(trials, progress, 2 * share >= 1)
     if progress.windows >= 4 and 32 * share < progress.windows and progress.mean < MAX_MEAN:
         progress.mean = min(2 * progress.mean, MAX_MEAN)
     return share >= 1 and trials > progress.half_trials, float(min(share, Fraction(1)))
 
 
-def _mark_half(state: State, progress: Equilibration, reached: bool) -> None:
+def _mark_half(trials: int, progress: Equilibration, reached: bool) -> None:
     """Acceptance is measured from half way on, when the start is forgotten."""
     if reached and progress.half_trials < 0:
-        progress.half_trials = int(state.trials.sum())
+        progress.half_trials = trials
 
 
 def freeze(system: System, settings: Settings, before: NDArray[np.int64], trials: int, accepted: NDArray[np.int64]) -> Schedule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Protocol
 
 import numpy as np
@@ -19,8 +20,15 @@ class Walker(Protocol):
 
     name: str
 
+    @property
+    def window(self) -> int:
+        """Index of the next window."""
+
     def advance(self, trials: NDArray[np.int64]) -> None:
-        """Walk one window of (R,) trials per replica and count it in the state's `window`."""
+        """Walk one window of (R,) trials per replica."""
+
+    def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(R, F) trials and accepted hops since the start. Not to be changed."""
 
     def read(self) -> State:
         """The state after the last window, on the host. Not to be changed."""
@@ -50,13 +58,16 @@ def choose_backend(name: str) -> tuple[str, str]:
 
 def make_walker(name: str, system: System, state: State) -> Walker:
     """A walker of a usable backend that owns `state`."""
-    if name == "numpy":
-        from kmc.backends.reference import ReferenceWalker
-
-        return ReferenceWalker(system.tables, state, system.seed, system.temperature_index)
-    raise InputError(f"backend = {name!r} is not usable here: {_problem(name)}")
+    walkers = {"numpy": ("reference", "ReferenceWalker"), "cpu": ("host", "HostWalker"), "cuda": ("cuda", "CudaWalker")}
+    module, kind = walkers[name]
+    walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
+    made: Walker = walker(system.tables, state, system.seed, system.temperature_index)
+    return made
 
 
 def _problem(name: str) -> str:
     """Why a backend cannot be used, or ""."""
-    return "" if name == "numpy" else "not part of this version"
+    if name == "numpy":
+        return ""
+    module = importlib.import_module("kmc.backends." + {"cpu": "host", "cuda": "cuda"}[name])
+    return str(module.problem())

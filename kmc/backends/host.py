@@ -59,6 +59,15 @@ class HostWalker:
         self._order = np.arange(state.replicas, dtype=np.int64) if order is None else order.astype(np.int64)
         self._plain = int(tables.plain.all())
 
+    @property
+    def window(self) -> int:
+        """Index of the next window."""
+        return self.state.window
+
+    def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(R, F) trials and accepted hops since the start."""
+        return self.state.trials, self.state.accepted
+
     def read(self) -> State:
         """The state after the last window."""
         return self.state

@@ -73,6 +73,15 @@ class ReferenceWalker:
         self._counts = np.array([tables.counts[c] for c in tables.carrier], dtype=np.int64)
         self._list = np.array([tables.list_offset[c] for c in tables.carrier], dtype=np.int64)
 
+    @property
+    def window(self) -> int:
+        """Index of the next window."""
+        return self.state.window
+
+    def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(R, F) trials and accepted hops since the start."""
+        return self.state.trials, self.state.accepted
+
     def read(self) -> State:
         """The state after the last window."""
         return self.state

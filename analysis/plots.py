@@ -1,0 +1,113 @@
+"""Pictures of a run: MSD against time with its fit, Arrhenius plots. Matplotlib through its object interface only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.arrhenius import fit_arrhenius
+from analysis.figures import Untrustworthy
+from analysis.fit import FIT_RANGE
+from analysis.report import temperature_folders, with_error
+from analysis.tracer import msd_curve
+from lattices.errors import InputError
+
+if TYPE_CHECKING:
+    from kmc.trajectory import Trajectory
+
+# Okabe and Ito's colours, told apart by colour-blind readers
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+
+def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: tuple[float, float] = FIT_RANGE) -> Path:
+    """MSD of every mobile species against lag, log-log, with error bars, the fit and its range."""
+    figure, axes = _canvas()
+    names = [record.name for record in trajectory.species if record.mobile and record.count]
+    for name, colour in zip(names, COLOURS, strict=False):
+        curve = msd_curve(trajectory, name, fit_range)
+        shown = np.isfinite(curve.msd_m2) & (curve.msd_m2 > 0)
+        if not shown.any():
+            continue
+        axes.errorbar(
+            curve.time_s[shown] * 1e9,
+            curve.msd_m2[shown] * 1e20,
+            np.nan_to_num(curve.stderr_m2[shown]) * 1e20,
+            fmt="o",
+            color=colour,
+            capsize=3,
+            markersize=5,
+            label=name,
+        )
+        if curve.fit:
+            times = np.geomspace(fit_range[0], fit_range[1], 50) * trajectory.time_s[-1]
+            label = f"{name}: $D^*$ = {curve.fit[1] / 6:.3g} m²/s"
+            axes.plot(times * 1e9, (curve.fit[0] + curve.fit[1] * times) * 1e20, color=colour, label=label)
+    axes.set(xscale="log", yscale="log", xlabel="lag time (ns)", ylabel="mean-square displacement (Å²)")
+    axes.set_title(f"{trajectory.model}, {trajectory.temperature_K:g} K, {trajectory.replicas} replicas")
+    return _save(figure, axes, path)
+
+
+def plot_arrhenius(results: dict[str, Any], path: Path | str) -> Path | None:
+    """Diffusivities of a list of temperatures against 1000/T with their fits; None if there is nothing to draw."""
+    figure, axes = _canvas()
+    series = 0
+    for name in results["runs"][0]["species"]:
+        for key, symbol, marker in (("tracer_diffusivity_m2_s", "D^*", "o"), ("collective_diffusivity_m2_s", "D_σ", "s")):
+            points = [(run["temperature_K"], run["species"][name][key]) for run in results["runs"]]
+            good = [(T, f["value"], f["stderr"]) for T, f in points if f["value"] is not None]
+            if not good:
+                continue
+            _arrhenius_series(axes, good, f"${symbol}$ of {name}", marker, COLOURS[series % len(COLOURS)])
+            series += 1
+    if not series:
+        return None
+    axes.set(yscale="log", xlabel="1000 K / T", ylabel="diffusivity (m²/s)", title=results["runs"][0]["model"])
+    return _save(figure, axes, path)
+
+
+def plot_folder(folder: Path | str) -> list[Path]:
+    """All pictures of an analysed run; InputError if it has no results.json."""
+    import json
+
+    from kmc.trajectory import read_trajectory
+
+    folder = Path(folder)
+    if (folder / "trajectory.h5").exists():
+        return [plot_msd(read_trajectory(folder / "trajectory.h5"), folder / "msd.png")]
+    if not (folder / "results.json").exists():
+        raise InputError(f"{folder}: no results.json; run kmc analyze first")
+    pictures = [picture for part in temperature_folders(folder) for picture in plot_folder(part)]
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    overview = plot_arrhenius(results, folder / "arrhenius.png")
+    return [*pictures, *([overview] if overview else [])]
+
+
+def _arrhenius_series(axes: Any, points: list[tuple[float, float, float]], label: str, marker: str, colour: str) -> None:
+    temperature, value, stderr = (np.array(column) for column in zip(*points, strict=True))
+    try:
+        fit = fit_arrhenius(temperature, value, stderr)
+        energy = {"value": fit.activation_energy_eV, "stderr": fit.activation_energy_stderr_eV}
+        label += f", $E_a$ = {with_error(energy)} eV"
+        span = np.linspace(temperature.min(), temperature.max(), 50)
+        axes.plot(1000 / span, [fit.at(T) for T in span], color=colour, linewidth=1)
+    except Untrustworthy:
+        pass  # the points alone are drawn
+    axes.errorbar(1000 / temperature, value, stderr, fmt=marker, color=colour, capsize=3, markersize=5, label=label)
+
+
+def _canvas() -> tuple[Any, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _save(figure: Any, axes: Any, path: Path | str) -> Path:
+    axes.legend(frameon=False, fontsize=9)
+    axes.grid(True, which="both", linewidth=0.3, alpha=0.5)
+    figure.savefig(path, dpi=150)
+    return Path(path)

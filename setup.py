@@ -1,0 +1,38 @@
+"""The optional compiled CPU backend; everything else about the package stands in setup.cfg."""
+
+import sys
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+
+class BuildHost(build_ext):
+    """Build with OpenMP, without it where the compiler has none; a missing compiler only leaves the backend out."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Try OpenMP first."""
+        plain = ["/O2", "/std:c++14"] if sys.platform == "win32" else ["-O3", "-std=c++14", "-fno-math-errno"]
+        openmp = "/openmp" if sys.platform == "win32" else "-fopenmp"
+        for flags, link in (([*plain, openmp], [openmp] if openmp.startswith("-") else []), (plain, [])):
+            ext.extra_compile_args, ext.extra_link_args = flags, link
+            try:
+                super().build_extension(ext)
+                return
+            except Exception as error:  # any compiler failure: the next flags, then without the backend
+                failure = error
+        raise failure
+
+
+setup(
+    ext_modules=[
+        Extension(
+            "kmc.backends._host",
+            sources=["kmc/kernels/host.cpp"],
+            depends=[f"kmc/kernels/{name}.cuh" for name in ("platform", "philox", "tables", "lattice", "rates", "trial", "lane")],
+            define_macros=[("KMC_PYTHON_MODULE", "1")],
+            language="c++",
+            optional=True,
+        )
+    ],
+    cmdclass={"build_ext": BuildHost},
+)
