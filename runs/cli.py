@@ -1,0 +1,134 @@
+"""The `kmc` command. Exit codes: 0 done, 2 bad input (one line), 1 anything else, 128 + signal when stopped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lattices.errors import InputError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.action(arguments)
+        return code
+    except InputError as error:
+        print(f"kmc: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("kmc: stopped; the last checkpoint is kept, go on with --resume", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kmc", description="Kinetic Monte Carlo of mixed ionic-electronic conductors.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = _run_file(commands, "run", "run a run file, analyse and draw it", _run)
+    run.add_argument("--out", type=Path, help="output folder (default: the name of the run file)")
+    run.add_argument("--backend", choices=("auto", "cuda", "cpu", "numpy"))
+    run.add_argument("--seed", type=int)
+    run.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    validate = _run_file(commands, "validate", "say what a run file needs, without running it", _validate)
+    validate.add_argument("--json", action="store_true")
+    analyze = _folder(commands, "analyze", "analyse a run again", _analyze)
+    analyze.add_argument("--json", action="store_true")
+    analyze.add_argument("--fit-range", type=float, nargs=2, default=None, metavar=("FROM", "TO"))
+    _folder(commands, "plot", "draw a run again", _plot)
+    export = _folder(commands, "export", "write positions for other programs", _export)
+    export.add_argument("--format", default="extxyz")
+    export.add_argument("--output", type=Path)
+    info = commands.add_parser("info", help="versions, backends, parameter sets and examples")
+    info.add_argument("--json", action="store_true")
+    info.set_defaults(action=_info)
+    return parser
+
+
+def _run_file(commands: argparse._SubParsersAction, name: str, text: str, action: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    command.add_argument("file", help="a run file (TOML) or the name of an example")
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, TOML value")
+    command.set_defaults(action=action)
+    return command
+
+
+def _folder(commands: argparse._SubParsersAction, name: str, text: str, action: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    command.add_argument("folder", type=Path)
+    command.set_defaults(action=action)
+    return command
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from runs.config import load_config
+    from runs.launch import run_all
+
+    overrides = list(arguments.set)
+    if arguments.backend:
+        overrides.append(f'run.backend="{arguments.backend}"')
+    if arguments.seed is not None:
+        overrides.append(f"run.seed={arguments.seed}")
+    config, base = load_config(arguments.file, overrides)
+    folder = arguments.out or Path(Path(arguments.file).stem)
+    return run_all(config, base, folder, resume=arguments.resume)
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from runs.config import load_config
+    from runs.estimate import validate
+
+    config, base = load_config(arguments.file, arguments.set)
+    facts = validate(config, base)
+    if arguments.json:
+        print(json.dumps(facts, indent=1))
+        return 0
+    print("\n".join(facts.pop("summary")))
+    for key, value in facts.items():
+        print(f"{key}: {value}")
+    return 0
+
+
+def _analyze(arguments: argparse.Namespace) -> int:
+    from analysis.fit import FIT_RANGE
+    from analysis.report import analyze_folder, format_table
+
+    results = analyze_folder(arguments.folder, tuple(arguments.fit_range or FIT_RANGE))
+    print(json.dumps(results, indent=1) if arguments.json else format_table(results))
+    return 0
+
+
+def _plot(arguments: argparse.Namespace) -> int:
+    from analysis.plots import plot_folder
+
+    for picture in plot_folder(arguments.folder):
+        print(picture)
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from runs.export import export
+
+    print(export(arguments.folder, arguments.format, arguments.output))
+    return 0
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from runs.info import info
+
+    facts = info()
+    if arguments.json:
+        print(json.dumps(facts, indent=1))
+    else:
+        for key, value in facts.items():
+            print(f"{key}: {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

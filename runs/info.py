@@ -1,0 +1,31 @@
+"""`kmc info`: versions, backends, and what comes with the package."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+
+def info() -> dict[str, Any]:
+    """Facts about this installation."""
+    from kmc.backends import available_backends
+    from kmc.model import shipped_models
+    from kmc.version import VERSION
+    from runs.config import shipped_examples
+
+    return {
+        "miec-kmc": VERSION,
+        "python": platform.python_version(),
+        **{name: _version(name) for name in ("numpy", "scipy", "ase", "h5py", "matplotlib")},
+        "backends": {name: problem or "usable" for name, problem in available_backends().items()},
+        "parameter_sets": shipped_models(),
+        "examples": shipped_examples(),
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "missing"
