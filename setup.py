@@ -28,7 +28,10 @@ setup(
         Extension(
             "kmc.backends._host",
             sources=["kmc/kernels/host.cpp"],
-            depends=[f"kmc/kernels/{name}.cuh" for name in ("platform", "philox", "tables", "lattice", "rates", "trial", "lane")],
+            depends=[
+                f"kmc/kernels/{name}.cuh"
+                for name in ("platform", "philox", "tables", "lattice", "rates", "trial", "lane")
+            ],
             define_macros=[("KMC_PYTHON_MODULE", "1")],
             language="c++",
             optional=True,

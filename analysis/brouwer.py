@@ -65,9 +65,7 @@ def brouwer_diagram(
     """
     pressures = np.asarray(pO2_bar, dtype=np.float64)
     if pressures.ndim != 1 or pressures.size == 0:
-        raise InputError(
-            f"pO2_bar has shape {pressures.shape}: a one-dimensional array of pressures is needed"
-        )
+        raise InputError(f"pO2_bar has shape {pressures.shape}: a one-dimensional array of pressures is needed")
     for pressure in pressures.tolist():
         check_pressure("pO2_bar", pressure)
     request = check_request(material, temperature_K, pH2O_bar, dopant_fraction, constants)

@@ -131,9 +131,7 @@ def dopant_of(material: Material, given: float | None) -> float:
     return float(given)
 
 
-def choose_set(
-    material: Material, constants: str | Mapping[str, Any] | None
-) -> tuple[ConstantSet, list[str]]:
+def choose_set(material: Material, constants: str | Mapping[str, Any] | None) -> tuple[ConstantSet, list[str]]:
     """The constant set to use and warnings about user numbers.
 
     constants: None for the material's default, the name of a shipped set, or a mapping whose keys are "set"

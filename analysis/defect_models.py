@@ -96,9 +96,7 @@ def defect_model(
         return DefectModel(3.0, 1.0, dopant_fraction, log_hole=ln_hole, log_electron=ln_pair - ln_hole)
     ln_hydration = log_constant(constants, "hydration", temperature_K)
     ln_proton = 0.5 * (ln_hydration + np.log(pH2O_bar)) if pH2O_bar else -np.inf
-    ln_hole = (
-        0.5 * log_constant(constants, "hole_oxidation", temperature_K) if has_holes(constants) else -np.inf
-    )
+    ln_hole = 0.5 * log_constant(constants, "hole_oxidation", temperature_K) if has_holes(constants) else -np.inf
     return DefectModel(3.0, 1.0, dopant_fraction, log_proton=ln_proton, log_hole=ln_hole)
 
 
@@ -135,9 +133,7 @@ def _bulfin(
         )
     delta_max = constants.value("delta_max")
     steepness = constants.value("entropy_log_factor")
-    per_ln_delta = -constants.value("enthalpy_log10_J_mol") / (
-        np.log(10.0) * GAS_CONSTANT_J_MOL_K * temperature_K
-    )
+    per_ln_delta = -constants.value("enthalpy_log10_J_mol") / (np.log(10.0) * GAS_CONSTANT_J_MOL_K * temperature_K)
     constant = (constants.value("entropy_constant_J_mol_K")) / GAS_CONSTANT_J_MOL_K
     constant -= constants.value("enthalpy_constant_J_mol") / (GAS_CONSTANT_J_MOL_K * temperature_K)
 
@@ -163,9 +159,7 @@ def _suzuki_watanabe(
     """delta, d ln delta/d ln pO2, 1 - delta/delta_max from logarithms of the three branches."""
     thermal = -1.0 / (GAS_CONSTANT_J_MOL_K * temperature_K)
     ln_a = 0.5 * (np.log(constants.value("a_prefactor")) + thermal * constants.value("a_energy_J_mol"))
-    ln_b = (
-        np.log(constants.value("b_prefactor")) + thermal * constants.value("b_energy_J_mol")
-    ) / 6.0 - np.log(3.0)
+    ln_b = (np.log(constants.value("b_prefactor")) + thermal * constants.value("b_energy_J_mol")) / 6.0 - np.log(3.0)
     ln_max = np.log(constants.value("delta_max"))
     power = constants.value("sharpness")
     # Terms relative to delta_max^-8, so that the distance from delta_max keeps its digits.

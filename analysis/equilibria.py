@@ -32,8 +32,7 @@ _EQUATIONS = {
     "ceria-mass-action": "O_O + 2 Ce4+ = V_O + 2 Ce3+ + 1/2 O2: exp(dS/R - dH/RT) = "
     "(V_O/O_O) (Ce3+/Ce4+)^2 pO2^(1/2); 2 delta = n + x; electron = n per cation site",
     "ceria-bulfin": "pO2^(1/2) = exp(dS/R - dH/RT), dH and dS functions of delta; n = 2 delta",
-    "ceria-suzuki-watanabe": "delta = (a^-8 + b^-8 + 0.5^-8)^(-1/8), "
-    "a ~ pO2^(-1/4), b ~ pO2^(-1/12); n = 2 delta",
+    "ceria-suzuki-watanabe": "delta = (a^-8 + b^-8 + 0.5^-8)^(-1/8), a ~ pO2^(-1/4), b ~ pO2^(-1/12); n = 2 delta",
     "iron-perovskite": "K_ox = p^2 (3-delta)/(delta m^2 pO2^(1/2)), K_i = p n/m^2, p + n + m = 1, "
     "p - n = x - 2 delta; hole = p, electron = n per Fe site",
     "proton-perovskite": "V_O + O_O + H2O = 2 OH_O: K = OH^2/(V_O O_O pH2O) in fractions of oxygen sites; "
@@ -121,9 +120,7 @@ class Request:
 
     def solve(self, pO2_bar: FloatArray) -> Carriers:
         """Carriers over pO2_bar (float64, any shape)."""
-        return solve_carriers(
-            self.constants, self.temperature_K, pO2_bar, self.pH2O_bar, self.dopant_fraction
-        )
+        return solve_carriers(self.constants, self.temperature_K, pO2_bar, self.pH2O_bar, self.dopant_fraction)
 
     def formula(self) -> str:
         """The equations in words, with the constant set that went in."""
@@ -133,9 +130,7 @@ class Request:
 
     def missing(self, fractions: Mapping[str, Any]) -> dict[str, str]:
         """Carriers that this model does not have, with the reason."""
-        return {
-            name: why for name, why in _NOT_MODELLED[self.material.family].items() if name not in fractions
-        }
+        return {name: why for name, why in _NOT_MODELLED[self.material.family].items() if name not in fractions}
 
 
 def list_materials() -> dict[str, str]:

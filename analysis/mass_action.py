@@ -73,9 +73,7 @@ def solve_defects(model: DefectModel, ln_pO2: FloatArray) -> DefectState:
     Raises InputError where nothing can compensate the charge (no acceptor and no electrons).
     """
     if model.acceptor_charge <= 0.0 and not np.isfinite(model.log_electron):
-        raise InputError(
-            "dopant_fraction = 0: without electrons this model needs an acceptor, give a fraction above 0"
-        )
+        raise InputError("dopant_fraction = 0: without electrons this model needs an acceptor, give a fraction above 0")
     ln_pO2 = np.asarray(ln_pO2, dtype=np.float64)
     low = np.full_like(ln_pO2, -_BRACKET)
     high = np.full_like(ln_pO2, _BRACKET)

@@ -125,7 +125,9 @@ def conductivity_figures(trajectory: Trajectory, collective: Collective | str) -
     return {
         "ionic_conductivity_S_m": build(ionic, lambda c: e2 * _part(c, False)),
         "electronic_conductivity_S_m": build(electronic, lambda c: e2 * _part(c, True)),
-        "total_conductivity_S_m": build("e^2 sum over all i, j of z_i z_j L_ij", lambda c: e2 * _weighted(c).sum(axis=(1, 2))),
+        "total_conductivity_S_m": build(
+            "e^2 sum over all i, j of z_i z_j L_ij", lambda c: e2 * _weighted(c).sum(axis=(1, 2))
+        ),
         "ionic_transference_number": build(
             "t_ion = sigma_ion/sigma_total", lambda c: 1.0 - _part(c, True) / _weighted(c).sum(axis=(1, 2)), False
         ),

@@ -54,7 +54,10 @@ def plot_arrhenius(results: dict[str, Any], path: Path | str) -> Path | None:
     figure, axes = _canvas()
     series = 0
     for name in results["runs"][0]["species"]:
-        for key, symbol, marker in (("tracer_diffusivity_m2_s", "D^*", "o"), ("collective_diffusivity_m2_s", "D_σ", "s")):
+        for key, symbol, marker in (
+            ("tracer_diffusivity_m2_s", "D^*", "o"),
+            ("collective_diffusivity_m2_s", "D_σ", "s"),
+        ):
             points = [(run["temperature_K"], run["species"][name][key]) for run in results["runs"]]
             good = [(T, f["value"], f["stderr"]) for T, f in points if f["value"] is not None]
             if not good:
@@ -84,7 +87,9 @@ def plot_folder(folder: Path | str) -> list[Path]:
     return [*pictures, *([overview] if overview else [])]
 
 
-def _arrhenius_series(axes: Any, points: list[tuple[float, float, float]], label: str, marker: str, colour: str) -> None:
+def _arrhenius_series(
+    axes: Any, points: list[tuple[float, float, float]], label: str, marker: str, colour: str
+) -> None:
     temperature, value, stderr = (np.array(column) for column in zip(*points, strict=True))
     try:
         fit = fit_arrhenius(temperature, value, stderr)

@@ -168,7 +168,10 @@ def _fit(figures: list[dict[str, Any]], runs: list[dict[str, Any]], times_temper
             [f["stderr"] * t for f, t in zip(figures, factor, strict=True)],
         )
         extra.update(
-            prefactor={"value": math.exp(fit.ln_prefactor), "stderr": math.exp(fit.ln_prefactor) * fit.ln_prefactor_stderr},
+            prefactor={
+                "value": math.exp(fit.ln_prefactor),
+                "stderr": math.exp(fit.ln_prefactor) * fit.ln_prefactor_stderr,
+            },
             chi2_per_dof=fit.chi2_per_dof,
         )
         return Figure(fit.activation_energy_eV, fit.activation_energy_stderr_eV, formula)
@@ -210,6 +213,12 @@ def format_table(results: dict[str, Any]) -> str:
     for name, fit in results.get("arrhenius", {}).items():
         if fit["activation_energy_eV"]["value"] is not None:
             lines.append(f"activation energy of {name}: {with_error(fit['activation_energy_eV'])} eV")
-    notes = {f"{entry[k]['reason']}" for run in runs for entry in run["species"].values() for k in SPECIES_KEYS if "reason" in entry[k]}
+    notes = {
+        f"{entry[k]['reason']}"
+        for run in runs
+        for entry in run["species"].values()
+        for k in SPECIES_KEYS
+        if "reason" in entry[k]
+    }
     notes |= {warning for run in runs for warning in run["warnings"]}
     return "\n".join([*lines, *(f"note: {note}" for note in sorted(notes))])

@@ -87,7 +87,9 @@ def hop_rate_rows(trajectory: Trajectory, units: Units, name: str) -> FloatArray
     record = next(record for record in trajectory.species if record.name == name)
     edges = group_edges(trajectory, units.groups)
     hops = np.diff(trajectory.accepted[edges], axis=0)  # (G, R, F)
-    squared = np.array([family.hop_length_m**2 * (name in (family.carrier, family.partner)) for family in trajectory.families])
+    squared = np.array(
+        [family.hop_length_m**2 * (name in (family.carrier, family.partner)) for family in trajectory.families]
+    )
     walked = units.pool(np.swapaxes(hops @ squared, 0, 1))
     seconds = np.broadcast_to(np.diff(trajectory.time_s[edges]), (trajectory.replicas, units.groups))
     return np.asarray(walked / (units.pool(seconds) * record.count))

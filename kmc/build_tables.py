@@ -186,9 +186,7 @@ def _bond_tables(
     }
 
 
-def _gate_tables(
-    model: Model, supercell: Supercell, bonds: list[Stencil], counts: NDArray[np.int64]
-) -> dict[str, Any]:
+def _gate_tables(model: Model, supercell: Supercell, bonds: list[Stencil], counts: NDArray[np.int64]) -> dict[str, Any]:
     gates = [_gate_sites(supercell, hop, stencil) for hop, stencil in zip(model.hops, bonds, strict=True)]
     n_slots = max(len(slots) for slots, _ in gates)
     n_basis = max(len(stencil.basis) for stencil in bonds)
@@ -249,7 +247,9 @@ def _gate_codes(
         raise InputError(f"hop {hop.name!r}: a gate is listed twice")
     for gate in given:
         if len(gate) != len(slots):
-            raise InputError(f"hop {hop.name!r}: gate {list(gate)} names {len(gate)} species; the bonds have {len(slots)}")
+            raise InputError(
+                f"hop {hop.name!r}: gate {list(gate)} names {len(gate)} species; the bonds have {len(slots)}"
+            )
     crystal = supercell.crystal
     digits = [model.on_sublattice(crystal.sublattices[s].name) for s in slots]
     radix = 1

@@ -76,7 +76,9 @@ def run(
         walk.report, walk.stop = report or (lambda _: None), stop or (lambda: False)
         return walk.go(extend_to_frames or settings.frames)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror or error}; frames up to the last checkpoint are kept") from error
+        raise InputError(
+            f"{folder}: cannot be written: {error.strerror or error}; frames up to the last checkpoint are kept"
+        ) from error
 
 
 def frozen_schedule(folder: Path | str) -> dict[str, Any]:
@@ -239,11 +241,17 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
     here |= {"temperature_index": system.temperature_index, "frames": settings.frames}
     for name, value in here.items():
         if meta[name] != value:
-            raise InputError(f"{folder}: the checkpoint belongs to another run: its {name} is {meta[name]}, not {value}")
-    state = State(**{k.removeprefix("state_"): v for k, v in arrays.items() if k.startswith("state_")}, window=meta["window"])
+            raise InputError(
+                f"{folder}: the checkpoint belongs to another run: its {name} is {meta[name]}, not {value}"
+            )
+    state = State(
+        **{k.removeprefix("state_"): v for k, v in arrays.items() if k.startswith("state_")}, window=meta["window"]
+    )
     walker = make_walker(backend, system, state)
     writer = TrajectoryWriter(folder, system, settings.positions)
-    walk = _Walk(system, settings, folder, walker, writer, Equilibration(**meta["equilibration"]), meta["half_accepted"])
+    walk = _Walk(
+        system, settings, folder, walker, writer, Equilibration(**meta["equilibration"]), meta["half_accepted"]
+    )
     walk.wall_s = meta["wall_s"]
     if meta["schedule"] is not None:
         kept = {k.removeprefix("accumulator_"): v for k, v in arrays.items() if k.startswith("accumulator_")}
@@ -267,5 +275,3 @@ def _check_images(state: State) -> None:
 def _run_facts(backend: str, wall_s: float) -> dict[str, Any]:
     versions = {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()}
     return {"backend": backend, "wall_s": wall_s, "versions": versions}
-
-

@@ -147,7 +147,9 @@ class Model(_Strict):
         for name in self.on_sublattice(sublattice):
             if self.species[name].element == element and self.species[name].charge == 0:
                 return name
-        allowed = sorted({self.species[n].element for n in self.on_sublattice(sublattice) if self.species[n].charge == 0})
+        allowed = sorted(
+            {self.species[n].element for n in self.on_sublattice(sublattice) if self.species[n].charge == 0}
+        )
         raise InputError(
             f"host {element!r} on sublattice {sublattice!r} is not in model {self.name!r}, "
             f"which allows {', '.join(allowed) or 'nothing there'}"
@@ -199,7 +201,9 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
         return entry.read_text(encoding="utf-8"), f"parameter set {name_or_path}"
     path = Path(name_or_path)
     if not path.is_file():
-        raise InputError(f"parameters = {str(name_or_path)!r}: no such file, and the shipped sets are {', '.join(shipped)}")
+        raise InputError(
+            f"parameters = {str(name_or_path)!r}: no such file, and the shipped sets are {', '.join(shipped)}"
+        )
     try:
         return path.read_text(encoding="utf-8"), str(path)
     except (OSError, UnicodeDecodeError) as error:

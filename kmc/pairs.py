@@ -75,7 +75,9 @@ def influences(model: Model, supercell: Supercell, hop_number: int) -> list[Infl
     return result
 
 
-def own_share(supercell: Supercell, acting: list[Influence], bond: tuple[int, int, int, int, int], a: int, b: int) -> int:
+def own_share(
+    supercell: Supercell, acting: list[Influence], bond: tuple[int, int, int, int, int], a: int, b: int
+) -> int:
     """Packed share of the exchanging pair itself in ``potential[j] - potential[i]``.
 
     bond: (basis of i, dx, dy, dz, basis of j). In a small cell several shells may join i and j; each counts.

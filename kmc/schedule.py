@@ -134,7 +134,9 @@ def _mark_half(trials: int, progress: Equilibration, reached: bool) -> None:
         progress.half_trials = trials
 
 
-def freeze(system: System, settings: Settings, before: NDArray[np.int64], trials: int, accepted: NDArray[np.int64]) -> Schedule:
+def freeze(
+    system: System, settings: Settings, before: NDArray[np.int64], trials: int, accepted: NDArray[np.int64]
+) -> Schedule:
     """The production schedule from (F,) hops and the trials of all replicas in the second half of equilibration."""
     tables = system.tables
     code, hops, particles = slowest_carrier(tables, accepted - before)

@@ -202,7 +202,9 @@ def _unit(dataset: Any, unit: str) -> None:
 
 
 def _growing(group: Any, name: str, shape: tuple[int, ...], dtype: str, unit: str = "") -> None:
-    dataset = group.create_dataset(name, (0, *shape), maxshape=(None, *shape), dtype=dtype, chunks=(1, *shape) if shape else True)
+    dataset = group.create_dataset(
+        name, (0, *shape), maxshape=(None, *shape), dtype=dtype, chunks=(1, *shape) if shape else True
+    )
     if unit:
         _unit(dataset, unit)
 

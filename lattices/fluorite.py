@@ -26,6 +26,4 @@ def fluorite(host: Mapping[str, str], lattice_parameter_angstrom: float, anion: 
 def check_lattice_parameter(lattice_parameter_angstrom: float) -> None:
     """InputError unless the length lies between 1 and 100 angstrom."""
     if not 1.0 <= lattice_parameter_angstrom <= 100.0:
-        raise InputError(
-            f"lattice_parameter_angstrom = {lattice_parameter_angstrom}: a length from 1 to 100 is needed"
-        )
+        raise InputError(f"lattice_parameter_angstrom = {lattice_parameter_angstrom}: a length from 1 to 100 is needed")

@@ -48,9 +48,7 @@ def ionic_radius_angstrom(ion: str, coordination: str, spin: str = "high") -> fl
         raise InputError(f"spin = {spin!r}: allowed are high, low")
     ions = {name: entry for name, entry in tables[coordination].items() if _ION.fullmatch(name)}
     if ion not in ions:
-        raise InputError(
-            f"ion {ion!r} has no radius for coordination {coordination}: known are {', '.join(ions)}"
-        )
+        raise InputError(f"ion {ion!r} has no radius for coordination {coordination}: known are {', '.join(ions)}")
     entry = ions[ion]
     if not isinstance(entry, dict):
         return float(entry)
@@ -87,9 +85,7 @@ def tolerance_factor(
 def _check_site(name: str, site: Mapping[str, float]) -> None:
     total = sum(site.values())
     if any(share < 0.0 for share in site.values()) or abs(total - 1.0) > 1e-9:
-        raise InputError(
-            f"{name} = {dict(site)}: fractions must be positive and add to 1, they add to {total:g}"
-        )
+        raise InputError(f"{name} = {dict(site)}: fractions must be positive and add to 1, they add to {total:g}")
 
 
 def _spin_of(ion: str, spin: str | Mapping[str, str]) -> str:
@@ -110,18 +106,14 @@ def _balanced_b_site(b_site: Mapping[str, float], charge_needed: float) -> dict[
     charge = sum(_charge(ion) * share for ion, share in ions.items())
     if not open_elements:
         if abs(charge - charge_needed) > 1e-6:
-            raise InputError(
-                f"b_site = {dict(b_site)}: its charge is {charge:g}, neutrality needs {charge_needed:g}"
-            )
+            raise InputError(f"b_site = {dict(b_site)}: its charge is {charge:g}, neutrality needs {charge_needed:g}")
         return ions
     if len(open_elements) > 1:
         raise InputError(f"b_site = {dict(b_site)}: at most one element may stand without its charge")
     ((element, share),) = open_elements.items()
     if share == 0.0:
         return _balanced_b_site(ions, charge_needed)
-    mean = round(
-        (charge_needed - charge) / share, 12
-    )  # a mean of 3.0000000000000004 is not a mixture with 4+
+    mean = round((charge_needed - charge) / share, 12)  # a mean of 3.0000000000000004 is not a mixture with 4+
     if not 1.0 <= mean <= 7.0:
         raise InputError(f"b_site = {dict(b_site)}: neutrality would need {element} with charge {mean:g}")
     lower = math.floor(mean)
@@ -131,9 +123,7 @@ def _balanced_b_site(b_site: Mapping[str, float], charge_needed: float) -> dict[
     return ions
 
 
-def polaron_transfer_integral_eV(
-    descriptor: float, link: Callable[[float], float] | None = None
-) -> float | None:
+def polaron_transfer_integral_eV(descriptor: float, link: Callable[[float], float] | None = None) -> float | None:
     """Transfer integral of a hole polaron in eV from geometry, by a function that the user supplies.
 
     descriptor: what link takes, a tolerance factor or a B-O-B angle in degrees. link: descriptor -> eV;
@@ -145,9 +135,7 @@ def polaron_transfer_integral_eV(
         return None
     value = float(link(descriptor))
     if not (math.isfinite(value) and value >= 0.0):
-        raise InputError(
-            f"link({descriptor:g}) = {value}: a transfer integral is finite and not negative (eV)"
-        )
+        raise InputError(f"link({descriptor:g}) = {value}: a transfer integral is finite and not negative (eV)")
     return value
 
 
@@ -205,9 +193,7 @@ def expanded_lattice_parameter_angstrom(
     """
     if not (math.isfinite(reference_angstrom) and reference_angstrom > 0.0):
         raise InputError(f"reference_angstrom = {reference_angstrom!r}: a positive length is needed")
-    strain = expansion_strain(
-        material, delta, temperature_K, reference_delta, reference_temperature_K, expansion
-    )
+    strain = expansion_strain(material, delta, temperature_K, reference_delta, reference_temperature_K, expansion)
     for line in strain.warnings:
         warnings.warn(line, ExpansionRangeWarning, stacklevel=2)
     return reference_angstrom * (1.0 + strain.strain)
@@ -219,17 +205,13 @@ def _expansion_set(material: str, expansion: str | None) -> tuple[str, dict[str,
         raise InputError(f"material = {material!r}: expansion is known for {', '.join(materials)}")
     name = expansion or materials[material]["default"]
     if name not in materials[material]["sets"]:
-        raise InputError(
-            f"expansion = {name!r}: sets for {material} are {', '.join(materials[material]['sets'])}"
-        )
+        raise InputError(f"expansion = {name!r}: sets for {material} are {', '.join(materials[material]['sets'])}")
     return name, _data()["expansion_sets"][name]
 
 
 def _thermal_coefficient(name: str, chosen: Mapping[str, Any]) -> float:
     if "thermal_per_K" not in chosen:
-        raise InputError(
-            f"reference_temperature_K is given, but set {name} has no thermal expansion; leave it out"
-        )
+        raise InputError(f"reference_temperature_K is given, but set {name} has no thermal expansion; leave it out")
     return float(chosen["thermal_per_K"])
 
 

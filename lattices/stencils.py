@@ -137,8 +137,7 @@ def _shell(
     members = np.flatnonzero(np.abs(distance - length) < LENGTH_TOLERANCE_ANGSTROM)
     n_basis = crystal.sublattices[origin].n_basis
     rows = [
-        sorted((tuple(cell[m].tolist()), int(t[m]), m) for m in members if b[m] == basis)
-        for basis in range(n_basis)
+        sorted((tuple(cell[m].tolist()), int(t[m]), m) for m in members if b[m] == basis) for basis in range(n_basis)
     ]
     width = max(len(row) for row in rows)
     cells = np.zeros((n_basis, width, 3), dtype=np.int16)

@@ -28,7 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kmc", description="Kinetic Monte Carlo of mixed ionic-electronic conductors.")
+    parser = argparse.ArgumentParser(
+        prog="kmc", description="Kinetic Monte Carlo of mixed ionic-electronic conductors."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = _run_file(commands, "run", "run a run file, analyse and draw it", _run)
     run.add_argument("--out", type=Path, help="output folder (default: the name of the run file)")

@@ -72,7 +72,9 @@ class CrystalSpec(_Strict):
         if len(self.repeats) != 3:
             raise ValueError(f"repeats = {list(self.repeats)}: three whole numbers are needed")
         if self.file is not None and (not self.sublattices or self.host or self.lattice_parameter_angstrom):
-            raise ValueError("a structure file needs sublattices, and takes neither host nor lattice_parameter_angstrom")
+            raise ValueError(
+                "a structure file needs sublattices, and takes neither host nor lattice_parameter_angstrom"
+            )
         if self.prototype is not None and self.sublattices:
             raise ValueError("a prototype names its sublattices itself")
         return self

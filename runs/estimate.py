@@ -86,5 +86,7 @@ def field_warning(system: System, wanted: tuple[float, float, float]) -> list[st
         return []
     lines = [f"field applied: {applied.tolist()} V/m"]
     if np.linalg.norm(applied - asked) > 0.01 * np.linalg.norm(asked):
-        lines.append("warning: rounding to whole microelectronvolts changes the field by more than 1 %; take a stronger one")
+        lines.append(
+            "warning: rounding to whole microelectronvolts changes the field by more than 1 %; take a stronger one"
+        )
     return lines

@@ -108,7 +108,9 @@ def _run_one(
     else:
         log(f"the wanted precision {precision} was not reached in {frames} frames; the results show what was")
     frozen = frozen_schedule(folder)
-    single = config.model_copy(update={"run": config.run.model_copy(update={"temperature_K": system.tables.temperature_K})})
+    single = config.model_copy(
+        update={"run": config.run.model_copy(update={"temperature_K": system.tables.temperature_K})}
+    )
     (folder / "run.toml").write_text(resolved_toml(single, {**frozen, "backend": backend}), encoding="utf-8")
     log(f"acceptance {frozen['acceptance']:.4g} of {frozen['slowest']}, frames of {frozen['frame_interval_s']:.4g} s")
     return True

@@ -45,9 +45,7 @@ def solve(material, temperature_K, log_pO2, log_pH2O, dopant):
     )
 
 
-@pytest.mark.parametrize(
-    ("pO2_bar", "delta"), [(1.0, 0.0155), (1e-2, 0.0631), (1e-4, 0.1270), (1e-10, 0.1967)]
-)
+@pytest.mark.parametrize(("pO2_bar", "delta"), [(1.0, 0.0155), (1e-2, 0.0631), (1e-4, 0.1270), (1e-10, 0.1967)])
 def test_lsf64_delta_at_1073_K(pO2_bar, delta):
     assert solve_equilibrium("lsf64", 1073, pO2_bar).delta == pytest.approx(delta, abs=5e-5)
 
@@ -113,9 +111,7 @@ def test_theta_of_empirical_ceria_is_the_derivative(constants, pO2_bar):
         solve_equilibrium("ceria", 1473, p, constants=constants) for p in (pO2_bar * factor, pO2_bar / factor)
     )
     dln = 2 * math.log(factor)
-    assert -0.5 * dln / math.log(above.delta / below.delta) == pytest.approx(
-        here.thermodynamic_factor_V, rel=1e-5
-    )
+    assert -0.5 * dln / math.log(above.delta / below.delta) == pytest.approx(here.thermodynamic_factor_V, rel=1e-5)
     dln_oxygen = math.log((2 - above.delta) / (2 - below.delta))
     assert 0.5 * dln / dln_oxygen == pytest.approx(here.thermodynamic_factor_O, rel=1e-5)
 
@@ -142,9 +138,7 @@ def test_theta_with_every_species_present_is_the_derivative(log_hole):
 
 @settings(max_examples=60, deadline=None)
 @given(general, temperatures, log10_pO2, log10_pH2O, dopants, st.floats(0.01, 5.0))
-def test_more_oxygen_means_fewer_vacancies_and_electrons(
-    material, temperature_K, log_pO2, log_pH2O, dopant, step
-):
+def test_more_oxygen_means_fewer_vacancies_and_electrons(material, temperature_K, log_pO2, log_pH2O, dopant, step):
     low = solve(material, temperature_K, log_pO2, log_pH2O, dopant)
     high = solve(material, temperature_K, min(log_pO2 + step, 1.0), log_pH2O, dopant)
     rounding = 1e-12
@@ -273,9 +267,7 @@ def test_as_dict_is_json_with_the_documented_keys():
 
 def test_user_constants_replace_and_are_reported():
     plain = solve_equilibrium("bcy10", 900, 0.2, pH2O_bar=0.02)
-    own = solve_equilibrium(
-        "bcy10", 900, 0.2, pH2O_bar=0.02, constants={"hydration_enthalpy_J_mol": -170000.0}
-    )
+    own = solve_equilibrium("bcy10", 900, 0.2, pH2O_bar=0.02, constants={"hydration_enthalpy_J_mol": -170000.0})
     assert own.site_fractions["H"] > plain.site_fractions["H"]
     assert own.constants["hydration_enthalpy_J_mol"].mark == "user"
     assert any("without a source" in line for line in own.warnings)
