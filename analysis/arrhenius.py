@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from analysis.figures import Untrustworthy
 
@@ -32,7 +32,7 @@ class ArrheniusFit:
         return math.exp(self.ln_prefactor - self.activation_energy_eV / (BOLTZMANN_EV_K * temperature_K))
 
 
-def fit_arrhenius(temperature_K: Sequence[float], values: Sequence[float], stderrs: Sequence[float]) -> ArrheniusFit:
+def fit_arrhenius(temperature_K: ArrayLike, values: ArrayLike, stderrs: ArrayLike) -> ArrheniusFit:
     """Weighted least squares; Untrustworthy with fewer than two temperatures or a value that is not positive."""
     inverse_kt = 1.0 / (BOLTZMANN_EV_K * np.asarray(temperature_K, dtype=float))
     y, error = np.asarray(values, dtype=float), np.asarray(stderrs, dtype=float)

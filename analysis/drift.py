@@ -42,5 +42,8 @@ def drift_figures(trajectory: Trajectory, units: Units) -> tuple[Figure, dict[st
         strength = float(np.linalg.norm(trajectory.field_V_per_m))
         return from_rows(np.asarray(ELEMENTARY_CHARGE_C * current / (trajectory.volume_m3 * strength)), DRIFT_FORMULA)
 
-    velocities = {n: attempt(lambda n=n: from_rows(velocity(n), VELOCITY_FORMULA), VELOCITY_FORMULA) for n in names}
+    def drift(name: str) -> Figure:
+        return attempt(lambda: from_rows(velocity(name), VELOCITY_FORMULA), VELOCITY_FORMULA)
+
+    velocities = {name: drift(name) for name in names}
     return attempt(conductivity, DRIFT_FORMULA), velocities

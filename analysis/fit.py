@@ -4,9 +4,9 @@ MSD(t) = offset + slope t over a range of lags, by generalised least squares wit
 For a walk with MSD(t) = t in d = 3 dimensions the squared displacements of two windows that share the time s have
 covariance (2/3) s^2 (Gaussian increments, derived: 2 s^2/9 per component). A mean over windows then has variance
 about (2/3) t^2/n_windows, and means at two lags covary through the windows they share; with non-overlapping windows
-this is cov(a, b) = var(a) n_a/n_b for a <= b, the matrix of kinisi's correlated regression (McCluskey, Coles and Morgan,
-J. Chem. Theory Comput. 2025, 21, 79). Ordinary least squares takes the lags for independent and reports errors far
-too small.
+this is cov(a, b) = var(a) n_a/n_b for a <= b, the matrix of kinisi's correlated regression (McCluskey, Coles and
+Morgan, J. Chem. Theory Comput. 2025, 21, 79). Ordinary least squares takes the lags for independent and reports
+errors far too small.
 
 The covariance is used only for the weights: it fixes one weight vector per run, the same for every replica and
 independent of the data, so that the estimate is linear in the observed squared displacements and its error is
@@ -92,6 +92,15 @@ def check_range(fit_range: tuple[float, float]) -> None:
         raise InputError(f"fit_range = {low!r}, {high!r}: fractions of the run with 0 < from < to <= 0.5 are allowed")
 
 
+def planned_range(trajectory: Trajectory, fit_range: tuple[float, float]) -> tuple[float, float]:
+    """The fit range as fractions of the whole run, its lower end being a fraction of the run as first planned.
+
+    Where a run was extended, the shortest lag stays as long as it was: the windows grow in number and the error falls.
+    """
+    planned = trajectory.planned_frames or trajectory.n_frames
+    return fit_range[0] * min(planned / trajectory.n_frames, 1.0), fit_range[1]
+
+
 def in_range(lags: IntArray, frames: int, fit_range: tuple[float, float]) -> NDArray[np.bool_]:
     """(K,) which lags lie in the fit range of a run of so many frames."""
     return np.asarray((lags >= fit_range[0] * frames) & (lags <= fit_range[1] * frames))
@@ -114,12 +123,13 @@ def choose_units(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RA
             words = f"{replicas} replica(s) x {groups} time groups"
             return Units(units, replicas * groups, words, shared)
     raise Untrustworthy(
-        f"too few independent windows: {replicas} replica(s) of {len(trajectory.time_s) - 1} frames hold no two lags in the "
-        f"fit range with a window in each of {fewest} time groups; take more frames or at least {FEWEST_UNITS} replicas"
+        f"too few independent windows: {replicas} replica(s) of {len(trajectory.time_s) - 1} frames hold no two lags "
+        f"in the fit range with a window in each of {fewest} time groups; take more frames or at least "
+        f"{FEWEST_UNITS} replicas"
     )
 
 
-def group_blocks(per_block: NDArray[np.generic], axis: int, groups: int) -> NDArray[np.generic]:
+def group_blocks(per_block: NDArray[np.int64], axis: int, groups: int) -> NDArray[np.int64]:
     """Sums of consecutive time blocks along `axis`, B blocks into `groups` groups of about equal length."""
     blocks = per_block.shape[axis]
     starts = -(-np.arange(groups) * blocks // groups)  # ceil: block b belongs to group b * groups // blocks

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.arrhenius import fit_arrhenius
 from analysis.figures import Untrustworthy
-from analysis.fit import FIT_RANGE
+from analysis.fit import FIT_RANGE, planned_range
 from analysis.report import temperature_folders, with_error
 from analysis.tracer import msd_curve
 from lattices.errors import InputError
@@ -24,6 +24,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: tuple[float, float] = FIT_RANGE) -> Path:
     """MSD of every mobile species against lag, log-log, with error bars, the fit and its range."""
     figure, axes = _canvas()
+    fit_range = planned_range(trajectory, fit_range)
     names = [record.name for record in trajectory.species if record.mobile and record.count]
     for name, colour in zip(names, COLOURS, strict=False):
         curve = msd_curve(trajectory, name, fit_range)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.arrhenius import fit_arrhenius
 from analysis.drift import drift_figures
 from analysis.figures import Figure, Untrustworthy, attempt
-from analysis.fit import FIT_RANGE, Units, check_range, choose_units
+from analysis.fit import FIT_RANGE, Units, check_range, choose_units, planned_range
 from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
 from analysis.tracer import tracer_figures
 from lattices.errors import InputError
@@ -24,8 +24,12 @@ SPECIES_KEYS = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s", "corre
 
 
 def analyze(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) -> dict[str, Any]:
-    """All figures of one trajectory, as results.json holds them. fit_range: lags, as fractions of the run."""
+    """All figures of one trajectory, as results.json holds them.
+
+    fit_range: lags, as fractions of the run; the lower end of the run as first planned, where it was extended.
+    """
     check_range(fit_range)
+    fit_range = planned_range(trajectory, fit_range)
     collective: Collective | str
     try:
         units = choose_units(trajectory, fit_range)
@@ -58,7 +62,7 @@ def _results(
             "charge_e": record.charge_e,
             "number_density_m3": record.count / trajectory.volume_m3,
         }
-        if units is None or isinstance(collective, str) and units is None:
+        if units is None or (isinstance(collective, str) and units is None):
             figures = [Figure.absent(str(collective))] * 4
         else:
             tracer, correlation, more = tracer_figures(trajectory, units, record.name, fit_range)

@@ -119,7 +119,7 @@ def msd_curve(trajectory: Trajectory, name: str, fit_range: tuple[float, float])
         whole = Units(np.zeros((trajectory.replicas, 1), dtype=np.int64), 1, "one", None)
         values = np.trace(_msd_rows(trajectory, whole, s), axis1=2, axis2=3)[0]
         stderr, fit = np.full(len(values), np.nan), None
-    return Curve(trajectory.lag_frames * interval, values, stderr, fit)
+    return Curve(np.asarray(trajectory.lag_frames * interval), values, stderr, fit)
 
 
 def _msd_rows(trajectory: Trajectory, units: Units, s: int) -> FloatArray:

@@ -41,7 +41,7 @@ def acceptance_table(temperature_K: float) -> AcceptanceTable:
     """Tables for one temperature in kelvin."""
     per_half_unit = 1.0 / (HALF_UNITS_PER_EV * BOLTZMANN_EV_K * temperature_K)
     step = per_half_unit * 2**FINE_BITS
-    rows = int(math.ceil(64 * math.log(2) / step))
+    rows = math.ceil(64 * math.log(2) / step)
     mantissa, shift = [], []
     for row in range(rows):
         value, exponent = math.frexp(math.exp(-row * step))  # value in [0.5, 1)

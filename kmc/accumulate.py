@@ -8,6 +8,7 @@ snapshot a lag is all that must be kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,53 +24,67 @@ WANTED_BLOCKS = 16  # replicas times time blocks: enough for an error bar from a
 class Accumulator:
     """R replicas of M particles, S species, K lags, B time blocks, F frames after the initial one.
 
-    lag_frames: (K,). snapshots: (K, R, M, 3) int32 positions where the current window of each lag began.
+    lag_frames: (K,). begin: (K,) frame at which the first window of each lag began.
+    snapshots: (K, R, M, 3) int32 positions where the current window of each lag began.
     origin: (R, S, 3) int64 summed positions at frame 0. windows: (K, B). second_moment: (K, B, R, S, 6) int64.
     block_frames: length of a time block.
     """
 
     lag_frames: NDArray[np.int64]
+    begin: NDArray[np.int64]
     block_frames: int
     snapshots: NDArray[np.int32]
     origin: NDArray[np.int64]
     windows: NDArray[np.int64]
     second_moment: NDArray[np.int64]
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array by name; what a checkpoint holds."""
-        names = ("lag_frames", "snapshots", "origin", "windows", "second_moment")
+        names = ("lag_frames", "begin", "snapshots", "origin", "windows", "second_moment")
         return {name: getattr(self, name) for name in names}
 
     def record(self, tables: EventTables, positions: NDArray[np.int32], frame: int) -> NDArray[np.int64]:
         """Take frame `frame` (1, 2, ...); returns the (R, S, 3) summed displacements since frame 0."""
         block = (frame - 1) // self.block_frames
         for k, lag in enumerate(self.lag_frames):
-            if frame % lag == 0:
+            if (frame - self.begin[k]) % lag == 0:
                 self.second_moment[k, block] += second_moments(tables, positions, self.snapshots[k])
                 self.windows[k, block] += 1
                 self.snapshots[k] = positions
         return summed_positions(tables, positions) - self.origin
 
-    def extend(self, frames: int) -> None:
-        """Make room for a run of `frames` frames."""
+    def extend(self, frames: int, positions: NDArray[np.int32], frame: int) -> None:
+        """Make room for a run of `frames` frames: more time blocks, and longer lags, whose windows begin here."""
+        longer = [lag for lag in lags_of(frames) if lag > self.lag_frames[-1]]
         blocks = -(-frames // self.block_frames)
-        missing = blocks - self.windows.shape[1]
-        if missing > 0:
-            self.windows = np.pad(self.windows, ((0, 0), (0, missing)))
-            self.second_moment = np.pad(self.second_moment, ((0, 0), (0, missing), (0, 0), (0, 0), (0, 0)))
+        missing = (len(longer), max(blocks - self.windows.shape[1], 0))
+        if not any(missing):
+            return
+        room = ((0, missing[0]), (0, missing[1]))
+        self.windows = np.pad(self.windows, room)
+        self.second_moment = np.pad(self.second_moment, (*room, (0, 0), (0, 0), (0, 0)))
+        self.lag_frames = np.append(self.lag_frames, np.array(longer, dtype=np.int64))
+        self.begin = np.append(self.begin, np.full(len(longer), frame, dtype=np.int64))
+        self.snapshots = np.concatenate([self.snapshots, *(positions[None] for _ in longer)])
+
+
+def lags_of(frames: int) -> list[int]:
+    """Lags of a run of so many frames: powers of two up to half of it."""
+    return [1 << k for k in range(64) if 1 << k <= max(frames // 2, 1)]
 
 
 def new_accumulator(tables: EventTables, state: State, frames: int) -> Accumulator:
     """Begin at frame 0 with the state as it is."""
     positions = unwrapped_grid_positions(tables, state)
     replicas, particles = state.particle_at.shape
-    lags = [1 << k for k in range(64) if 1 << k <= max(frames // 2, 1)]
+    lags = lags_of(frames)
     blocks = min(max(-(-WANTED_BLOCKS // replicas), 1), frames)
     block_frames = -(-frames // blocks)
     blocks = -(-frames // block_frames)
     species = len(tables.species)
     return Accumulator(
         lag_frames=np.array(lags, dtype=np.int64),
+        begin=np.zeros(len(lags), dtype=np.int64),
         block_frames=block_frames,
         snapshots=np.broadcast_to(positions, (len(lags), replicas, particles, 3)).copy(),
         origin=summed_positions(tables, positions),

@@ -19,12 +19,13 @@ SCHEMA = 1
 NAME, PREVIOUS = "checkpoint.npz", "checkpoint.previous.npz"
 
 
-def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[np.generic]], meta: Mapping[str, Any]) -> None:
+def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
     """Write temp -> fsync -> keep previous -> replace. OSError of a full or read-only disk passes through."""
     text = json.dumps({**meta, "schema": SCHEMA, "checksum": _checksum(arrays)})
     temporary = folder / (NAME + ".new")
     with open(temporary, "wb") as handle:
-        np.savez(handle, meta=np.array(text), **{name: np.asarray(value) for name, value in arrays.items()})
+        everything: dict[str, Any] = {"meta": np.array(text), **arrays}
+        np.savez(handle, **everything)
         handle.flush()
         os.fsync(handle.fileno())
     current = folder / NAME
@@ -33,7 +34,7 @@ def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[np.generic]], me
     os.replace(temporary, current)
 
 
-def read_checkpoint(folder: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
+def read_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Arrays and meta data of the newest sound checkpoint; InputError if there is none."""
     problems = []
     for name in (NAME, PREVIOUS):
@@ -52,7 +53,7 @@ def has_checkpoint(folder: Path) -> bool:
     return (folder / NAME).exists() or (folder / PREVIOUS).exists()
 
 
-def _read(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files if name != "meta"}
         meta = json.loads(str(stored["meta"]))
@@ -63,7 +64,7 @@ def _read(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
     return arrays, meta
 
 
-def _checksum(arrays: Mapping[str, NDArray[np.generic]]) -> str:
+def _checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
     state = hashlib.sha256()
     for name in sorted(arrays):
         value = np.ascontiguousarray(arrays[name])

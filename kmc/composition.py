@@ -58,7 +58,7 @@ def compose(
     if balancing:
         numbers[balancing[0]] = _balance(model, numbers, balancing[0], notes)
         placed[balancing[0]] = Doping(number=numbers[balancing[0]])
-    counts = {name: 0 for name in model.names} | numbers
+    counts = dict.fromkeys(model.names, 0) | numbers
     for s, sublattice in enumerate(supercell.crystal.sublattices):
         host = model.host_of(sublattice.name, sublattice.element)
         left = supercell.n_sites_of(s) - sum(counts[n] for n in model.on_sublattice(sublattice.name) if n != host)

@@ -116,7 +116,7 @@ class _Walk:
         if self.schedule is None and not self._equilibrate():
             return False
         assert self.schedule is not None and self.accumulator is not None
-        self.accumulator.extend(frames)
+        self.accumulator.extend(frames, unwrapped_grid_positions(self.system.tables, self.walker.read()), self.frame)
         last_written = time.monotonic()
         while self.frame < frames:
             self._walk_frame()
@@ -197,7 +197,9 @@ class _Walk:
         now = time.monotonic()
         self.wall_s, self._clock = self.wall_s + now - self._clock, now
         if self.accumulator is not None and self._pending:
-            self.writer.append(self._pending, self.accumulator, _run_facts(self.walker.name, self.wall_s))
+            self.writer.append(
+                self._pending, self.accumulator, _run_facts(self.walker.name, self.wall_s, self.settings.frames)
+            )
             self._pending = []
         arrays = {f"state_{k}": v for k, v in self.walker.read().arrays().items()}
         if self.accumulator is not None:
@@ -272,6 +274,6 @@ def _check_images(state: State) -> None:
         )
 
 
-def _run_facts(backend: str, wall_s: float) -> dict[str, Any]:
+def _run_facts(backend: str, wall_s: float, planned_frames: int) -> dict[str, Any]:
     versions = {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()}
-    return {"backend": backend, "wall_s": wall_s, "versions": versions}
+    return {"backend": backend, "wall_s": wall_s, "planned_frames": planned_frames, "versions": versions}

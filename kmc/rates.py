@@ -42,7 +42,8 @@ def lowest_d_energy(
     from its commonest species as there are particles of other species.
     """
     near = _coefficients(supercell, acting, bond, len(counts))
-    total, gains = work, {}
+    total = work
+    gains: dict[int, list[int]] = {}
     for (target, *_), row in near.items():
         present = np.flatnonzero((sublattice_of == target) & (counts > 0))
         common = present[np.argmax(counts[present])]

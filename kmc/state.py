@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +51,7 @@ class State:
         arrays = {name: value.copy() for name, value in self.arrays().items()}
         return State(**arrays, window=self.window)
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array by name; what a checkpoint holds."""
         return {
             name: getattr(self, name)
@@ -202,7 +204,7 @@ def _occupy(
             s,
             doping,
             free[here],
-            lambda n, key=key, code=code, lane=lane: sequence(key, n, lane=code, replica=lane),
+            partial(sequence, key, lane=code, replica=lane),
         )
         occupants[start + chosen] = code
         free[start + chosen] = False

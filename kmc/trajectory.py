@@ -45,7 +45,8 @@ class Trajectory:
     of the unwrapped displacement since frame 0. lag_frames: (K,). msd_windows: (K, B) windows, one after another, that
     ended in time block b. second_moment: (K, B, R, S, 6) int64, sums over particles and windows of the products
     xx yy zz xy xz yz. trials, accepted: (T + 1, R, F) int64 since frame 0. configuration: (R,) equal for replicas that
-    share their dopants. cubic: every second-rank tensor is isotropic by symmetry.
+    share their dopants. cubic: every second-rank tensor is isotropic by symmetry. planned_frames: frames asked for at
+    first; a run that was extended for precision has more. None: not extended.
     """
 
     temperature_K: float
@@ -69,6 +70,7 @@ class Trajectory:
     digest: str
     versions: dict[str, str]
     cubic: bool
+    planned_frames: int | None = None
 
     @property
     def replicas(self) -> int:
@@ -124,5 +126,6 @@ def _read(file: object) -> Trajectory:
         digest=meta["digest"],
         versions=run["versions"],
         cubic=meta["cubic"],
+        planned_frames=run["planned_frames"],
         **arrays,
     )

@@ -1,7 +1,8 @@
 """Writes trajectory.h5: H5MD for viewers, and our own integers under /kmc.
 
-/h5md, /particles/trajectory (mobile sublattices of replica 0, vacancies included as particles), /particles/replica_NNNN
-(positions = "all"), /particles/lattice (the sites that never move). /kmc: attributes "description" (what decides, JSON)
+/h5md, /particles/trajectory (mobile sublattices of replica 0, vacancies included as particles; the only group there,
+because MDAnalysis takes the first by name), /kmc/replicas/NNNN the same for the others (positions = "all"),
+/kmc/lattice (the sites that never move, with the dopants of replica 0). /kmc: attributes "description" (what decides, JSON)
 and "run" (backend, versions, wall time, JSON), datasets time_s, summed_displacement, trials, accepted by frame, and
 msd/{lag_frames, windows, second_moment}. The file is open only while frames are appended.
 """
@@ -22,7 +23,7 @@ from kmc.trajectory import SCHEMA
 from kmc.version import VERSION
 
 NAME = "trajectory.h5"
-FrameData = dict[str, NDArray[Any]]
+FrameData = dict[str, Any]
 
 
 def describe(system: System) -> dict[str, Any]:
@@ -160,7 +161,7 @@ class TrajectoryWriter:
     def _lattice(self, file: Any, state: State) -> None:
         tables = self._system.tables
         static = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] >= tables.n_mobile_sites]
-        group = file.create_group("particles/lattice")
+        group = file.create_group("kmc/lattice")
         _box(group)
         group["box/edges"] = tables.supercell.vectors_angstrom
         positions = [tables.supercell.positions_angstrom(s) for s in static] or [np.zeros((0, 3))]
@@ -170,7 +171,7 @@ class TrajectoryWriter:
 
 
 def _group_name(replica: int) -> str:
-    return "particles/trajectory" if replica == 0 else f"particles/replica_{replica:04d}"
+    return "particles/trajectory" if replica == 0 else f"kmc/replicas/{replica:04d}"
 
 
 def _h5md_header(file: Any) -> None:

@@ -54,7 +54,7 @@ class Doping:
 
 
 def check_doping(supercell: Supercell, sublattice: int, doping: Doping, what: str) -> None:
-    """InputError for a fraction outside 0 to 1, more dopants than sites, or a site that does not exist or is repeated."""
+    """InputError for a fraction outside 0 to 1, more dopants than sites, or a site that is repeated or not there."""
     available = supercell.n_sites_of(sublattice)
     fractions: Sequence[float] = () if doping.fraction is None else (doping.fraction,)
     if doping.profile is not None:

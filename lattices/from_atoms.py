@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lattices.crystal import Crystal, Sublattice
 from lattices.errors import InputError
@@ -56,13 +57,13 @@ def crystal_from_file(path: Path | str, sublattices: Mapping[str, Members]) -> C
     return crystal_from_atoms(atoms, sublattices)
 
 
-def _select(name: str, members: Members, symbols: np.ndarray) -> np.ndarray:
+def _select(name: str, members: Members, symbols: NDArray[np.str_]) -> NDArray[np.int64]:
     """Atom indices that `members` names; InputError if none or out of range."""
-    wanted = [members] if isinstance(members, str) else list(members)
+    wanted: list[Any] = [members] if isinstance(members, str) else list(members)
     if wanted and all(isinstance(entry, str) for entry in wanted):
         chosen = np.flatnonzero(np.isin(symbols, wanted))
     else:
-        chosen = np.array([int(entry) for entry in wanted], dtype=int)
+        chosen = np.array([int(entry) for entry in wanted], dtype=np.int64)
         if len(chosen) and (chosen.min() < 0 or chosen.max() >= len(symbols)):
             raise InputError(f"sublattice {name!r}: atom indices must lie from 0 to {len(symbols) - 1}")
     if len(chosen) == 0:

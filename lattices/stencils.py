@@ -7,6 +7,7 @@ basis site serves a supercell of any size.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +104,7 @@ def check_fits(supercell: Supercell, stencil: Stencil, what: str) -> None:
             seen.add(wrapped)
 
 
-def _all_pairs(crystal: Crystal, origin: int, target: int, reach: int) -> tuple[NDArray[np.float64], ...]:
+def _all_pairs(crystal: Crystal, origin: int, target: int, reach: int) -> tuple[NDArray[Any], ...]:
     """Every (b, t, cell, vector, length) with cells from -reach to reach; coinciding sites left out."""
     span = np.arange(-reach, reach + 1)
     cells = np.stack(np.meshgrid(span, span, span, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -129,9 +130,7 @@ def _smallest_width(cell: NDArray[np.float64]) -> float:
     return float(volume / max(areas))
 
 
-def _shell(
-    crystal: Crystal, origin: int, target: int, found: tuple[NDArray[np.float64], ...], length: float
-) -> Stencil:
+def _shell(crystal: Crystal, origin: int, target: int, found: tuple[NDArray[Any], ...], length: float) -> Stencil:
     """The stencil of one distance, out of all pairs."""
     b, t, cell, vector, distance = found
     members = np.flatnonzero(np.abs(distance - length) < LENGTH_TOLERANCE_ANGSTROM)

@@ -7,8 +7,17 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from lattices.errors import InputError
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a wrong command line, too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit 2."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,18 +34,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except MemoryError as error:
+        print(f"kmc: not enough memory: {error}; kmc validate says how much a run needs", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kmc", description="Kinetic Monte Carlo of mixed ionic-electronic conductors."
-    )
+    parser = _Parser(prog="kmc", description="Kinetic Monte Carlo of mixed ionic-electronic conductors.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = _run_file(commands, "run", "run a run file, analyse and draw it", _run)
-    run.add_argument("--out", type=Path, help="output folder (default: the name of the run file)")
+    run.add_argument("--out", type=Path, help="output folder (default: named after the run file, where you are)")
     run.add_argument("--backend", choices=("auto", "cuda", "cpu", "numpy"))
     run.add_argument("--seed", type=int)
-    run.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    run.add_argument("--resume", action="store_true", help="go on from the checkpoint; FILE may be the output folder")
     validate = _run_file(commands, "validate", "say what a run file needs, without running it", _validate)
     validate.add_argument("--json", action="store_true")
     analyze = _folder(commands, "analyze", "analyse a run again", _analyze)
@@ -44,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument("--fit-range", type=float, nargs=2, default=None, metavar=("FROM", "TO"))
     _folder(commands, "plot", "draw a run again", _plot)
     export = _folder(commands, "export", "write positions for other programs", _export)
-    export.add_argument("--format", default="extxyz")
-    export.add_argument("--output", type=Path)
+    export.add_argument("--format", default="extxyz", help="extxyz, traj or h5md")
+    export.add_argument("--output", type=Path, help="file to write (default: beside each trajectory)")
     info = commands.add_parser("info", help="versions, backends, parameter sets and examples")
     info.add_argument("--json", action="store_true")
     info.set_defaults(action=_info)
@@ -76,23 +86,20 @@ def _run(arguments: argparse.Namespace) -> int:
         overrides.append(f'run.backend="{arguments.backend}"')
     if arguments.seed is not None:
         overrides.append(f"run.seed={arguments.seed}")
-    config, base = load_config(arguments.file, overrides)
-    folder = arguments.out or Path(Path(arguments.file).stem)
+    file, folder = arguments.file, arguments.out or Path(Path(arguments.file).stem)
+    if arguments.resume and (Path(file) / "run.toml").is_file():
+        file, folder = Path(file) / "run.toml", arguments.out or Path(file)
+    config, base = load_config(file, overrides)
     return run_all(config, base, folder, resume=arguments.resume)
 
 
 def _validate(arguments: argparse.Namespace) -> int:
     from runs.config import load_config
-    from runs.estimate import validate
+    from runs.estimate import format_facts, validate
 
     config, base = load_config(arguments.file, arguments.set)
     facts = validate(config, base)
-    if arguments.json:
-        print(json.dumps(facts, indent=1))
-        return 0
-    print("\n".join(facts.pop("summary")))
-    for key, value in facts.items():
-        print(f"{key}: {value}")
+    print(json.dumps(facts, indent=1) if arguments.json else format_facts(facts))
     return 0
 
 
@@ -116,7 +123,8 @@ def _plot(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from runs.export import export
 
-    print(export(arguments.folder, arguments.format, arguments.output))
+    for path in export(arguments.folder, arguments.format, arguments.output):
+        print(path)
     return 0
 
 

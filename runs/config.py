@@ -1,17 +1,19 @@
-"""The run file: its schema, overrides from the command line, and what it builds."""
+"""The run file: read with overrides from the command line, written as resolved, and what it builds."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ValidationError
 
-from kmc.model import Model, first_error, load_model
+from kmc.model import Model, first_error, load_model, shipped_models
 from lattices.errors import InputError
+from runs.schema import AmountSpec, CarrierSpec, RunConfig
 
 if TYPE_CHECKING:
     from kmc.composition import Amount, Composition
@@ -19,130 +21,10 @@ if TYPE_CHECKING:
     from kmc.system import System
     from lattices.crystal import Crystal, Supercell
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0)]
+__all__ = ["RunConfig", "load_config", "resolved_toml", "settings_of", "shipped_examples", "system_of"]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProfileSpec(_Strict):
-    """A site fraction that varies along an axis; see lattices.doping.Profile."""
-
-    axis: Annotated[int, Field(ge=0, le=2)]
-    fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)]
-    interpolation: Literal["linear", "step"] = "step"
-
-
-class AmountSpec(_Strict):
-    """Exactly one of: fraction of the sublattice's sites, number, sites (indices), profile."""
-
-    fraction: Fraction | None = None
-    number: Count | None = None
-    sites: tuple[Count, ...] | None = None
-    profile: ProfileSpec | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> AmountSpec:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("exactly one of fraction, number, sites, profile is needed")
-        return self
-
-
-class CrystalSpec(_Strict):
-    """[crystal]: a prototype with hosts, or a structure file with named sublattices; repeats; doping; carriers."""
-
-    prototype: Literal["fluorite", "perovskite"] | None = None
-    host: dict[str, str] = {}
-    file: str | None = None
-    sublattices: dict[str, str | list[str] | list[int]] = {}
-    lattice_parameter_angstrom: Positive | None = None
-    repeats: tuple[Annotated[int, Field(ge=1, le=32767)], ...]
-    doping: dict[str, Fraction | AmountSpec] = {}
-    vacancies: Literal["charge-balance"] | AmountSpec | None = None
-    carriers: dict[str, Fraction | AmountSpec | Literal["charge-balance"]] = {}
-
-    @model_validator(mode="after")
-    def _complete(self) -> CrystalSpec:
-        if (self.prototype is None) == (self.file is None):
-            raise ValueError("exactly one of prototype and file is needed")
-        if len(self.repeats) != 3:
-            raise ValueError(f"repeats = {list(self.repeats)}: three whole numbers are needed")
-        if self.file is not None and (not self.sublattices or self.host or self.lattice_parameter_angstrom):
-            raise ValueError(
-                "a structure file needs sublattices, and takes neither host nor lattice_parameter_angstrom"
-            )
-        if self.prototype is not None and self.sublattices:
-            raise ValueError("a prototype names its sublattices itself")
-        return self
-
-
-class ModelSpec(_Strict):
-    """[model]: a shipped parameter set by name, or a path relative to the run file."""
-
-    parameters: str
-
-
-class EquilibrationSpec(_Strict):
-    """How long to walk before anything is recorded."""
-
-    hops_per_carrier: NotNegative | None = None
-    time_s: NotNegative | None = None
-
-
-class DurationSpec(_Strict):
-    """Exactly one: hops per carrier of the slowest mobile species, simulated seconds, or relative error of D*."""
-
-    hops_per_carrier: Positive | None = None
-    time_s: Positive | None = None
-    precision: Annotated[float, Field(gt=0, lt=1)] | None = None
-
-
-class RunSpec(_Strict):
-    """[run]."""
-
-    temperature_K: Annotated[float, Field(ge=1, le=10000)] | list[Annotated[float, Field(ge=1, le=10000)]]
-    replicas: Annotated[int, Field(ge=1, le=2**24)] = 8
-    replicas_per_configuration: Annotated[int, Field(ge=1)] = 1
-    equilibration: EquilibrationSpec = EquilibrationSpec(hops_per_carrier=100.0)
-    duration: DurationSpec = DurationSpec(hops_per_carrier=1000.0)
-    frames: Annotated[int, Field(ge=2, le=1_000_000)] = 200
-    positions: Literal["none", "first", "all"] = "first"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
-    backend: Literal["auto", "cuda", "cpu", "numpy"] = "auto"
-    field_V_per_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    parallel: Literal["replicas"] = "replicas"
-    selection: Literal["auto", "rejection"] = "auto"
-
-    @field_validator("equilibration", "duration")
-    @classmethod
-    def _one(cls, value: BaseModel) -> BaseModel:
-        if len(value.model_fields_set) != 1:
-            raise ValueError(f"exactly one of {', '.join(type(value).model_fields)} is needed")
-        return value
-
-    @field_validator("temperature_K")
-    @classmethod
-    def _some(cls, value: Any) -> Any:
-        if isinstance(value, list) and (not value or len(set(value)) != len(value)):
-            raise ValueError("at least one temperature, and none twice")
-        return value
-
-    @property
-    def temperatures_K(self) -> list[float]:
-        """The temperatures as a list."""
-        return self.temperature_K if isinstance(self.temperature_K, list) else [self.temperature_K]
-
-
-class RunConfig(_Strict):
-    """A whole run file."""
-
-    crystal: CrystalSpec
-    model: ModelSpec
-    run: RunSpec
+FIRST_STRETCH_HOPS = 500.0  # hops per carrier of the first stretch of a run that is to reach a precision
+FREE_ON_RESUME = ("backend", "checkpoint_every_s")  # may change when a run goes on: they decide nothing
 
 
 def shipped_examples() -> list[str]:
@@ -156,17 +38,7 @@ def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> tupl
 
     overrides: "key.key=TOML value". InputError with file, key, what was given and what is allowed.
     """
-    path = Path(name_or_path)
-    if str(name_or_path) in shipped_examples() and not path.exists():
-        text = (resources.files("runs") / "examples" / f"{name_or_path}.toml").read_text(encoding="utf-8")
-        where, base = f"example {name_or_path}", Path.cwd()
-    else:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            known = ", ".join(shipped_examples())
-            raise InputError(f"{path}: cannot be read ({error}); a run file, or an example: {known}") from error
-        where, base = str(path), path.resolve().parent
+    text, where, base = _read(name_or_path)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -174,9 +46,25 @@ def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> tupl
     for override in overrides:
         _apply(data, override)
     try:
-        return RunConfig.model_validate(data), base
+        config = RunConfig.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{where}: {first_error(error)}") from error
+        raise InputError(f"{where}: {first_error(error)}{_allowed_keys(error)}") from error
+    config._where = where
+    return config, base
+
+
+def _read(name_or_path: str | Path) -> tuple[str, str, Path]:
+    """(text, how to call it in messages, folder of relative paths) of a run file or shipped example."""
+    path = Path(name_or_path)
+    if str(name_or_path) in shipped_examples() and not path.is_file():
+        entry = resources.files("runs") / "examples" / f"{name_or_path}.toml"
+        return entry.read_text(encoding="utf-8"), f"example {name_or_path}", Path.cwd()
+    try:
+        return path.read_text(encoding="utf-8"), str(path), path.resolve().parent
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        known = ", ".join(shipped_examples())
+        raise InputError(f"{path}: cannot be read: {reason}; a run file is needed, or an example: {known}") from error
 
 
 def _apply(data: dict[str, Any], override: str) -> None:
@@ -197,13 +85,73 @@ def _apply(data: dict[str, Any], override: str) -> None:
     place[parts[-1]] = value
 
 
-def resolved_toml(config: RunConfig, frozen: dict[str, Any] | None = None) -> str:
-    """The run file as resolved; `frozen` is what was decided after equilibration, as comments for people."""
+def _allowed_keys(error: ValidationError) -> str:
+    """What is allowed in place of an unknown key, to be added to the message; nothing for other errors."""
+    problem = error.errors()[0]
+    if problem["type"] != "extra_forbidden":
+        return ""
+    schema: Any = RunConfig
+    for part in problem["loc"][:-1]:
+        if isinstance(schema, type) and issubclass(schema, BaseModel) and part in schema.model_fields:
+            schema = schema.model_fields[str(part)].annotation
+        arguments = getattr(schema, "__args__", (schema,))  # dict[str, X], X | None
+        models = [entry for entry in arguments if isinstance(entry, type) and issubclass(entry, BaseModel)]
+        schema = models[0] if models else schema
+    return f"; allowed are {', '.join(schema.model_fields)}" if hasattr(schema, "model_fields") else ""
+
+
+@contextmanager
+def naming(config: RunConfig) -> Iterator[None]:
+    """Bad input found on lower floors is told with the name of the run file."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{config.where}: {error}") from error
+
+
+def resolve(config: RunConfig, base: Path, backend: str) -> RunConfig:
+    """The run file as it is carried out: backend and selection chosen, defaults filled in, paths absolute."""
+    parameters = config.model.parameters
+    if parameters not in shipped_models() or (base / parameters).is_file():
+        parameters = str((base / parameters).resolve())
+    crystal: dict[str, Any] = {}
+    if config.crystal.file is not None:
+        crystal["file"] = str((base / config.crystal.file).resolve())
+    else:
+        with naming(config):
+            crystal["lattice_parameter_angstrom"] = _lattice_parameter(config, model_of(config, base))
+    return config.model_copy(
+        update={
+            "crystal": config.crystal.model_copy(update=crystal),
+            "model": config.model.model_copy(update={"parameters": parameters}),
+            "run": config.run.model_copy(update={"backend": backend, "selection": "rejection"}),
+        }
+    )
+
+
+def resolved_toml(config: RunConfig, decided: dict[str, Any] | None = None) -> str:
+    """The run file as TOML. decided: what goes into [resolved]."""
     import tomli_w
 
-    text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
-    lines = [f"# {key} = {value}" for key, value in (frozen or {}).items()]
-    return text + ("\n# decided after equilibration, from counts:\n" + "\n".join(lines) + "\n" if lines else "")
+    tables = config.model_dump(mode="json", exclude={"resolved"})
+    return tomli_w.dumps(_without_empty(tables) | ({"resolved": _without_empty(decided)} if decided else {}))
+
+
+def _without_empty(table: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no null; empty tables are left out for the reader's sake."""
+    kept = {k: _without_empty(v) if isinstance(v, dict) else v for k, v in table.items() if v is not None}
+    return {k: v for k, v in kept.items() if v != {}}
+
+
+def first_difference(one: RunConfig, other: RunConfig) -> str | None:
+    """A key in which two resolved run files differ, with both values; None if they describe the same walk."""
+    dumps = [config.model_dump(mode="json", exclude={"resolved"}) for config in (one, other)]
+    for section in ("crystal", "model", "run"):
+        for key in dumps[0][section]:
+            values = [dump[section][key] for dump in dumps]
+            if values[0] != values[1] and key not in FREE_ON_RESUME:
+                return f"{section}.{key} = {values[0]}, not {values[1]}"
+    return None
 
 
 def model_of(config: RunConfig, base: Path) -> Model:
@@ -223,12 +171,17 @@ def crystal_of(config: RunConfig, base: Path, model: Model) -> Crystal:
         return crystal_from_file(base / spec.file, spec.sublattices)
     if model.prototype is not None and model.prototype != spec.prototype:
         raise InputError(f"crystal.prototype = {spec.prototype!r}: model {model.name!r} is for {model.prototype}")
-    length = spec.lattice_parameter_angstrom
-    if length is None:
-        if model.lattice_parameter_angstrom is None:
-            raise InputError("crystal.lattice_parameter_angstrom is missing, and the model gives none")
-        length = model.lattice_parameter_angstrom.value
-    return (fluorite if spec.prototype == "fluorite" else perovskite)(spec.host, length)
+    build = fluorite if spec.prototype == "fluorite" else perovskite
+    return build(spec.host, _lattice_parameter(config, model))
+
+
+def _lattice_parameter(config: RunConfig, model: Model) -> float:
+    """In angstrom: the run file's, else the model's."""
+    if config.crystal.lattice_parameter_angstrom is not None:
+        return config.crystal.lattice_parameter_angstrom
+    if model.lattice_parameter_angstrom is None:
+        raise InputError("crystal.lattice_parameter_angstrom is missing, and the model gives none")
+    return model.lattice_parameter_angstrom.value
 
 
 def supercell_of(config: RunConfig, base: Path, model: Model) -> Supercell:
@@ -240,51 +193,59 @@ def supercell_of(config: RunConfig, base: Path, model: Model) -> Supercell:
 
 
 def composition_of(config: RunConfig, model: Model, supercell: Supercell) -> Composition:
-    """Particle numbers: doping, vacancies (species V_O) and other carriers."""
+    """Particle numbers: doping, vacancies and other carriers."""
     from kmc.composition import compose
 
     spec = config.crystal
     doping = {name: _amount(value) for name, value in spec.doping.items()}
     carriers = {name: _amount(value) for name, value in spec.carriers.items()}
     if spec.vacancies is not None:
-        if "V_O" in carriers:
-            raise InputError("crystal.carriers.V_O and crystal.vacancies are both given")
-        carriers["V_O"] = _amount(spec.vacancies)
+        name = _vacancy(model)
+        if name in carriers:
+            raise InputError(f"crystal.carriers.{name} and crystal.vacancies are both given")
+        carriers[name] = _amount(spec.vacancies)
     return compose(model, supercell, doping, carriers)
 
 
-def _amount(value: float | str | AmountSpec) -> Amount:
+def _vacancy(model: Model) -> str:
+    """The one species of the model that is an empty site (element "X")."""
+    empty = [name for name, species in model.species.items() if species.element == "X"]
+    if len(empty) != 1:
+        raise InputError(
+            f"crystal.vacancies: model {model.name!r} has {len(empty)} kinds of vacancy "
+            f"({', '.join(empty) or 'none'}); name species in crystal.carriers"
+        )
+    return empty[0]
+
+
+def _amount(value: AmountSpec) -> Amount:
     from lattices.doping import Doping, Profile
 
-    if value == "charge-balance":
+    if isinstance(value, CarrierSpec) and value.charge_balance:
         return "charge-balance"
-    if not isinstance(value, AmountSpec):
-        return float(value)
     profile = Profile(**value.profile.model_dump()) if value.profile else None
     return Doping(value.fraction, value.number, value.sites, profile)
 
 
-def system_of(config: RunConfig, base: Path, temperature_index: int) -> System:
-    """Everything that fixes the walk at one temperature of the list."""
+def system_of(config: RunConfig, base: Path, number: int) -> System:
+    """Everything that fixes the walk at temperature `number` of the list; InputError names the run file."""
     from kmc.system import build_system
 
-    model = model_of(config, base)
-    supercell = supercell_of(config, base, model)
     run = config.run
-    return build_system(
-        model,
-        supercell,
-        composition_of(config, model, supercell),
-        run.temperatures_K[temperature_index],
-        seed=run.seed,
-        temperature_index=temperature_index,
-        replicas=run.replicas,
-        replicas_per_configuration=run.replicas_per_configuration,
-        field_V_per_m=run.field_V_per_m,
-    )
-
-
-FIRST_STRETCH_HOPS = 200.0  # hops per carrier of the first stretch of a run that is to reach a precision
+    with naming(config):
+        model = model_of(config, base)
+        supercell = supercell_of(config, base, model)
+        return build_system(
+            model,
+            supercell,
+            composition_of(config, model, supercell),
+            run.temperatures_K[number],
+            seed=run.seed,
+            temperature_index=run.temperature_index + number,
+            replicas=run.replicas,
+            replicas_per_configuration=run.replicas_per_configuration,
+            field_V_per_m=run.field_V_per_m,
+        )
 
 
 def settings_of(config: RunConfig) -> Settings:
@@ -300,4 +261,5 @@ def settings_of(config: RunConfig) -> Settings:
         time_s=run.duration.time_s,
         frames=run.frames,
         positions=run.positions,
+        checkpoint_every_s=run.checkpoint_every_s,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,12 @@ from runs.config import RunConfig, system_of
 
 if TYPE_CHECKING:
     from kmc.system import System
+    from lattices.stencils import Stencil
 
 TRIAL_WALK = 2000  # trials per replica of the walk that estimates the acceptance
 TRIAL_REPLICAS = 8
+TRIAL_SITES = 4_000_000  # most sites of all replicas of that walk
+WORST_ROUNDING = 0.01  # of the work per hop in a field, before a warning
 
 
 def describe_system(system: System, config: RunConfig) -> list[str]:
@@ -23,7 +27,7 @@ def describe_system(system: System, config: RunConfig) -> list[str]:
     return [
         f"{system.model.name}: {tables.supercell.n_sites} sites, {system.replicas} replicas: {', '.join(parts)}",
         *composition.notes,
-        *field_warning(system, config.run.field_V_per_m),
+        *field_lines(system, config.run.field_V_per_m),
     ]
 
 
@@ -45,48 +49,119 @@ def memory_bytes(system: System, frames: int) -> int:
 
 
 def validate(config: RunConfig, base: Path) -> dict[str, Any]:
-    """Everything that can be said without running; the acceptance comes from a short walk of random arrangements."""
+    """Everything that can be said without running; the acceptance comes from a short walk of random arrangements.
+
+    InputError for whatever `kmc run` would refuse before it starts (the output folder aside).
+    """
+    from kmc.backends import choose_backend
     from kmc.backends.cuda import bytes_per_replica
     from kmc.pairs import MICRO
 
-    system = system_of(config, base, 0)
-    tables = system.tables
+    systems = [system_of(config, base, number) for number in range(len(config.run.temperatures_K))]
+    system = systems[0]
+    tables, run = system.tables, config.run
     barriers = tables.barrier2[tables.barrier2 >= 0] / (2 * MICRO)
+    replicas = _trial_replicas(system)
     return {
         "summary": describe_system(system, config),
         "sites": tables.supercell.n_sites,
         "carriers": {tables.species[int(c)]: int(tables.counts[c]) for c in tables.carrier},
+        "temperature_K": run.temperatures_K,
+        "backend": ": ".join(choose_backend(run.backend)),
         "barrier_eV": [float(barriers.min()), float(barriers.max())] if len(barriers) else None,
         "proven_lowest_barrier_eV": (tables.reference2 / (2 * MICRO)).tolist(),
-        "memory_MB": memory_bytes(system, config.run.frames) / 1e6,
+        "largest_energy_change_eV": _largest_energy_change(system) / MICRO,
+        "memory_MB": memory_bytes(system, run.frames) / 1e6,
         "device_memory_MB": system.replicas * bytes_per_replica(tables) / 1e6,
-        "trajectory_MB_per_temperature": file_bytes(system, config.run.frames, config.run.positions) / 1e6,
-        "expected_acceptance": [_acceptance(config, base, k) for k in range(len(config.run.temperatures_K))],
-        "acceptance_from": f"{TRIAL_WALK} trials in each of {TRIAL_REPLICAS} replicas that start at random",
-        "temperature_K": config.run.temperatures_K,
+        "trajectory_MB": sum(file_bytes(each, run.frames, run.positions) for each in systems) / 1e6,
+        "expected_acceptance": [_acceptance(config, base, k, replicas) for k in range(len(systems))],
+        "acceptance_from": f"{TRIAL_WALK} trials in each of {replicas} replicas that start at random",
     }
 
 
-def _acceptance(config: RunConfig, base: Path, index: int) -> float:
+def format_facts(facts: dict[str, Any]) -> str:
+    """Lines for people."""
+    return "\n".join([*facts["summary"], *(f"{key}: {_plain(v)}" for key, v in facts.items() if key != "summary")])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_plain(entry) for entry in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(entry)}" for key, entry in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _trial_replicas(system: System) -> int:
+    return max(1, min(TRIAL_REPLICAS, TRIAL_SITES // system.tables.supercell.n_sites))
+
+
+def _acceptance(config: RunConfig, base: Path, number: int, replicas: int) -> float:
     """Accepted over tried in a short walk."""
     from kmc.backends.reference import ReferenceWalker
 
-    few = config.model_copy(update={"run": config.run.model_copy(update={"replicas": TRIAL_REPLICAS})})
-    system = system_of(few, base, index)
+    few = config.model_copy(update={"run": config.run.model_copy(update={"replicas": replicas})})
+    system = system_of(few, base, number)
     walker = ReferenceWalker(system.tables, system.initial_state(), system.seed)
-    walker.advance(np.full(TRIAL_REPLICAS, TRIAL_WALK, dtype=np.int64))
+    walker.advance(np.full(replicas, TRIAL_WALK, dtype=np.int64))
     trials, accepted = walker.counters()
     return float(accepted.sum() / trials.sum())
 
 
-def field_warning(system: System, wanted: tuple[float, float, float]) -> list[str]:
-    """The field really applied, and a warning where rounding changes it by more than 1 %."""
-    applied, asked = system.tables.field_V_per_m, np.asarray(wanted)
-    if not asked.any():
+def _bonds(system: System) -> Iterator[tuple[int, Stencil]]:
+    """(family, its bonds)."""
+    from lattices.stencils import shells
+
+    crystal = system.tables.supercell.crystal
+    for f, hop in enumerate(system.model.hops):
+        home = crystal.index(system.model.species[hop.carrier].sublattice)
+        yield f, shells(crystal, home, home, hop.shell)[-1]
+
+
+def _largest_energy_change(system: System) -> int:
+    """Bound of |dE| of any hop without field work, over every arrangement, in microelectronvolt."""
+    from kmc.pairs import influences
+    from kmc.rates import lowest_d_energy
+
+    tables, lowest = system.tables, 0
+    for f, stencil in _bonds(system):
+        acting = influences(system.model, tables.supercell, f)
+        for b in range(len(stencil.basis)):
+            for neighbour in stencil.neighbours(b):
+                bond = (b, *neighbour)
+                change = lowest_d_energy(tables.supercell, acting, bond, 0, tables.counts, tables.sublattice_of)
+                lowest = min(lowest, change)
+    return -lowest
+
+
+def field_lines(system: System, wanted: tuple[float, float, float]) -> list[str]:
+    """The field really applied, and a warning where rounding changes the work of a hop by more than 1 %."""
+    if not any(wanted):
         return []
-    lines = [f"field applied: {applied.tolist()} V/m"]
-    if np.linalg.norm(applied - asked) > 0.01 * np.linalg.norm(asked):
+    error = work_rounding(system, wanted)
+    lines = [f"field applied: {[float(f'{value:.6g}') for value in system.tables.field_V_per_m]} V/m"]
+    if error > WORST_ROUNDING:
         lines.append(
-            "warning: rounding to whole microelectronvolts changes the field by more than 1 %; take a stronger one"
+            f"warning: rounding to whole microelectronvolts changes the work per hop by up to {error:.1%}; "
+            "take a stronger field"
         )
     return lines
+
+
+def work_rounding(system: System, wanted: tuple[float, float, float]) -> float:
+    """Largest error of a hop's work in the field over the largest work of a hop, both without and with rounding."""
+    from kmc.build_tables import build_tables
+
+    tables, species = system.tables, system.model.species
+    counts = system.composition.counts
+    still = build_tables(system.model, tables.supercell, counts, tables.temperature_K)
+    worst = largest = 0.0
+    for f, stencil in _bonds(system):
+        hop = system.model.hops[f]
+        charge = species[hop.carrier].charge - species[hop.partner].charge
+        exact = -charge * (stencil.vectors_angstrom @ np.asarray(wanted)) * 1e-10 * 1e6
+        n_basis, width = exact.shape
+        applied = (tables.bond_energy - still.bond_energy)[f, :n_basis, :width]
+        worst = max(worst, float(np.abs(applied - exact).max()))
+        largest = max(largest, float(np.abs(exact).max()))
+    return worst / largest if largest else 0.0

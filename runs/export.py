@@ -1,7 +1,9 @@
-"""`kmc export`: the trajectory for other programs."""
+"""`kmc export`: trajectories for other programs."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,63 +17,85 @@ if TYPE_CHECKING:
 FORMATS = ("extxyz", "traj", "h5md")
 
 
-def export(folder: Path | str, form: str, output: Path | str | None = None) -> Path:
-    """Write replica 0 of folder/trajectory.h5 as extxyz, ASE traj or plain H5MD; returns the file.
+def export(folder: Path | str, form: str, output: Path | str | None = None) -> list[Path]:
+    """Write replica 0 of every trajectory in a run folder as extxyz, ASE traj or plain H5MD; returns the files.
 
-    extxyz and traj hold the atoms (mobile and fixed) of every frame with time_ps in `info`; vacancies are left out.
-    InputError for another format, or a run without positions.
+    extxyz and traj hold the atoms (mobile and fixed) of every frame, positions in angstrom as they were unwrapped, and
+    time_ps and frame in `info`; vacancies are left out. H5MD keeps vacancies as particles of their own species.
+    InputError for another format, a folder without a run, or a run that kept no positions. (With run.positions =
+    "all" the file holds the other replicas too, but the dopants of replica 0 only.)
     """
+    from analysis.report import temperature_folders
+
+    folder = Path(folder)
     if form not in FORMATS:
         raise InputError(f"--format {form}: {', '.join(FORMATS)} are allowed")
-    folder = Path(folder)
-    source = folder / "trajectory.h5"
-    target = Path(output) if output else folder / f"trajectory.{'h5md' if form == 'h5md' else form}"
+    parts = [folder] if (folder / "trajectory.h5").exists() else temperature_folders(folder)
+    if not parts:
+        raise InputError(f"{folder}: neither a trajectory.h5 nor sub-folders T...K with one")
+    if output is not None and len(parts) > 1:
+        raise InputError(f"--output {output}: {folder} holds {len(parts)} temperatures; name one of them")
+    return [_export_one(part, form, Path(output) if output else None) for part in parts]
+
+
+def _export_one(folder: Path, form: str, output: Path | None) -> Path:
     from kmc.trajectory import read_trajectory
 
+    source, target = folder / "trajectory.h5", output or folder / f"trajectory.{form}"
     read_trajectory(source)  # refuses what is not a complete run
+    if target.resolve() == source.resolve():
+        raise InputError(f"--output {target}: this is the trajectory itself; name another file")
     try:
         if form == "h5md":
-            _copy_h5md(source, target)
-        else:
-            from ase.io import write
+            _write_h5md(source, target)
+        elif form == "traj":
+            from ase.io.trajectory import TrajectoryWriter
 
-            write(str(target), list(_frames(source)), format=form)
+            with TrajectoryWriter(str(target), "w") as writer:
+                for atoms in frames(source):
+                    writer.write(atoms)
+        else:
+            from ase.io.extxyz import write_extxyz
+
+            with open(target, "w", encoding="utf-8") as handle:
+                for atoms in frames(source):
+                    write_extxyz(handle, atoms, columns=["symbols", "positions"])
     except OSError as error:
         raise InputError(f"{target}: cannot be written: {error.strerror or error}") from error
     return target
 
 
-def _copy_h5md(source: Path, target: Path) -> None:
-    import h5py
-
-    with h5py.File(source, "r") as old, h5py.File(target, "w") as new:
-        _check_positions(old, source)
-        for name in ("h5md", "particles"):
-            old.copy(name, new)
-
-
-def _check_positions(file: Any, source: Path) -> None:
-    if "particles/trajectory" not in file:
-        raise InputError(f'{source}: the run kept no positions; set run.positions = "first"')
-
-
-def _frames(source: Path) -> list[Atoms]:
-    """ASE Atoms of every frame."""
-    import json
-
+def frames(source: Path) -> Iterator[Atoms]:
+    """ASE Atoms of every frame of a trajectory.h5, one at a time."""
     import h5py
     from ase import Atoms
 
     with h5py.File(source, "r") as file:
-        _check_positions(file, source)
+        moving, fixed = _group(file, source), file["kmc/lattice"]
         elements = [entry["element"] for entry in json.loads(file["kmc"].attrs["description"])["species"]]
-        moving, fixed = file["particles/trajectory"], file["particles/lattice"]
-        symbols = [elements[c] for c in moving["species"][()]] + [elements[c] for c in fixed["species"][()]]
-        atoms_only = np.array([symbol != "X" for symbol in symbols])
-        kept = [symbol for symbol in symbols if symbol != "X"]
-        frames = []
+        codes = np.concatenate([moving["species"][()], fixed["species"][()]])
+        symbols = np.array(elements)[codes]
+        shown = symbols != "X"
         for k, time_ps in enumerate(moving["position/time"][()]):
-            positions = np.concatenate([moving["position/value"][k], fixed["position"][()]])[atoms_only]
+            positions = np.concatenate([moving["position/value"][k], fixed["position"][()]])[shown]
+            facts = {"time_ps": float(time_ps), "frame": int(moving["position/step"][k])}
             cell = moving["box/edges/value"][k]
-            frames.append(Atoms(kept, positions=positions, cell=cell, pbc=True, info={"time_ps": float(time_ps)}))
-    return frames
+            yield Atoms(symbols[shown].tolist(), positions=positions.astype(float), cell=cell, pbc=True, info=facts)
+
+
+def _group(file: Any, source: Path) -> Any:
+    """The H5MD particle group of replica 0."""
+    if "particles/trajectory" not in file:
+        raise InputError(f'{source}: the run kept no positions; it needs run.positions = "first" or "all"')
+    return file["particles/trajectory"]
+
+
+def _write_h5md(source: Path, target: Path) -> None:
+    """Header and particles, without the datasets of this program."""
+    import h5py
+
+    with h5py.File(source, "r") as old:
+        _group(old, source)
+        with h5py.File(target, "w") as new:
+            for name in ("h5md", "particles"):
+                old.copy(name, new)

@@ -1,52 +1,41 @@
-"""Carries out a run file: every temperature in its folder, progress, interruption, analysis at the end."""
+"""Carries out a run file: every temperature in its folder, interruption and resumption, analysis at the end."""
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import os
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from lattices.errors import InputError
-from runs.config import RunConfig, resolved_toml, settings_of, system_of
+from runs.config import RunConfig, first_difference, load_config, resolve, resolved_toml, settings_of, system_of
 from runs.estimate import describe_system, file_bytes
+from runs.progress import Log, Stop, progress, signals
 
 if TYPE_CHECKING:
-    from kmc.engine import Progress
     from kmc.system import System
 
-MOST_DOUBLINGS = 12  # of a run that is to reach a precision: 4096 times the first stretch
-
-
-@dataclass
-class Log:
-    """Lines for people: to the terminal and to log.txt."""
-
-    path: Path
-    stream: TextIO = field(default_factory=lambda: sys.stdout)
-
-    def __call__(self, line: str) -> None:
-        """One line, or several."""
-        print(line, file=self.stream, flush=True)
-        with open(self.path, "a", encoding="utf-8") as handle:
-            handle.write(line + "\n")
+MOST_DOUBLINGS = 8  # of a run that is to reach a precision: 256 times the first stretch
+RUN_FILE = "run.toml"
 
 
 def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False) -> int:
-    """Run every temperature, analyse, draw; returns the exit code (0, or 128 + signal after an interruption)."""
+    """Run every temperature, analyse, draw; returns the exit code (0, or 128 + signal after an interruption).
+
+    Raises InputError for anything wrong with the run file, for a folder that cannot be written, that holds a run
+    already (without resume), or that holds none or another one (with resume).
+    """
     from kmc.backends import choose_backend
 
-    temperatures = config.run.temperatures_K
-    folders = [folder if len(temperatures) == 1 else folder / _folder_name(t) for t in temperatures]
+    folders = folders_of(config, folder)
     _check_folder(folder, folders, resume)
     backend, why = choose_backend(config.run.backend)
-    systems = [system_of(config, base, index) for index in range(len(temperatures))]
+    systems = [system_of(config, base, number) for number in range(len(folders))]
+    resolved = resolve(config, base, backend)
+    if resume:
+        _check_same(resolved, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _write_run_file(folder, resolved, _composition(systems[0]))
         log = Log(folder / "log.txt")
         log(f"backend {backend}: {why}")
     except OSError as error:
@@ -54,15 +43,22 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     for line in describe_system(systems[0], config):
         log(line)
     size = sum(file_bytes(system, config.run.frames, config.run.positions) for system in systems)
-    log(f"trajectory files: about {size / 1e6:.1f} MB")
-    with _signals() as stop:
-        for system, part in zip(systems, folders, strict=True):
+    more = "; more if the wanted precision needs more frames" if config.run.duration.precision is not None else ""
+    log(f"trajectory files: about {size / 1e6:.1f} MB{more}")
+    with signals() as stop:
+        for number, (system, part) in enumerate(zip(systems, folders, strict=True)):
             log(f"{system.tables.temperature_K:g} K -> {part}")
-            if not _run_one(config, system, part, backend, resume, stop, log):
-                log(f"stopped; go on with: kmc run ... --out {folder} --resume")
+            if not _run_one(_single(resolved, number), system, part, backend, resume, stop, log):
+                log(f"stopped; the checkpoint is written, go on with: kmc run {folder} --resume")
                 return 128 + stop.signal
     _finish(folder, log)
     return 0
+
+
+def folders_of(config: RunConfig, folder: Path) -> list[Path]:
+    """The folder of each temperature: the run's own for one, sub-folders T0773K ... for a list."""
+    temperatures = config.run.temperatures_K
+    return [folder] if len(temperatures) == 1 else [folder / _folder_name(t) for t in temperatures]
 
 
 def _finish(folder: Path, log: Log) -> None:
@@ -76,19 +72,18 @@ def _finish(folder: Path, log: Log) -> None:
     log("written: " + ", ".join(str(path) for path in [folder / "results.json", *pictures]))
 
 
-def _run_one(
-    config: RunConfig, system: System, folder: Path, backend: str, resume: bool, stop: _Stop, log: Log
-) -> bool:
-    """One temperature; False if stopped."""
-    from kmc.checkpoint import has_checkpoint
+def _run_one(config: RunConfig, system: System, folder: Path, backend: str, resume: bool, stop: Stop, log: Log) -> bool:
+    """One temperature; False if stopped. config: resolved, with this temperature alone."""
     from kmc.engine import frozen_schedule, run
 
     settings = settings_of(config)
-    going_on = resume and has_checkpoint(folder)
     precision = config.run.duration.precision
+    going_on, reached = _where_it_stands(folder) if resume else (False, 0)
     frames = settings.frames
-    for _ in range(MOST_DOUBLINGS):
-        with _progress(log) as report:
+    while frames < reached:  # a stretch that was begun is finished before its precision is looked at
+        frames *= 2
+    while True:
+        with progress(log) as report:
             finished = run(
                 system,
                 settings,
@@ -104,16 +99,37 @@ def _run_one(
         going_on = True
         if precision is None or _precise(folder, precision, log):
             break
+        if frames >= settings.frames << MOST_DOUBLINGS:
+            log(f"precision {precision:g} was not reached in {frames} frames; more replicas or more cells help")
+            break
         frames *= 2
-    else:
-        log(f"the wanted precision {precision} was not reached in {frames} frames; the results show what was")
     frozen = frozen_schedule(folder)
-    single = config.model_copy(
-        update={"run": config.run.model_copy(update={"temperature_K": system.tables.temperature_K})}
-    )
-    (folder / "run.toml").write_text(resolved_toml(single, {**frozen, "backend": backend}), encoding="utf-8")
+    field = {"field_applied_V_per_m": system.tables.field_V_per_m.tolist()}
+    _write_run_file(folder, config, _composition(system) | field | {"schedule": frozen})
     log(f"acceptance {frozen['acceptance']:.4g} of {frozen['slowest']}, frames of {frozen['frame_interval_s']:.4g} s")
     return True
+
+
+def _where_it_stands(folder: Path) -> tuple[bool, int]:
+    """(whether there is a checkpoint to go on from, frames it has reached).
+
+    A run that was killed before its first checkpoint may have left a file with the initial frame: that is taken away.
+    InputError if a longer trajectory has lost its checkpoint.
+    """
+    from kmc.checkpoint import has_checkpoint, read_checkpoint
+    from kmc.trajectory import read_trajectory
+
+    if has_checkpoint(folder):
+        return True, int(read_checkpoint(folder)[1]["frame"])
+    trajectory = folder / "trajectory.h5"
+    if not trajectory.exists():
+        return False, 0
+    try:
+        frames = read_trajectory(trajectory).n_frames
+    except InputError:
+        trajectory.unlink()
+        return False, 0
+    raise InputError(f"{folder}: holds {frames} frames but no checkpoint to resume from; name another folder")
 
 
 def _precise(folder: Path, wanted: float, log: Log) -> bool:
@@ -131,6 +147,35 @@ def _precise(folder: Path, wanted: float, log: Log) -> bool:
     return False
 
 
+def _single(config: RunConfig, number: int) -> RunConfig:
+    """The run file of one temperature of the list; run alone it gives the same walk."""
+    run = config.run
+    update = {
+        "temperature_K": [run.temperatures_K[number]],
+        "temperature_index": run.temperature_index + number,
+    }
+    return config.model_copy(update={"run": run.model_copy(update=update)})
+
+
+def _composition(system: System) -> dict[str, Any]:
+    """Particle numbers and notes for [resolved]."""
+    from kmc.version import VERSION
+
+    composition = system.composition
+    return {
+        "version": VERSION,
+        "particles_per_replica": {name: n for name, n in composition.counts.items() if n},
+        "net_charge_e": composition.net_charge,
+        "notes": list(composition.notes),
+    }
+
+
+def _write_run_file(folder: Path, config: RunConfig, decided: dict[str, Any]) -> None:
+    temporary = folder / (RUN_FILE + ".new")
+    temporary.write_text(resolved_toml(config, decided), encoding="utf-8")
+    os.replace(temporary, folder / RUN_FILE)
+
+
 def _folder_name(temperature_K: float) -> str:
     whole = f"{temperature_K:04.0f}" if float(temperature_K).is_integer() else f"{temperature_K:08.3f}".rstrip("0")
     return f"T{whole}K"
@@ -142,69 +187,17 @@ def _check_folder(folder: Path, folders: list[Path], resume: bool) -> None:
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: a folder is needed, this is a file")
-    holds = any(has_checkpoint(part) or (part / "trajectory.h5").exists() for part in (folder, *folders))
+    names = ("trajectory.h5", RUN_FILE)
+    holds = any(has_checkpoint(part) or any((part / n).exists() for n in names) for part in (folder, *folders))
     if holds and not resume:
         raise InputError(f"--out {folder}: already holds a run; add --resume to go on with it, or name another folder")
     if resume and not holds:
         raise InputError(f"--out {folder}: holds no run to resume")
 
 
-class _Stop:
-    """True once SIGINT or SIGTERM came; the run then ends at the next frame with a checkpoint."""
-
-    def __init__(self) -> None:
-        self.signal = 0
-
-    def __call__(self) -> bool:
-        return self.signal != 0
-
-    def handle(self, number: int, frame: FrameType | None) -> None:
-        """Signal handler; a second Ctrl-C ends at once, with the last checkpoint."""
-        if self.signal:
-            raise KeyboardInterrupt
-        self.signal = number
-        print("stopping at the next frame; once more ends at once", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _signals() -> Iterator[_Stop]:
-    stop = _Stop()
-    before = {number: signal.signal(number, stop.handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _progress(log: Log) -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal; elsewhere a line now and then."""
-    if not sys.stderr.isatty():
-        yield _lines(log)
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=1000, bar_format="{desc} {bar} {n_fmt}/{total_fmt} {elapsed}<{remaining} {postfix}") as bar:
-
-        def report(progress: Progress) -> None:
-            if bar.desc.rstrip(": ") != progress.phase or bar.total != progress.total:
-                bar.reset(total=progress.total)
-                bar.set_description_str(progress.phase)
-            bar.n = progress.done
-            bar.set_postfix_str(f"{progress.accepted:.3g} hops")
-
-        yield report
-
-
-def _lines(log: Log) -> Callable[[Progress], None]:
-    """Report a quarter of each phase at a time."""
-    told: dict[str, Any] = {}
-
-    def report(progress: Progress) -> None:
-        quarter = 4 * progress.done // max(progress.total, 1)
-        if quarter > told.get(progress.phase, 0):
-            told[progress.phase] = quarter
-            log(f"  {progress.phase} {25 * quarter} %  {progress.accepted:.4g} hops  {progress.wall_s:.1f} s")
-
-    return report
+def _check_same(resolved: RunConfig, folder: Path) -> None:
+    """InputError if the folder's run.toml describes another walk."""
+    if (folder / RUN_FILE).exists():
+        difference = first_difference(load_config(folder / RUN_FILE)[0], resolved)
+        if difference:
+            raise InputError(f"--out {folder}: holds another run: there {difference}")

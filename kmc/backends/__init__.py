@@ -42,7 +42,7 @@ def available_backends() -> dict[str, str]:
 def choose_backend(name: str) -> tuple[str, str]:
     """("numpy" | "cpu" | "cuda", why). An explicit choice that cannot be had is an InputError, never replaced."""
     if name == "auto":
-        problems = []
+        problems: list[str] = []
         for candidate in NAMES:
             problem = _problem(candidate)
             if not problem:

@@ -148,11 +148,11 @@ class ReferenceWalker:
         if not self._single:
             return words64((index, window, 0, lanes), self.key)
         if index.shape[1] == 1:  # consecutive trials down the first axis, equal for all lanes
-            start = int(index[0, 0])
-            calls = np.arange(start >> 1, (int(index[-1, 0]) >> 1) + 1, dtype=np.int64)[:, None]
+            begin = int(index[0, 0])
+            calls = np.arange(begin >> 1, (int(index[-1, 0]) >> 1) + 1, dtype=np.int64)[:, None]
             both = np.stack(words64((calls, window, 0, lanes), self.key), axis=1)
             flat = both.reshape(-1, lanes.shape[-1])
-            return None, flat[start & 1 : (start & 1) + len(index)]
+            return None, flat[begin & 1 : (begin & 1) + len(index)]
         start = index[:, :1]
         calls = (start >> 1) + np.arange(index.shape[1] // 2 + 1, dtype=np.int64)[None, :]
         flat = np.stack(words64((calls, window, 0, lanes), self.key), axis=-1).reshape(len(index), -1)

@@ -1,0 +1,18 @@
+"""The README's example: from a crystal to D* in three steps."""
+
+from analysis.report import analyze
+from kmc.composition import compose
+from kmc.engine import Settings, run
+from kmc.model import load_model
+from kmc.system import build_system
+from kmc.trajectory import read_trajectory
+from lattices.crystal import Supercell
+from lattices.fluorite import fluorite
+
+model = load_model("gdc-chgnet-preview")
+ceria = Supercell(fluorite({"cation": "Ce"}, 5.411), (6, 6, 6))
+numbers = compose(model, ceria, doping={"Gd": 0.10}, carriers={"V_O": "charge-balance"})
+system = build_system(model, ceria, numbers, temperature_K=1200.0, replicas=8)
+run(system, Settings(hops_per_carrier=100), "quickstart")
+results = analyze(read_trajectory("quickstart/trajectory.h5"))
+print(results["species"]["O"]["tracer_diffusivity_m2_s"], results["ionic_conductivity_S_m"])

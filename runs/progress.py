@@ -1,0 +1,92 @@
+"""What a person sees while a run goes on: the log, the bar or lines of progress, and the signals that stop it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kmc.engine import Progress
+
+
+class Log:
+    """Lines for people: to the terminal and to log.txt."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self, line: str) -> None:
+        """One line, or several."""
+        print(line, flush=True)
+        with open(self.path, "a", encoding="utf-8") as handle:
+            handle.write(line + "\n")
+
+
+class Stop:
+    """True once SIGINT or SIGTERM came; the run then ends at the next frame with a checkpoint."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        return self.signal != 0
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler; a second signal ends at once, with the last checkpoint."""
+        if self.signal:
+            raise KeyboardInterrupt
+        self.signal = number
+        print("stopping at the next frame; once more ends at once", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def signals() -> Iterator[Stop]:
+    """Catch SIGINT and SIGTERM for as long as the block lasts (in the main thread; elsewhere Python allows none)."""
+    stop = Stop()
+    caught = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, stop.handle) for number in caught}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def progress(log: Log) -> Iterator[Callable[[Progress], None]]:
+    """A bar on a terminal; elsewhere a line now and then."""
+    if not sys.stderr.isatty():
+        yield _lines(log)
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=1000, bar_format="{desc} {bar} {n_fmt}/{total_fmt} {elapsed}<{remaining} {postfix}") as bar:
+
+        def report(progress: Progress) -> None:
+            if bar.desc.rstrip(": ") != progress.phase or bar.total != progress.total:
+                bar.reset(total=progress.total)
+                bar.set_description_str(progress.phase)
+            bar.set_postfix_str(f"{progress.accepted:.3g} hops", refresh=False)
+            bar.update(progress.done - bar.n)
+
+        yield report
+
+
+def _lines(log: Log) -> Callable[[Progress], None]:
+    """Report a quarter of each phase at a time."""
+    told: dict[str, Any] = {}
+
+    def report(progress: Progress) -> None:
+        quarter = 4 * progress.done // max(progress.total, 1)
+        if quarter > told.get(progress.phase, 0):
+            told[progress.phase] = quarter
+            log(f"  {progress.phase} {25 * quarter} %  {progress.accepted:.4g} hops  {progress.wall_s:.1f} s")
+
+    return report

@@ -1,0 +1,50 @@
+"""Short runs for the tests of this floor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runs.cli import main
+
+TINY = [
+    "run.temperature_K=[1300, 1400]",
+    "run.frames=20",
+    "run.replicas=4",
+    "run.equilibration={hops_per_carrier=2}",
+    "run.duration={hops_per_carrier=10}",
+    'run.backend="numpy"',
+]
+
+
+def arguments(overrides: list[str]) -> list[str]:
+    """Command-line arguments for overrides."""
+    return [part for override in overrides for part in ("--set", override)]
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two temperatures. Not to be changed."""
+    folder = tmp_path_factory.mktemp("tiny") / "run"
+    assert main(["run", "smallest", "--out", str(folder), *arguments(TINY)]) == 0
+    return folder
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Call the command, expect exit 2 and one line on stderr, and give that line."""
+
+    def call(*argv: object) -> str:
+        try:
+            code = main([str(argument) for argument in argv])
+        except SystemExit as end:  # argparse
+            code = end.code
+        told = capsys.readouterr().err
+        assert code == 2, told
+        assert told.count("\n") == 1, told
+        assert told.startswith("kmc"), told
+        return told
+
+    return call

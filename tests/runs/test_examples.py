@@ -1,0 +1,55 @@
+"""Every example run file passes `kmc validate` and a short run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runs.cli import main
+from runs.config import shipped_examples
+from tests.runs.conftest import arguments
+
+SMALL = {"fluorite": [3, 3, 3], "perovskite": [4, 4, 4]}
+SHORT = [
+    "run.replicas=4",
+    "run.frames=16",
+    "run.equilibration={hops_per_carrier=1}",
+    "run.duration={hops_per_carrier=4}",
+    "run.backend=numpy",
+]
+
+
+@pytest.mark.parametrize("name", shipped_examples())
+def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", name, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert all(0 < acceptance <= 1 for acceptance in facts["expected_acceptance"])
+    assert facts["proven_lowest_barrier_eV"][0] <= facts["barrier_eV"][0] <= facts["barrier_eV"][1]
+    prototype = "perovskite" if "perovskite" in name or "lsf" in name else "fluorite"
+    small = [f"crystal.repeats={SMALL[prototype]}", *SHORT]
+    if "lsf" in name:
+        small.append("crystal.vacancies={number=2}")  # its fraction is less than one in so small a cell
+    assert main(["run", name, "--out", str(tmp_path / "run"), *arguments(small)]) == 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert len(results["runs"]) == len(facts["temperature_K"])
+    for run in results["runs"]:
+        figure = run["species"]["O"]["tracer_diffusivity_m2_s"]
+        assert figure["reason"] if figure["value"] is None else figure["value"] > 0  # a run this short may give none
+        assert run["hops"]["families"]["vacancy"]["accepted"] > 0
+
+
+@pytest.mark.parametrize("positions", ["none", "first", "all"])
+def test_the_size_told_beforehand_is_the_size(tmp_path: Path, positions: str) -> None:
+    """Within 30 %: the file's own book-keeping is not counted."""
+    from runs.config import load_config, system_of
+    from runs.estimate import file_bytes
+
+    overrides = ["run.temperature_K=1300", "crystal.repeats=[6, 6, 6]", *SHORT, f"run.positions={positions}"]
+    overrides.append("run.frames=100")
+    assert main(["run", "smallest", "--out", str(tmp_path / "run"), *arguments(overrides)]) == 0
+    config, base = load_config("smallest", overrides)
+    told = file_bytes(system_of(config, base, 0), config.run.frames, positions)
+    size = (tmp_path / "run" / "trajectory.h5").stat().st_size
+    assert size == pytest.approx(told, rel=0.3) or abs(size - told) < 200_000

@@ -1,0 +1,117 @@
+"""Exported trajectories in ASE and MDAnalysis: right atoms, times, lengths; and a D* fitted outside this package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kmc.trajectory import read_trajectory
+from runs.cli import main
+from tests.runs.conftest import arguments
+
+WALK = [
+    "run.temperature_K=1400",
+    "crystal.repeats=[4, 4, 4]",
+    "crystal.vacancies={number=26}",
+    "run.replicas=4",
+    "run.frames=100",
+    "run.equilibration={hops_per_carrier=20}",
+    "run.duration={hops_per_carrier=200}",
+    "run.backend=numpy",
+]
+ATOMS, VACANCIES, CATIONS = 486, 26, 256
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("walk") / "run"
+    assert main(["run", "ideal-fluorite", "--out", str(folder), *arguments(WALK)]) == 0
+    return folder
+
+
+def slope_over_6(times_s: NDArray[np.float64], positions_m: NDArray[np.float64]) -> float:
+    """A plain least-squares line through the MSD over all time origins, lags from 5 to 50 % of the run."""
+    frames = len(times_s) - 1
+    lags = np.unique(np.geomspace(0.05 * frames, 0.5 * frames, 12).astype(int))
+    msd = [((positions_m[lag:] - positions_m[:-lag]) ** 2).sum(axis=2).mean() for lag in lags]
+    return float(np.polyfit(times_s[lags], msd, 1)[0]) / 6
+
+
+def assert_agrees(walk: Path, outside: float) -> None:
+    """Replica 0 alone against the mean over 4 replicas: its error is about twice that of the mean, sqrt(5) together.
+
+    4 joint standard errors, the error of 4 replicas being known to 40 %: false alarms about 1 % for a new seed.
+    """
+    figure = json.loads((walk / "results.json").read_text())["species"]["O"]["tracer_diffusivity_m2_s"]
+    assert abs(outside - figure["value"]) < 4 * 5**0.5 * figure["stderr"]
+    assert abs(outside / figure["value"] - 1) < 0.2
+
+
+@pytest.mark.parametrize("form", ["extxyz", "traj"])
+def test_ase_reads_atoms_times_and_lengths(walk: Path, form: str) -> None:
+    import ase.io
+
+    assert main(["export", str(walk), "--format", form]) == 0
+    frames = ase.io.read(walk / f"trajectory.{form}", ":")
+    trajectory = read_trajectory(walk / "trajectory.h5")
+    assert len(frames) == 101
+    counts = {symbol: frames[0].get_chemical_symbols().count(symbol) for symbol in ("O", "Ce", "X")}
+    assert counts == {"O": ATOMS, "Ce": CATIONS, "X": 0}
+    times_s = np.array([atoms.info["time_ps"] for atoms in frames]) * 1e-12
+    np.testing.assert_allclose(times_s, trajectory.time_s, rtol=1e-12)
+    np.testing.assert_allclose(frames[50].cell.lengths(), 4 * 5.411)
+    oxygen = np.array([atoms.positions[:ATOMS] for atoms in frames])
+    hops = np.linalg.norm(oxygen[1:] - oxygen[:-1], axis=2) / (5.411 / 2)
+    np.testing.assert_allclose(hops**2, np.rint(hops**2), atol=1e-3)  # every move is a sum of steps of a/2
+    summed = trajectory.summed_displacement[-1, 0, 0] @ trajectory.grid_vectors_m
+    np.testing.assert_allclose((oxygen[-1] - oxygen[0]).sum(axis=0) * 1e-10, summed, atol=1e-13)
+    assert_agrees(walk, slope_over_6(times_s, oxygen * 1e-10))
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_mdanalysis_reads_times_and_lengths(walk: Path, tmp_path: Path, exported: bool) -> None:
+    """Both the run's own file and the exported one, which holds no datasets of ours."""
+    import h5py
+    import MDAnalysis
+
+    path = walk / "trajectory.h5"
+    if exported:
+        path = tmp_path / "walk.h5md"
+        assert main(["export", str(walk), "--format", "h5md", "--output", str(path)]) == 0
+        with h5py.File(path) as file:
+            assert set(file) == {"h5md", "particles"}
+    universe = MDAnalysis.Universe.empty(ATOMS + VACANCIES, trajectory=False)
+    universe.load_new(str(path), format="H5MD")
+    trajectory = read_trajectory(walk / "trajectory.h5")
+    times_s, positions = [], []
+    for step in universe.trajectory:
+        times_s.append(step.time * 1e-12)
+        positions.append(step.positions[:ATOMS].copy())
+    np.testing.assert_allclose(times_s, trajectory.time_s, rtol=1e-6)
+    np.testing.assert_allclose(universe.trajectory[7].dimensions, [4 * 5.411] * 3 + [90] * 3, rtol=1e-6)
+    assert universe.trajectory.units["time"] == "ps"
+    assert universe.trajectory.units["length"] == "Angstrom"
+    assert_agrees(walk, slope_over_6(np.array(times_s), np.array(positions, dtype=float) * 1e-10))
+    universe.trajectory.close()
+
+
+def test_every_temperature_of_a_list(tiny_run: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+    line = refused("export", tiny_run, "--output", tmp_path / "one.extxyz")
+    assert "holds 2 temperatures" in line
+    assert main(["export", str(tiny_run), "--format", "h5md"]) == 0
+    for part in ("T1300K", "T1400K"):
+        (tiny_run / part / "trajectory.h5md").unlink()
+
+
+def test_what_cannot_be_exported(walk: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+    assert "extxyz, traj, h5md are allowed" in refused("export", walk, "--format", "xyz")
+    assert "name another file" in refused("export", walk, "--format", "h5md", "--output", walk / "trajectory.h5")
+    assert "cannot be written" in refused("export", walk, "--output", tmp_path / "missing" / "x.extxyz")
+    few = ["run.frames=4", "run.duration={hops_per_carrier=1}", "run.positions=none"]
+    assert main(["run", "ideal-fluorite", "--out", str(tmp_path / "none"), *arguments(WALK + few)]) == 0
+    assert "kept no positions" in refused("export", tmp_path / "none")

@@ -1,0 +1,175 @@
+"""Runs as a whole: files, resumption, refusal to overwrite, signals, precision, fields."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import runs.launch
+from runs.cli import main
+from runs.progress import Stop, signals
+from tests.runs.conftest import TINY, arguments
+
+Refused = Callable[..., str]
+
+
+def datasets(path: Path) -> dict[str, Any]:
+    """Every dataset of an HDF5 file."""
+    import h5py
+
+    found: dict[str, Any] = {}
+    with h5py.File(path, "r") as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def assert_same_file(one: Path, other: Path) -> None:
+    """Equal datasets, names and values."""
+    first, second = datasets(one), datasets(other)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert np.array_equal(value, second[name]), name
+
+
+def test_what_a_run_leaves(tiny_run: Path) -> None:
+    names = {path.name for path in tiny_run.iterdir()}
+    assert names == {"T1300K", "T1400K", "run.toml", "results.json", "arrhenius.png", "log.txt"}
+    resolved = tomllib.loads((tiny_run / "T1400K" / "run.toml").read_text())
+    assert (resolved["run"]["temperature_K"], resolved["run"]["temperature_index"]) == (1400.0, 1)
+    assert (resolved["run"]["backend"], resolved["run"]["selection"]) == ("numpy", "rejection")
+    assert resolved["crystal"]["lattice_parameter_angstrom"] == 5.411
+    assert resolved["resolved"]["schedule"]["frames"] == 20
+    results = json.loads((tiny_run / "results.json").read_text())
+    assert results["temperatures_K"] == [1300.0, 1400.0]
+    log = (tiny_run / "log.txt").read_text()
+    assert "-1 e stays unbalanced" in log
+    assert "trajectory files: about" in log
+
+
+def test_a_temperature_repeated_from_its_own_run_file(tiny_run: Path, tmp_path: Path) -> None:
+    assert main(["run", str(tiny_run / "T1400K" / "run.toml"), "--out", str(tmp_path / "alone")]) == 0
+    assert_same_file(tmp_path / "alone" / "trajectory.h5", tiny_run / "T1400K" / "trajectory.h5")
+
+
+def test_another_seed_is_another_run(tiny_run: Path, tmp_path: Path) -> None:
+    file = str(tiny_run / "T1400K" / "run.toml")
+    assert main(["run", file, "--seed", "2", "--out", str(tmp_path / "other")]) == 0
+    mine, other = (datasets(p / "trajectory.h5")["kmc/accepted"] for p in (tiny_run / "T1400K", tmp_path / "other"))
+    assert not np.array_equal(mine, other)
+
+
+def test_a_folder_that_holds_a_run_is_left_alone(refused: Refused, tiny_run: Path) -> None:
+    before = {path: path.read_bytes() for path in tiny_run.rglob("*") if path.is_file()}
+    assert "already holds a run" in refused("run", "smallest", "--out", tiny_run, *arguments(TINY))
+    line = refused("run", "smallest", "--out", tiny_run, "--resume", *arguments(TINY), "--seed", "7")
+    assert "holds another run: there run.seed = 1, not 7" in line
+    assert {path: path.read_bytes() for path in tiny_run.rglob("*") if path.is_file()} == before
+
+
+def test_resume_where_there_is_nothing(refused: Refused, tmp_path: Path) -> None:
+    assert "holds no run to resume" in refused("run", "smallest", "--out", tmp_path / "none", "--resume")
+
+
+class StopAt(Stop):
+    """Asks for an end at the n-th time it is looked at."""
+
+    def __init__(self, asked: int) -> None:
+        super().__init__()
+        self.left = asked
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        if self.left == 0:
+            self.signal = signal.SIGTERM
+        return self.signal != 0
+
+
+@pytest.mark.parametrize("asked", [1, 3, 12, 30])
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: int
+) -> None:
+    """Stopped in equilibration, in production, and at the second temperature: dataset for dataset."""
+    from contextlib import nullcontext
+
+    folder = tmp_path / "run"
+    monkeypatch.setattr(runs.launch, "signals", lambda: nullcontext(StopAt(asked)))
+    assert main(["run", "smallest", "--out", str(folder), *arguments(TINY)]) == 128 + signal.SIGTERM
+    assert f"go on with: kmc run {folder} --resume" in capsys.readouterr().out
+    monkeypatch.undo()
+    assert main(["run", str(folder), "--resume"]) == 0
+    for part in ("T1300K", "T1400K"):
+        assert_same_file(folder / part / "trajectory.h5", tiny_run / part / "trajectory.h5")
+
+
+def test_a_run_killed_before_its_first_checkpoint(tiny_run: Path, tmp_path: Path) -> None:
+    """A file without a frame and without checkpoint is begun afresh; one with frames is not thrown away."""
+    folder = tmp_path / "run"
+    shutil.copytree(tiny_run, folder)
+    for name in ("checkpoint.npz", "checkpoint.previous.npz"):
+        (folder / "T1400K" / name).unlink()
+    (folder / "T1400K" / "trajectory.h5").write_bytes(b"")
+    assert main(["run", str(folder), "--resume"]) == 0
+    assert_same_file(folder / "T1400K" / "trajectory.h5", tiny_run / "T1400K" / "trajectory.h5")
+    for name in ("checkpoint.npz", "checkpoint.previous.npz"):
+        (folder / "T1400K" / name).unlink(missing_ok=True)
+    assert main(["run", str(folder), "--resume"]) == 2
+    assert_same_file(folder / "T1400K" / "trajectory.h5", tiny_run / "T1400K" / "trajectory.h5")
+
+
+def test_signals_set_the_flag_and_handlers_come_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with signals() as stop:
+        assert not stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop()
+        assert stop.signal == signal.SIGTERM
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+PRECISE = [
+    "run.temperature_K=1300",
+    "run.frames=20",
+    "run.replicas=8",
+    "crystal.repeats=[2, 2, 2]",
+    "crystal.vacancies={number=2}",
+    "run.equilibration={hops_per_carrier=5}",
+    "run.duration={precision=0.01}",
+    "run.backend=numpy",
+]
+
+
+def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The relative error falls as one over the root of the length; a stop on the way changes nothing."""
+    from contextlib import nullcontext
+
+    monkeypatch.setattr("runs.config.FIRST_STRETCH_HOPS", 20.0)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert main(["run", "ideal-fluorite", "--out", str(whole), *arguments(PRECISE)]) == 0
+    figure = json.loads((whole / "results.json").read_text())["species"]["O"]["tracer_diffusivity_m2_s"]
+    frames = len(datasets(whole / "trajectory.h5")["kmc/time_s"]) - 1
+    assert figure["stderr"] / figure["value"] <= 0.01
+    assert frames > 4 * 20  # longer than the lags of the first stretch could serve
+    with monkeypatch.context() as patched:
+        patched.setattr(runs.launch, "signals", lambda: nullcontext(StopAt(90)))
+        assert main(["run", "ideal-fluorite", "--out", str(stopped), *arguments(PRECISE)]) == 128 + signal.SIGTERM
+    assert main(["run", str(stopped), "--resume"]) == 0
+    assert_same_file(whole / "trajectory.h5", stopped / "trajectory.h5")
+
+
+@pytest.mark.parametrize(("field", "warned"), [("[1e4, 0, 0]", True), ("[0, 0, 1e7]", False), ("[0, 0, 0]", False)])
+def test_the_field_really_applied_is_told(capsys: pytest.CaptureFixture[str], field: str, warned: bool) -> None:
+    assert main(["validate", "smallest", "--set", f"run.field_V_per_m={field}"]) == 0
+    told = capsys.readouterr().out
+    assert ("warning: rounding" in told) == warned
+    assert ("field applied" in told) == (field != "[0, 0, 0]")
