@@ -2,9 +2,9 @@
 
 /h5md, /particles/trajectory (mobile sublattices of replica 0, vacancies included as particles; the only group there,
 because MDAnalysis takes the first by name), /kmc/replicas/NNNN the same for the others (positions = "all"),
-/kmc/lattice (the sites that never move, with the dopants of replica 0). /kmc: attributes "description" (what decides, JSON)
-and "run" (backend, versions, wall time, JSON), datasets time_s, summed_displacement, trials, accepted by frame, and
-msd/{lag_frames, windows, second_moment}. The file is open only while frames are appended.
+/kmc/lattice (the sites that never move, with the dopants of replica 0). /kmc: attributes "description" (what decides,
+JSON) and "run" (backend, versions, wall time, JSON), datasets time_s, summed_displacement, trials, accepted by frame,
+and msd/{lag_frames, windows, second_moment}. The file is open only while frames are appended.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from tests.runs.conftest import arguments
 
 SMALL = {"fluorite": [3, 3, 3], "perovskite": [4, 4, 4]}
 SHORT = [
+    "run.temperature_K=[1000, 1200]",
     "run.replicas=4",
     "run.frames=16",
     "run.equilibration={hops_per_carrier=1}",
@@ -33,7 +34,7 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
         small.append("crystal.vacancies={number=2}")  # its fraction is less than one in so small a cell
     assert main(["run", name, "--out", str(tmp_path / "run"), *arguments(small)]) == 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert len(results["runs"]) == len(facts["temperature_K"])
+    assert len(results["runs"]) == 2
     for run in results["runs"]:
         figure = run["species"]["O"]["tracer_diffusivity_m2_s"]
         assert figure["reason"] if figure["value"] is None else figure["value"] > 0  # a run this short may give none
@@ -46,7 +47,7 @@ def test_the_size_told_beforehand_is_the_size(tmp_path: Path, positions: str) ->
     from runs.config import load_config, system_of
     from runs.estimate import file_bytes
 
-    overrides = ["run.temperature_K=1300", "crystal.repeats=[6, 6, 6]", *SHORT, f"run.positions={positions}"]
+    overrides = [*SHORT, "run.temperature_K=1300", "crystal.repeats=[6, 6, 6]", f"run.positions={positions}"]
     overrides.append("run.frames=100")
     assert main(["run", "smallest", "--out", str(tmp_path / "run"), *arguments(overrides)]) == 0
     config, base = load_config("smallest", overrides)

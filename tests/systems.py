@@ -1,0 +1,98 @@
+"""Small systems that many tests share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kmc.backends import available_backends, make_walker
+from kmc.composition import compose
+from kmc.model import Model
+from kmc.schedule import window_trials
+from kmc.system import System, build_system
+from lattices.crystal import Crystal, Supercell
+from lattices.fluorite import fluorite
+from lattices.perovskite import perovskite
+
+NOTE = {"source": "made up for a test", "mark": "derived"}
+BACKENDS = [name for name, problem in available_backends().items() if not problem]
+
+
+def made_up_model(
+    prototype: str = "fluorite",
+    barriers: dict[tuple[str, ...], float] | None = None,
+    pairs: list[tuple[str, str, int, float]] | None = None,
+    forbidden: list[tuple[str, str, int]] | None = None,
+    polarons: dict[str, Any] | None = None,
+) -> Model:
+    """Vacancies V_O in O, dopants D on the cations; with `polarons` (keys of a hop) electrons on the cations too."""
+    cation = "cation" if prototype == "fluorite" else "B"
+    species: dict[str, Any] = {
+        "O": {"sublattice": "anion", "charge": 0, "element": "O"},
+        "V_O": {"sublattice": "anion", "charge": 2, "element": "X"},
+        "M": {"sublattice": cation, "charge": 0, "element": "Ce"},
+        "D": {"sublattice": cation, "charge": -1, "element": "Gd"},
+    }
+    if prototype == "perovskite":
+        species["A"] = {"sublattice": "A", "charge": 0, "element": "La"}
+    barriers = barriers or {(): 0.5}
+    nu = {"value": 1e13, **NOTE}
+    hop: dict[str, Any] = {"name": "vacancy", "carrier": "V_O", "partner": "O", "attempt_frequency_Hz": nu}
+    hop["gate"] = [cation] if () not in barriers else []
+    hop["barriers"] = [{"gate": list(gate), "energy_eV": energy, **NOTE} for gate, energy in barriers.items()]
+    hops = [hop]
+    if polarons is not None:
+        species["electron"] = {"sublattice": cation, "charge": -1, "element": "Ce"}
+        hops.append({"name": "polaron", "carrier": "electron", "partner": "M", "attempt_frequency_Hz": nu, **polarons})
+    listed = [{"species": [a, b], "shell": n, "energy_eV": e, **NOTE} for a, b, n, e in pairs or []]
+    listed += [{"species": [a, b], "shell": n, "forbidden": True, **NOTE} for a, b, n in forbidden or []]
+    return Model.model_validate({"name": "made-up", "species": species, "hops": hops, "pairs": listed})
+
+
+def cell(prototype: str, repeats: tuple[int, int, int]) -> Supercell:
+    """A supercell whose hosts fit `made_up_model`."""
+    crystal: Crystal
+    if prototype == "fluorite":
+        crystal = fluorite({"cation": "Ce"}, 5.4)
+    else:
+        crystal = perovskite({"A": "La", "B": "Ce"}, 4.0)
+    return Supercell(crystal, repeats)
+
+
+def made_up_system(
+    model: Model,
+    repeats: tuple[int, int, int],
+    vacancies: int,
+    temperature_K: float = 1200.0,
+    dopants: int = 0,
+    electrons: int = 0,
+    **more: Any,
+) -> System:
+    """A system with given numbers of vacancies, dopants and electrons."""
+    from lattices.doping import Doping
+
+    prototype = "perovskite" if "A" in model.species else "fluorite"
+    supercell = cell(prototype, repeats)
+    carriers = {"V_O": Doping(number=vacancies)}
+    if electrons:
+        carriers["electron"] = Doping(number=electrons)
+    numbers = compose(model, supercell, {"D": Doping(number=dopants)}, carriers)
+    return build_system(model, supercell, numbers, temperature_K, **more)
+
+
+def walked(system: System, windows: int, mean: int, backend: str = "numpy", **options: Any) -> Any:
+    """The state after some windows of a mean number of trials."""
+    walker = make_walker(backend, system, system.initial_state())
+    for name, value in options.items():
+        setattr(walker, name, value)
+    for _ in range(windows):
+        walker.advance(window_trials(system, walker.window, mean))
+    return walker.read()
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two states are equal, array for array."""
+    return one.window == other.window and all(
+        np.array_equal(value, other.arrays()[name]) for name, value in one.arrays().items()
+    )
