@@ -111,7 +111,9 @@ def test_potentials_follow_the_hops(system):
     tables = system.tables
     for code, count in enumerate(tables.counts):
         assert ((state.occupants == code).sum(axis=1) == count).all()
-    assert np.array_equal(np.sort(state.particle_at, axis=1), np.tile(np.arange(tables.n_mobile_sites), (len(state.occupants), 1)))
+    assert np.array_equal(
+        np.sort(state.particle_at, axis=1), np.tile(np.arange(tables.n_mobile_sites), (len(state.occupants), 1))
+    )
     for code in np.flatnonzero(tables.list_offset >= 0):
         places = state.coordinates[:, tables.list_offset[code] :][:, : tables.counts[code]].astype(int)
         s = int(tables.sublattice_of[code])

@@ -163,6 +163,7 @@ def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monke
     frames = len(datasets(whole / "trajectory.h5")["kmc/time_s"]) - 1
     assert figure["stderr"] / figure["value"] <= 0.02
     assert frames > 4 * 20  # longer than the lags of the first stretch could serve
+    assert 4 * datasets(whole / "trajectory.h5")["kmc/msd/lag_frames"][-1] > frames
     with monkeypatch.context() as patched:
         patched.setattr(runs.launch, "signals", lambda: nullcontext(StopAt(-never.left - 4)))  # shortly before the end
         assert main(["run", "ideal-fluorite", "--out", str(stopped), *arguments(PRECISE)]) == 128 + signal.SIGTERM
