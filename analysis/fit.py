@@ -220,13 +220,11 @@ def _solve(lags: IntArray, covariance: FloatArray) -> FloatArray:
 
 def curvature_warning(name: str, early: FloatArray, late: FloatArray) -> str | None:
     """A warning if the slopes at lower and upper lags, as (U+1,) rows, differ (Student, false-alarm rate 0.1 %)."""
-    from scipy.special import stdtrit
-
     change = late - early
-    stderr = float(jackknife_stderr(change))
-    limit = float(stdtrit(len(change) - 2, 1.0 - _FALSE_ALARM / 2.0)) * stderr
-    if not (stderr > 0.0 and abs(change[0]) > limit):
+    limit = _student_limit(change)
+    if not (limit > 0.0 and abs(change[0]) > limit):
         return None
+    stderr = float(jackknife_stderr(change))
     ratio, error = float(change[0] / early[0]), float(stderr / abs(early[0]))
     return (
         f"{name}: the slope at longer lags differs from that at shorter ones by {ratio:+.1%} (error {error:.1%}): "
@@ -234,20 +232,39 @@ def curvature_warning(name: str, early: FloatArray, late: FloatArray) -> str | N
     )
 
 
-def check_correlation_time(run_s: float, offset_m2: FloatArray, bare_m2_s: FloatArray, slope_m2_s: FloatArray) -> None:
-    """Untrustworthy if the run is shorter than 20 correlation times.
+def check_correlation_time(
+    weights: Weights,
+    interval_s: float,
+    run_s: float,
+    offset_m2: FloatArray,
+    bare_m2_s: FloatArray,
+    slope_m2_s: FloatArray,
+) -> None:
+    """Untrustworthy if the correlation time exceeds a twentieth of the run or the shortest lag fitted.
 
-    All as (U+1,) rows of mean squares. A displacement whose rate of growth relaxes from its bare value (hops times
-    squared length) to the final slope with time tau has offset = (bare - slope) tau; this defines tau (derived).
-    It counts only where it exceeds three of its errors.
+    Rows (U+1,) of what the weights make of the mean squares; bare: hops times squared length, per second. A walk whose
+    rate of growth relaxes exponentially from bare to its final value adds A (1 - exp(-t/tau)) to a straight line
+    (derived), A/tau being bare less the final slope. Seen through the weights, offset/(bare - slope) grows with tau; it
+    is compared with what it is at the longest tau allowed. That comparison is linear in the data and has no pole
+    where a walk is uncorrelated (bare = slope); false-alarm rate 0.1 %. A relaxation much slower than the run leaves no
+    trace in it and cannot be seen.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tau = offset_m2 / (bare_m2_s - slope_m2_s)
-    if not np.isfinite(tau).all():
-        return
-    lowest = float(tau[0] - 3.0 * jackknife_stderr(tau))
-    if lowest > run_s / CORRELATION_TIMES:
+    lags_s = weights.lags * interval_s
+    longest_s = min(run_s / CORRELATION_TIMES, float(lags_s[0]))
+    relaxed = 1.0 - np.exp(-lags_s / longest_s)
+    allowed_s = float(weights.offset @ relaxed) / (1.0 / longest_s - float(weights.slope @ relaxed) / interval_s)
+    change = bare_m2_s - slope_m2_s
+    sign = 1.0 if change[0] >= 0.0 else -1.0
+    excess = sign * (offset_m2 - allowed_s * change)
+    if excess[0] > _student_limit(excess):
         raise Untrustworthy(
-            f"the run of {run_s:.3g} s is {run_s / float(tau[0]):.1f} correlation times of {float(tau[0]):.3g} s long; "
-            f"about {CORRELATION_TIMES:.0f} are needed"
+            f"displacements stay correlated for longer than {longest_s:.3g} s: the run of {run_s:.3g} s is too short; it "
+            f"must hold about {CORRELATION_TIMES:.0f} correlation times, and the lags fitted must begin beyond one"
         )
+
+
+def _student_limit(rows: FloatArray) -> float:
+    """What a (U+1,) quantity of mean zero exceeds in size with probability 0.1 % (Student's t)."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(len(rows) - 2, 1.0 - _FALSE_ALARM / 2.0) * jackknife_stderr(rows))

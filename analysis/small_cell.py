@@ -1,7 +1,7 @@
 """Exact transport of a very small periodic cell: every state enumerated, the generator solved.
 
-The states are all arrangements that hops reach from a given one, with its dopants fixed; rates come from the integers of
-the event tables, turned into exp(-Eb/kT). With Q the generator, pi its stationary distribution, d the displacement
+The states are all arrangements that hops reach from a given one, with its dopants fixed; rates come from the integers
+of the event tables, turned into exp(-Eb/kT). With Q the generator, pi its stationary distribution, d the displacement
 of a transition and b(s) = sum over s' of w d: h solves Q h = -(b - <b>), and
 
     D_ab = 1/2 sum_s pi_s sum_s' w (d_a + h_a(s') - h_a(s)) (d_b + h_b(s') - h_b(s)),
@@ -100,7 +100,7 @@ class SmallCell:
     def hop_rate(self) -> FloatArray:
         """(F,) mean hops per second of the cell, by family."""
         flow = self.stationary()[self.source] * self.rate
-        return np.bincount(self.family, weights=flow, minlength=self.tables.n_families)
+        return np.bincount(self.family, weights=flow, minlength=self.tables.n_families).astype(np.float64)
 
 
 def enumerate_cell(model: Model, tables: EventTables, occupants: NDArray[np.uint8]) -> SmallCell:
@@ -127,7 +127,8 @@ def enumerate_cell(model: Model, tables: EventTables, occupants: NDArray[np.uint
                 rows.append((states[k], known[key], family, start, end, rate[k], *moved))
     table = np.array(rows)
     whole = table[:, :5].astype(np.int64)
-    return SmallCell(tables, np.array(found), *whole.T, table[:, 5], table[:, 6:])
+    source, target, family, start, end = whole.T
+    return SmallCell(tables, np.array(found), source, target, family, start, end, table[:, 5], table[:, 6:])
 
 
 def lumped(chain: Chain, label: IntArray) -> Chain:
@@ -137,7 +138,7 @@ def lumped(chain: Chain, label: IntArray) -> Chain:
     """
     classes, first, member = np.unique(label, return_index=True, return_inverse=True)
     kept = np.isin(chain.source, first)
-    weight = np.bincount(member, weights=chain.stationary, minlength=len(classes))
+    weight = np.bincount(member, weights=chain.stationary, minlength=len(classes)).astype(np.float64)
     source, target = member[chain.source[kept]], member[chain.target[kept]]
     return Chain(len(classes), source, target, chain.rate[kept], chain.moved[kept], weight)
 

@@ -60,7 +60,7 @@ def tracer_rows(trajectory: Trajectory, units: Units, name: str, fit_range: tupl
     slope = np.einsum("k,ukab->uab", weights.slope, msd) / interval
     trace = np.trace(slope, axis1=1, axis2=2)
     offset = np.einsum("k,ukaa->u", weights.offset, msd)
-    check_correlation_time(float(trajectory.time_s[-1]), offset, bare, trace)
+    check_correlation_time(weights, interval, float(trajectory.time_s[-1]), offset, bare, trace)
     return TracerRows(trace / 6.0, slope / 2.0, trace / bare, _warning(name, weights, msd))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,8 +42,8 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
             continue
         try:
             return _read(path)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            problems.append(f"{path}: {error}")
+        except Exception as error:  # a flipped bit makes zipfile and NumPy raise nearly anything
+            problems.append(f"{path}: damaged checkpoint: {str(error).splitlines()[0] if str(error) else error!r}")
     raise InputError(problems[0] if problems else f"{folder}: no checkpoint to resume from")
 
 
@@ -54,7 +53,8 @@ def has_checkpoint(folder: Path) -> bool:
 
 
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    with np.load(path, allow_pickle=False) as stored:
+    # np.load leaves a file open that it opened itself and could not read
+    with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files if name != "meta"}
         meta = json.loads(str(stored["meta"]))
     if meta.get("schema") != SCHEMA:

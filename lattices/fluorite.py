@@ -18,9 +18,19 @@ def fluorite(host: Mapping[str, str], lattice_parameter_angstrom: float, anion: 
 
     if set(host) != {"cation"}:
         raise InputError(f"crystal.host = {dict(host)}: fluorite needs exactly one key, cation")
+    check_elements({**host, "anion": anion})
     check_lattice_parameter(lattice_parameter_angstrom)
     atoms = bulk(f"{host['cation']}{anion}2", "fluorite", a=lattice_parameter_angstrom, cubic=True)
     return crystal_from_atoms(atoms, {"anion": anion, "cation": host["cation"]})
+
+
+def check_elements(host: Mapping[str, str]) -> None:
+    """InputError unless every value is a chemical symbol."""
+    from ase.data import chemical_symbols
+
+    for name, symbol in host.items():
+        if symbol not in chemical_symbols[1:]:
+            raise InputError(f"crystal.host.{name} = {symbol!r}: a chemical symbol is needed")
 
 
 def check_lattice_parameter(lattice_parameter_angstrom: float) -> None:

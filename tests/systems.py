@@ -11,7 +11,7 @@ from kmc.composition import compose
 from kmc.model import Model
 from kmc.schedule import window_trials
 from kmc.system import System, build_system
-from lattices.crystal import Crystal, Supercell
+from lattices.crystal import Supercell
 from lattices.fluorite import fluorite
 from lattices.perovskite import perovskite
 
@@ -52,12 +52,9 @@ def made_up_model(
 
 def cell(prototype: str, repeats: tuple[int, int, int]) -> Supercell:
     """A supercell whose hosts fit `made_up_model`."""
-    crystal: Crystal
     if prototype == "fluorite":
-        crystal = fluorite({"cation": "Ce"}, 5.4)
-    else:
-        crystal = perovskite({"A": "La", "B": "Ce"}, 4.0)
-    return Supercell(crystal, repeats)
+        return Supercell(fluorite({"cation": "Ce"}, 5.4), repeats)
+    return Supercell(perovskite({"A": "La", "B": "Ce"}, 4.0), repeats)
 
 
 def made_up_system(

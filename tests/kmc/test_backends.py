@@ -149,15 +149,19 @@ def test_threads_and_their_order_change_nothing():
         assert same(expected, walker.read())
 
 
+def _advance_and_check(system, walker):
+    for window in range(3):
+        walker.advance(window_trials(system, window, 2000))
+        walker.counters()
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_barrier_below_its_bound_stops_the_walk(backend):
     system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.2)]), (3, 3, 3), vacancies=20, replicas=4)
     object.__setattr__(system.tables, "reference2", system.tables.reference2 + 900_000)
     walker = make_walker(backend, system, system.initial_state())
     with pytest.raises(BarrierBelowBound, match="lies below its bound"):
-        for window in range(3):
-            walker.advance(window_trials(system, window, 2000))
-            walker.counters()
+        _advance_and_check(system, walker)
 
 
 def test_every_backend_here_is_usable_or_says_why():

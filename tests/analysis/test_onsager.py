@@ -1,0 +1,217 @@
+"""Onsager coefficients and what follows from them, for walks and matrices with known answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.drift import drift_figures
+from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr
+from analysis.fit import FIT_RANGE, choose_units
+from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
+from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
+from kmc.trajectory import Trajectory
+from tests.analysis.synthetic import (
+    FRAME_S,
+    SPACING_M,
+    TEMPERATURE_K,
+    VOLUME_M3,
+    diffusivity,
+    lattice_steps,
+    synthetic,
+)
+
+KT = BOLTZMANN_J_K * TEMPERATURE_K
+E2 = ELEMENTARY_CHARGE_C**2
+OWN, SHARED, FAST = 0.3, 0.2, 1.5  # hops per frame and direction
+
+
+def pair(seed: int, sign: int = -1, replicas: int = 8, frames: int = 100) -> Trajectory:
+    """One vacancy and one electron that share part of their motion, along (+1) or against (-1) one another."""
+    rng = np.random.default_rng(seed)
+    shape = (frames, replicas, 1)
+    vacancy, together, electron = (lattice_steps(rng, shape, rate)[0] for rate in (OWN, SHARED, FAST))
+    steps = {"V_O": vacancy + together, "electron": electron + sign * together}
+    return synthetic(steps, charges={"V_O": 2, "electron": -1})
+
+
+def coefficient(rate: float) -> float:
+    """L of one walker per replica with this rate: D/(V kT)."""
+    return diffusivity(rate) / (VOLUME_M3 * KT)
+
+
+def pair_truth(sign: int) -> FloatArray:
+    return np.array(
+        [
+            [coefficient(OWN + SHARED), sign * coefficient(SHARED)],
+            [sign * coefficient(SHARED), coefficient(FAST + SHARED)],
+        ]
+    )
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_matrix_of_a_correlated_pair(sign: int) -> None:
+    """Each element within 5.5 of its errors (200 replicas, false alarm below 1e-6), the cross term 20 errors off 0."""
+    trajectory = pair(1, sign, replicas=200)
+    collective = collective_rows(trajectory, choose_units(trajectory), (0.01, 0.5))
+    assert collective.names == ("V_O", "electron")
+    value, stderr = collective.scalars[0], jackknife_stderr(collective.scalars)
+    assert np.abs((value - pair_truth(sign)) / stderr).max() < 5.5
+    assert np.sign(value[0, 1]) == sign and abs(value[0, 1]) > 3 * stderr[0, 1]
+    np.testing.assert_allclose(value, value.T, rtol=1e-12)
+    written = onsager_json(collective)
+    assert written["matrix_1_per_J_m_s"]["value"] == value.tolist()
+
+
+@pytest.mark.parametrize("replicas", [8, 1])
+def test_error_bars_cover_the_truth(replicas: int) -> None:
+    """L_VV, L_Ve, sigma_ion and the Haven ratio of 150 runs against the 95 % interval of Student's t, false alarm 1e-4.
+
+    8 % instead of 5 % is allowed: a jackknife over 8 units of a strongly skewed estimate is slightly too narrow.
+    """
+    sets = 150
+    truth = pair_truth(-1)
+    ionic = E2 * (4 * truth[0, 0] - 2 * truth[0, 1])
+    outside = {"VV": 0, "Ve": 0, "ionic": 0}
+    for seed in range(sets):
+        trajectory = pair(seed, -1, replicas, frames=128)
+        units = choose_units(trajectory)
+        limit = stats.t.ppf(0.975, units.n_units - 1)
+        rows = collective_rows(trajectory, units, FIT_RANGE).scalars
+        sigma = E2 * (4 * rows[:, 0, 0] - 2 * rows[:, 0, 1])
+        for key, row, expected in (
+            ("VV", rows[:, 0, 0], truth[0, 0]),
+            ("Ve", rows[:, 0, 1], truth[0, 1]),
+            ("ionic", sigma, ionic),
+        ):
+            outside[key] += bool(abs(row[0] - expected) > limit * jackknife_stderr(row))
+    for count in outside.values():
+        assert stats.binom.ppf(5e-5, sets, 0.05) <= count <= stats.binom.ppf(1 - 5e-5, sets, 0.08)
+
+
+def test_independent_walkers_have_a_haven_ratio_of_one() -> None:
+    """D_sigma = D* = the walk's D, H_R = 1 within 5 errors (100 replicas, false alarm below 1e-5)."""
+    steps, hops = lattice_steps(np.random.default_rng(2), (200, 100, 10), 0.5)
+    trajectory = synthetic({"V_O": steps}, {"V_O": hops})
+    units = choose_units(trajectory)
+    collective = collective_rows(trajectory, units, FIT_RANGE)
+    sigma, haven = species_figures(trajectory, units, collective, "V_O", FIT_RANGE)
+    for figure, truth in ((sigma, diffusivity(0.5)), (haven, 1.0)):
+        assert figure.value is not None and figure.stderr is not None
+        assert abs(figure.value - truth) < 5 * figure.stderr
+        assert figure.stderr < 0.05 * truth
+
+
+def test_moving_together_shows_in_the_haven_ratio() -> None:
+    """All ten particles of a replica move as one: D_sigma = 10 D*, H_R = 0.1, exactly correlated."""
+    one, hops = lattice_steps(np.random.default_rng(3), (200, 60, 1), 0.5)
+    trajectory = synthetic({"V_O": np.repeat(one, 10, axis=2)}, {"V_O": np.repeat(hops, 10, axis=2)})
+    units = choose_units(trajectory)
+    collective = collective_rows(trajectory, units, FIT_RANGE)
+    haven = species_figures(trajectory, units, collective, "V_O", FIT_RANGE)[1]
+    assert haven.value is not None and haven.stderr is not None
+    assert abs(haven.value - 0.1) < 5 * haven.stderr and haven.stderr < 0.015
+
+
+def made(matrix: list[list[float]], names: tuple[str, ...], charges: list[float]) -> Collective:
+    """A collective part without noise: the same matrix in every leave-one-out row, isotropic, in 1/(J m s)."""
+    tensor = np.einsum("ij,ab->ijab", np.array(matrix), np.eye(3))
+    rows = np.repeat(tensor[None], 9, axis=0)
+    return Collective(names, np.array(charges), rows, {n: rows[:, i, i] for i, n in enumerate(names)})
+
+
+def test_conductivities_follow_from_the_matrix() -> None:
+    """The formulae of the references, written out again: sums with cross terms, ambipolar from the diagonal, L_amb."""
+    scale = 1e35
+    l_vv, l_ee, l_ve = 1.0 * scale, 8.0 * scale, 0.5 * scale
+    figures = conductivity_figures(pair(4), made([[l_vv, l_ve], [l_ve, l_ee]], ("V_O", "electron"), [2.0, -1.0]))
+    ionic, electronic = E2 * (4 * l_vv - 2 * l_ve), E2 * (l_ee - 2 * l_ve)
+    total = E2 * (4 * l_vv + l_ee - 4 * l_ve)
+    l_amb = (l_vv * l_ee - l_ve**2) / (4 * l_vv - 4 * l_ve + l_ee)
+    expected = {
+        "ionic_conductivity_S_m": ionic,
+        "electronic_conductivity_S_m": electronic,
+        "total_conductivity_S_m": total,
+        "ionic_transference_number": ionic / total,
+        "electronic_transference_number": electronic / total,
+        "ambipolar_conductivity_S_m": E2 * (4 * l_vv) * l_ee / (4 * l_vv + l_ee),
+        "ambipolar_onsager_conductivity_S_m": 4 * E2 * l_amb,
+    }
+    assert set(figures) == set(expected)
+    for key, value in expected.items():
+        assert figures[key].value == pytest.approx(value, rel=1e-12), key
+        assert figures[key].formula, key
+
+
+def test_sigma_of_undoped_ceria_gives_three_times_the_vacancy_diffusivity() -> None:
+    """c_e = 2 c_V, D_e >> D_V, ideal: Theta_V = 3 and D~ = kT L_amb Theta_V/c_V = 3 D_V; without z^2 1.5."""
+    density, d_v, d_e = 1e26, 1e-12, 1e-6
+    matrix = [[density * d_v / KT, 0.0], [0.0, 2 * density * d_e / KT]]
+    figures = conductivity_figures(pair(4), made(matrix, ("V_O", "electron"), [2.0, -1.0]))
+    sigma = figures["ambipolar_onsager_conductivity_S_m"].value
+    assert sigma is not None
+    assert KT * sigma / (4 * E2) * 3.0 / density == pytest.approx(3 * d_v, rel=1e-5)
+
+
+def test_a_matrix_that_is_not_positive_gives_no_ambipolar_figure() -> None:
+    figures = conductivity_figures(pair(4), made([[1.0, -1.5], [-1.5, 2.0]], ("V_O", "electron"), [2.0, -1.0]))
+    figure = figures["ambipolar_onsager_conductivity_S_m"]
+    assert figure.value is None and "positive semi-definite" in str(figure.reason)
+
+
+def test_an_ionic_conductor_has_no_electronic_figures() -> None:
+    figures = conductivity_figures(pair(4), made([[1e35]], ("V_O",), [2.0]))
+    assert figures["ionic_conductivity_S_m"].value == pytest.approx(4 * E2 * 1e35)
+    assert figures["total_conductivity_S_m"].value == pytest.approx(4 * E2 * 1e35)
+    for key in (
+        "electronic_conductivity_S_m",
+        "electronic_transference_number",
+        "ambipolar_conductivity_S_m",
+        "ambipolar_onsager_conductivity_S_m",
+    ):
+        assert figures[key].value is None and "no electronic carrier" in str(figures[key].reason), key
+
+
+def test_two_ions_have_no_ambipolar_figure_but_one_conductivity() -> None:
+    figures = conductivity_figures(pair(4), made([[1.0, 0.2], [0.2, 3.0]], ("V_O", "H"), [2.0, 1.0]))
+    assert figures["ionic_conductivity_S_m"].value == pytest.approx(E2 * (4 + 3 + 2 * 2 * 0.2))
+    assert figures["ambipolar_conductivity_S_m"].value is None
+
+
+def test_collective_tensor_of_a_layered_walk() -> None:
+    """Rates differ by axis: each entry of D_sigma within 5.5 errors, the scalar a third of the trace."""
+    rates = (0.1, 0.4, 1.0)
+    steps, hops = lattice_steps(np.random.default_rng(5), (100, 100, 3), rates)
+    trajectory = synthetic({"V_O": steps}, {"V_O": hops}, cubic=False)
+    units = choose_units(trajectory)
+    collective = collective_rows(trajectory, units, (0.01, 0.5))
+    figure = species_figures(trajectory, units, collective, "V_O", FIT_RANGE)[0]
+    assert figure.tensor is not None and figure.tensor_stderr is not None
+    truth = np.diag(rates) * SPACING_M**2 / FRAME_S
+    assert np.abs((figure.tensor - truth) / figure.tensor_stderr).max() < 5.5
+    assert figure.value == pytest.approx(np.trace(figure.tensor) / 3.0, rel=1e-12)
+
+
+def test_drift_in_a_field() -> None:
+    """A walk with a known bias along y, charge 2: velocity and conductivity within 5 errors (50 replicas)."""
+    rng = np.random.default_rng(6)
+    steps, _ = lattice_steps(rng, (100, 50, 10), 0.5)
+    steps[..., 1] += rng.poisson(0.05, steps.shape[:-1])
+    field = np.array([0.0, 2e6, 0.0])
+    trajectory = synthetic({"V_O": steps}, field_V_per_m=field)
+    units = choose_units(trajectory)
+    conductivity, velocities = drift_figures(trajectory, units)
+    velocity = 0.05 * SPACING_M / FRAME_S
+    for figure, truth in (
+        (velocities["V_O"], velocity),
+        (conductivity, 2 * ELEMENTARY_CHARGE_C * 10 * velocity / (VOLUME_M3 * 2e6)),
+    ):
+        assert figure.value is not None and figure.stderr is not None
+        assert abs(figure.value - truth) < 5 * figure.stderr and figure.stderr < 0.1 * truth
+    with pytest.raises(Untrustworthy, match="field"):
+        collective_rows(trajectory, units, FIT_RANGE)
+    without, none = drift_figures(replace(trajectory, field_V_per_m=np.zeros(3)), units)
+    assert without.value is None and without.reason and none["V_O"].value is None

@@ -1,0 +1,128 @@
+"""Tracer diffusivity and correlation factor of walks with known answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.figures import Untrustworthy, jackknife_stderr
+from analysis.fit import FIT_RANGE, choose_units
+from analysis.tracer import msd_curve, tracer_figures, tracer_rows
+from kmc.trajectory import Trajectory
+from tests.analysis.synthetic import FRAME_S, SPACING_M, diffusivity, lattice_steps, synthetic
+
+RATE = 0.5
+
+
+def plain(seed: int, frames: int = 100, replicas: int = 8, particles: int = 20) -> Trajectory:
+    steps, hops = lattice_steps(np.random.default_rng(seed), (frames, replicas, particles), RATE)
+    return synthetic({"V_O": steps}, {"V_O": hops})
+
+
+def rattling(seed: int, flip: float, frames: int, replicas: int = 8, particles: int = 50) -> Trajectory:
+    """Lattice walkers that also jump to and fro between two places along x, with probability `flip` per frame.
+
+    Their MSD is that of the walk plus (1 - exp(-lag/tau))/2 with tau = -1/ln(1 - 2 flip) frames.
+    """
+    rng = np.random.default_rng(seed)
+    steps, hops = lattice_steps(rng, (frames, replicas, particles), 0.01)
+    place = rng.integers(0, 2, (1, replicas, particles))
+    flips = rng.random((frames, replicas, particles)) < flip
+    places = np.concatenate([place, (place + np.cumsum(flips, axis=0)) % 2])
+    steps[..., 0] += np.diff(places, axis=0)
+    return synthetic({"V_O": steps}, {"V_O": hops + flips})
+
+
+@pytest.mark.parametrize("replicas", [8, 1])
+def test_error_bars_cover_the_truth(replicas: int) -> None:
+    """D* and f of 150 runs: pulls outside the 95 % interval of Student's t within binomial bounds, false alarm 1e-4.
+
+    With one replica the units are time groups, slightly correlated: the count is held to 8 % instead of 5 %.
+    """
+    outside = {"D": 0, "f": 0}
+    sets = 150
+    values = []
+    for seed in range(sets):
+        trajectory = plain(seed, frames=128, replicas=replicas)
+        units = choose_units(trajectory)
+        rows = tracer_rows(trajectory, units, "V_O", FIT_RANGE)
+        limit = stats.t.ppf(0.975, units.n_units - 1)
+        values.append(rows.diffusivity[0] / diffusivity(RATE))
+        for name, row, truth in (("D", rows.diffusivity, diffusivity(RATE)), ("f", rows.correlation, 1.0)):
+            outside[name] += abs(row[0] - truth) > limit * jackknife_stderr(row)
+    expected = 0.05 if replicas == 8 else 0.08
+    for count in outside.values():
+        assert stats.binom.ppf(5e-5, sets, 0.05) <= count <= stats.binom.ppf(1 - 5e-5, sets, expected)
+    assert abs(np.mean(values) - 1.0) < 5 * np.std(values) / np.sqrt(sets)  # unbiased; false alarm 1e-6
+
+
+def test_back_and_forth_jumps_count_as_hops_but_not_as_diffusion() -> None:
+    """Within 5 errors (20 replicas, false alarm below 1e-4); the offset of the MSD is larger than 6 D* t early on."""
+    trajectory = rattling(1, flip=0.3, frames=200, replicas=20)
+    diffusion, correlation, warnings = tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)
+    assert diffusion.value is not None and diffusion.stderr is not None
+    assert correlation.value is not None and correlation.stderr is not None
+    assert abs(diffusion.value - diffusivity(0.01)) < 5 * diffusion.stderr
+    assert abs(correlation.value - 0.06 / 0.36) < 5 * correlation.stderr
+    assert diffusion.stderr < 0.05 * diffusion.value
+    assert not warnings
+    one_lag = msd_curve(trajectory, "V_O", FIT_RANGE).msd_m2[3] / (6 * 8 * FRAME_S)
+    assert one_lag > 1.5 * diffusion.value  # what a fit without offset would make of it
+
+
+def test_a_run_shorter_than_its_correlation_time_gives_null() -> None:
+    """Correlation times of a tenth and a thirteenth of the run; one of a fiftieth is taken."""
+    for flip, refused in ((0.025, True), (0.032, True), (0.11, False)):
+        trajectory = rattling(2, flip, frames=200, particles=800)
+        figure = tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)[0]
+        assert (figure.value is None) is refused, flip
+        assert ("correlated" in str(figure.reason)) is refused
+
+
+def test_curvature_inside_the_fit_range_is_reported() -> None:
+    """tau is a thirtieth of the run: long enough to be taken, yet the shortest lags are still bent."""
+    trajectory = rattling(3, flip=0.07, frames=200, replicas=16, particles=1500)
+    figure, _, warnings = tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)
+    assert figure.value is not None
+    assert any("not linear yet" in warning for warning in warnings)
+
+
+def test_tensor_in_a_skew_grid() -> None:
+    """Rates differ by axis and the grid vectors are skew: D = V^T diag(rate) V, each entry within 5.5 errors."""
+    rates = (0.2, 0.5, 1.0)
+    vectors = np.array([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.0, 0.3, 2.0]]) * SPACING_M
+    steps, hops = lattice_steps(np.random.default_rng(4), (100, 40, 30), rates)
+    trajectory = synthetic({"V_O": steps}, {"V_O": hops}, grid_vectors_m=vectors, cubic=False)
+    figure = tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)[0]
+    truth = vectors.T @ np.diag(rates) @ vectors / FRAME_S
+    assert figure.tensor is not None and figure.tensor_stderr is not None
+    assert np.abs((figure.tensor - truth) / figure.tensor_stderr).max() < 5.5
+    assert figure.value == pytest.approx(np.trace(figure.tensor) / 3.0, rel=1e-12)
+
+
+def test_a_cubic_crystal_has_no_tensor() -> None:
+    trajectory = plain(5)
+    assert tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)[0].tensor is None
+
+
+def test_no_hops_and_a_field_are_refused() -> None:
+    still = synthetic({"V_O": np.zeros((100, 8, 4, 3), dtype=np.int64)})
+    with pytest.raises(Untrustworthy, match="no hop"):
+        tracer_rows(still, choose_units(still), "V_O", FIT_RANGE)
+    driven = replace(plain(6), field_V_per_m=np.array([1e6, 0.0, 0.0]))
+    with pytest.raises(Untrustworthy, match="field"):
+        tracer_rows(driven, choose_units(driven), "V_O", FIT_RANGE)
+
+
+def test_curve_holds_every_lag_and_lies_on_its_fit() -> None:
+    trajectory = plain(7, replicas=16, particles=200)
+    curve = msd_curve(trajectory, "V_O", FIT_RANGE)
+    np.testing.assert_allclose(curve.time_s, trajectory.lag_frames * FRAME_S)
+    truth = 6 * diffusivity(RATE) * curve.time_s
+    assert np.abs((curve.msd_m2 - truth) / curve.stderr_m2).max() < 6  # 16 replicas, 6 lags: false alarm below 1e-3
+    assert curve.fit is not None
+    offset, slope = curve.fit
+    np.testing.assert_allclose((offset + slope * curve.time_s)[3:], curve.msd_m2[3:], rtol=0.05)

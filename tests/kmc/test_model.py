@@ -1,0 +1,142 @@
+"""Parameter files: the shipped sets are sound, and a fault in a file is one line that names file and key."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+from kmc.model import load_model, shipped_models
+from lattices.errors import InputError
+
+
+def shipped_text(name: str) -> str:
+    return (resources.files("kmc") / "parameters" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_shipped_sets_load(name: str, tmp_path: Path) -> None:
+    model = load_model(name)
+    assert model.name == name and model.hops and model.prototype
+    copy = tmp_path / "copy.toml"
+    copy.write_text(shipped_text(name), encoding="utf-8")
+    assert load_model(copy) == model
+    for hop in model.hops:
+        assert {hop.carrier, hop.partner} <= model.mobile
+
+
+def numbers_without_source(value: object, key: str = "") -> list[str]:
+    """Keys of physical numbers that stand without source and mark."""
+    if isinstance(value, dict):
+        if "source" in value and "mark" in value:
+            return []
+        return [bad for k, v in value.items() for bad in numbers_without_source(v, f"{key}.{k}")]
+    if isinstance(value, list):
+        return [bad for v in value for bad in numbers_without_source(v, key)]
+    return [key] if isinstance(value, float) else []
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_every_number_has_a_source(name: str) -> None:
+    assert numbers_without_source(tomllib.loads(shipped_text(name))) == []
+
+
+def test_codes_follow_the_order_of_the_file() -> None:
+    model = load_model("gdc-chgnet-preview")
+    assert [model.code(name) for name in model.names] == list(range(len(model.names)))
+    assert model.on_sublattice("cation") == ["Ce", "Gd"]
+    assert model.host_of("cation", "Ce") == "Ce" and model.host_of("anion", "O") == "O"
+    assert model.mobile == {"O", "V_O"}
+    with pytest.raises(InputError, match=r"unknown species 'Sm'; model 'gdc-chgnet-preview' knows .*Gd"):
+        model.code("Sm")
+    with pytest.raises(InputError, match=r"host 'Zr' on sublattice 'cation' .* allows Ce"):
+        model.host_of("cation", "Zr")
+
+
+def gdc() -> dict:
+    return tomllib.loads(shipped_text("gdc-chgnet-preview"))
+
+
+def edit(*path: object, value: object):
+    """A change of one entry of the parameter file; None removes it."""
+
+    def change(data: dict) -> None:
+        *way, last = path
+        for step in way:
+            data = data[step]
+        if value is None:
+            del data[last]
+        else:
+            data[last] = value
+
+    return change
+
+
+MARCUS = {"rate": "marcus", "gate": [], "barriers": []}
+NUMBER = {"value": 1.0, "source": "made up for a test", "mark": "derived"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (edit("colour", value="red"), "unknown key colour"),
+        (edit("hops", 0, "colour", value="red"), "unknown key hops.0.colour"),
+        (edit("name", value=None), "name is missing"),
+        (edit("species", "Gd", "charge", value=None), "species.Gd.charge is missing"),
+        (edit("species", "Gd", "charge", value=-0.5), "species.Gd.charge = -0.5"),
+        (edit("prototype", value="spinel"), "prototype = 'spinel'"),
+        (edit("hops", 0, "carrier", value="V_N"), "hop 'vacancy' names species 'V_N'; known are O, V_O, Ce, Gd"),
+        (edit("hops", 0, "carrier", value="O"), "exchanges 'O' with itself"),
+        (edit("hops", 0, "partner", value="Ce"), "joins two sublattices"),
+        (edit("hops", 0, "shell", value=0), "hops.0.shell = 0"),
+        (edit("hops", 0, "barriers", value=[]), "a kra hop needs barriers"),
+        (edit("hops", 0, "barriers", 1, "energy_eV", value=-0.1), "hops.0.barriers.1.energy_eV = -0.1"),
+        (edit("hops", 0, "barriers", 1, "energy_eV", value=float("nan")), "hops.0.barriers.1.energy_eV = nan"),
+        (edit("hops", 0, "barriers", 1, "source", value=None), "hops.0.barriers.1.source is missing"),
+        (edit("hops", 0, "barriers", 1, "mark", value="guessed"), "hops.0.barriers.1.mark = 'guessed'"),
+        (edit("hops", 0, "barriers", 1, "gate", value=["Ce", "Sm"]), "names species 'Sm'"),
+        (edit("hops", 0, "attempt_frequency_Hz", "value", value=-1e13), "attempt_frequency_Hz must be positive"),
+        (
+            edit("hops", 0, "attempt_frequency_Hz", "value", value=float("inf")),
+            "hops.0.attempt_frequency_Hz.value = inf",
+        ),
+        (lambda d: d["hops"][0].update(MARCUS), "a marcus hop needs reorganisation_energy_eV"),
+        (
+            lambda d: d["hops"][0].update(rate="marcus", reorganisation_energy_eV=NUMBER, transfer_integral_eV=NUMBER),
+            "a marcus hop takes no gate and no barriers",
+        ),
+        (edit("pairs", 0, "species", value=["V_O", "Sm"]), "a pair names species 'Sm'"),
+        (edit("pairs", 0, "shell", value=13), "pairs.0.shell = 13"),
+        (edit("pairs", 0, "energy_eV", value="strong"), "pairs.0.energy_eV = 'strong'"),
+        (
+            lambda d: d["pairs"].append({**d["pairs"][0], "species": ["Gd", "V_O"]}),
+            "Gd - V_O on shell 1 is listed twice",
+        ),
+    ],
+)
+def test_a_fault_is_one_line_with_file_and_key(change, words: str, tmp_path: Path) -> None:
+    data = gdc()
+    change(data)
+    path = tmp_path / "mine.toml"
+    path.write_text(tomli_w.dumps(data), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_model(path)
+    message = str(caught.value)
+    assert words in message and message.startswith(f"{path}: ") and "\n" not in message
+
+
+@pytest.mark.parametrize("content", [b"name = \n", b"\xff\xfe\x00", b""])
+def test_a_file_that_is_no_model_is_one_line(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"mine\.toml") as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_names_the_shipped_sets(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file, and the shipped sets are gdc-chgnet-preview"):
+        load_model(tmp_path / "none.toml")
