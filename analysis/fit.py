@@ -258,8 +258,8 @@ def check_correlation_time(
     excess = sign * (offset_m2 - allowed_s * change)
     if excess[0] > _student_limit(excess):
         raise Untrustworthy(
-            f"displacements stay correlated for longer than {longest_s:.3g} s: the run of {run_s:.3g} s is too short; it "
-            f"must hold about {CORRELATION_TIMES:.0f} correlation times, and the lags fitted must begin beyond one"
+            f"displacements stay correlated for longer than {longest_s:.3g} s: the run of {run_s:.3g} s is too short; "
+            f"it must hold about {CORRELATION_TIMES:.0f} correlation times, and the lags fitted must begin beyond one"
         )
 
 
