@@ -54,7 +54,7 @@ def pair_truth(sign: int) -> FloatArray:
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_matrix_of_a_correlated_pair(sign: int) -> None:
-    """Each element within 5.5 of its errors (200 replicas, false alarm below 1e-6), the cross term 20 errors off 0."""
+    """Each element within 5.5 of its errors (200 replicas, false alarm below 1e-6)."""
     trajectory = pair(1, sign, replicas=200)
     collective = collective_rows(trajectory, choose_units(trajectory), (0.01, 0.5))
     assert collective.names == ("V_O", "electron")
@@ -62,6 +62,7 @@ def test_matrix_of_a_correlated_pair(sign: int) -> None:
     assert np.abs((value - pair_truth(sign)) / stderr).max() < 5.5
     assert np.sign(value[0, 1]) == sign and abs(value[0, 1]) > 3 * stderr[0, 1]
     np.testing.assert_allclose(value, value.T, rtol=1e-12)
+    np.testing.assert_array_equal(collective.charges, [2, -1])
     written = onsager_json(collective)
     assert written["matrix_1_per_J_m_s"]["value"] == value.tolist()
 
@@ -90,6 +91,14 @@ def test_error_bars_cover_the_truth(replicas: int) -> None:
             outside[key] += bool(abs(row[0] - expected) > limit * jackknife_stderr(row))
     for count in outside.values():
         assert stats.binom.ppf(5e-5, sets, 0.05) <= count <= stats.binom.ppf(1 - 5e-5, sets, 0.08)
+
+
+def test_a_hop_moves_the_charge_of_the_carrier_less_that_of_its_partner() -> None:
+    trajectory = pair(1)
+    charged_host = tuple(replace(s, charge_e=1) if s.name == "host" else s for s in trajectory.species)
+    trajectory = replace(trajectory, species=charged_host)
+    collective = collective_rows(trajectory, choose_units(trajectory), FIT_RANGE)
+    np.testing.assert_array_equal(collective.charges, [1, -2])
 
 
 def test_independent_walkers_have_a_haven_ratio_of_one() -> None:

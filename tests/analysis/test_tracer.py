@@ -91,13 +91,14 @@ def test_curvature_inside_the_fit_range_is_reported() -> None:
 
 
 def test_tensor_in_a_skew_grid() -> None:
-    """Rates differ by axis and the grid vectors are skew: D = V^T diag(rate) V, each entry within 5.5 errors."""
+    """Rates differ by axis, hops are sheared and the grid vectors skew: each entry within 5.5 of its errors."""
     rates = (0.2, 0.5, 1.0)
+    shear = np.array([[1, 1, 0], [0, 1, -1], [0, 0, 1]])
     vectors = np.array([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.0, 0.3, 2.0]]) * SPACING_M
     steps, hops = lattice_steps(np.random.default_rng(4), (100, 40, 30), rates)
-    trajectory = synthetic({"V_O": steps}, {"V_O": hops}, grid_vectors_m=vectors, cubic=False)
+    trajectory = synthetic({"V_O": steps @ shear}, {"V_O": hops}, grid_vectors_m=vectors, cubic=False)
     figure = tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)[0]
-    truth = vectors.T @ np.diag(rates) @ vectors / FRAME_S
+    truth = (shear @ vectors).T @ np.diag(rates) @ (shear @ vectors) / FRAME_S
     assert figure.tensor is not None and figure.tensor_stderr is not None
     assert np.abs((figure.tensor - truth) / figure.tensor_stderr).max() < 5.5
     assert figure.value == pytest.approx(np.trace(figure.tensor) / 3.0, rel=1e-12)

@@ -1,0 +1,128 @@
+"""What is known exactly of lattice gases, from the walk through the file to the analysed figures, on every backend.
+
+Fixed seeds. Each figure must lie within 4 of its own standard errors of the exact value (false alarms 6e-5 each) and
+that error must be small enough for the comparison to mean something.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis.report import analyze, analyze_folder
+from kmc.composition import compose
+from kmc.engine import Settings, run
+from kmc.model import load_model
+from kmc.system import build_system
+from kmc.trajectory import read_trajectory
+from lattices.crystal import Supercell
+from lattices.doping import Doping
+from lattices.fluorite import fluorite
+from tests.systems import BACKENDS, made_up_model, made_up_system
+
+FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
+
+
+def figures(system, folder, backend, fit_range=(0.05, 0.5), **settings):
+    """results.json of a short run."""
+    run(system, Settings(**settings, positions="none"), folder, backend=backend)
+    return analyze(read_trajectory(folder / "trajectory.h5"), fit_range)
+
+
+def agrees(figure, exact, largest_error):
+    """Whether a figure is right within 4 errors of at most the given relative size."""
+    assert figure["value"] is not None, figure["reason"]
+    assert figure["stderr"] < largest_error * abs(exact), (figure, exact)
+    assert abs(figure["value"] - exact) < 4 * figure["stderr"], (figure, exact)
+
+
+def bare(system):
+    """z G l^2/6, the diffusivity of a single carrier."""
+    tables = system.tables
+    length = float(tables.hop_length_angstrom[0]) * 1e-10
+    return float(tables.proposal_rate_per_s[0]) * int(tables.directions[0]) * length**2 / 6
+
+
+@pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize(("cells", "exact"), [(2, 0.6753926702), (3, 0.6580985834), (4, 0.6550404456)])
+def test_correlation_factor_of_one_vacancy(backend, cells, exact, tmp_path):
+    """Exact for these periodic cells; error at most 0.1 %, within 3 errors as asked (false alarms 0.3 % each)."""
+    sites = (2 * cells) ** 3
+    system = made_up_system(made_up_model(), (cells,) * 3, vacancies=1, replicas=256, seed=11)
+    lags = {"equilibration_hops_per_carrier": 5.0, "hops_per_carrier": 3000.0 * sites, "frames": 256}
+    f = figures(system, tmp_path / "run", backend, (0.003, 0.1), **lags)["species"]["O"]["correlation_factor"]
+    assert f["stderr"] < 1e-3 * exact
+    assert abs(f["value"] - exact) < 3 * f["stderr"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("vacancies", "repeats"), [(1, (3, 3, 3)), (54, (3, 3, 3))])
+def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, tmp_path):
+    """D_sigma = (z G l^2/6)(N - M)/(N - 1) at any lag: many short windows, error at most 1.5 %."""
+    system = made_up_system(made_up_model(), repeats, vacancies, replicas=1024, seed=5)
+    hops = {"equilibration_hops_per_carrier": 1.0, "hops_per_carrier": 30.0, "frames": 30}
+    entry = figures(system, tmp_path / "run", backend, (0.03, 0.2), **hops)["species"]["V_O"]
+    agrees(entry["collective_diffusivity_m2_s"], bare(system) * (216 - vacancies) / 215, 0.015)
+    if vacancies == 1:
+        agrees(entry["tracer_diffusivity_m2_s"], bare(system), 0.015)
+
+
+@pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize(
+    ("occupied", "f"), [(0.10, 0.972), (0.25, 0.9277), (0.50, 0.8462), (0.75, 0.7525), (0.90, 0.6938), (0.95, 0.6735)]
+)
+def test_correlation_factor_against_occupation(backend, occupied, f, tmp_path):
+    """The table of the references (16^3 sites, simple cubic) within 1 %, with an error below 0.3 %."""
+    vacancies = round((1 - occupied) * 4096)
+    system = made_up_system(made_up_model(), (8, 8, 8), vacancies, replicas=24, seed=7)
+    hops = {"equilibration_hops_per_carrier": 2.0, "hops_per_carrier": 600.0 * min(1.0, occupied / (1 - occupied)) + 60}
+    seen = figures(system, tmp_path / "run", backend, (0.02, 0.3), **hops)["species"]["O"]["correlation_factor"]
+    assert seen["stderr"] < 0.003 * f
+    assert seen["value"] == pytest.approx(f, rel=0.01)
+
+
+@pytest.mark.parametrize("backend", FAST)
+def test_arrhenius_returns_the_barrier_within_1_meV(backend, tmp_path):
+    """The ideal gas at three temperatures, each with random numbers of its own: 0.52 eV from D* of the oxygen."""
+    model = load_model("ideal-fluorite")
+    cell = Supercell(fluorite({"cation": "Ce"}, 5.411), (6, 6, 6))
+    numbers = compose(model, cell, {}, {"V_O": Doping(fraction=0.05)})
+    for index, temperature in enumerate((800.0, 1100.0, 1600.0)):
+        system = build_system(model, cell, numbers, temperature, temperature_index=index, replicas=64, seed=3)
+        settings = Settings(equilibration_hops_per_carrier=2, hops_per_carrier=1200, positions="none")
+        run(system, settings, tmp_path / f"T{temperature:04.0f}K", backend=backend)
+    fit = analyze_folder(tmp_path)["arrhenius"]["species.O.tracer_diffusivity_m2_s"]["activation_energy_eV"]
+    assert fit["stderr"] < 5e-4
+    assert abs(fit["value"] - 0.52) < 1e-3
+
+
+def test_the_seed_decides(tmp_path):
+    """The same seed gives the same file, dataset for dataset; another seed another one."""
+    import h5py
+
+    def content(seed, name):
+        system = made_up_system(made_up_model(), (2, 2, 2), 3, replicas=2, seed=seed)
+        run(system, Settings(hops_per_carrier=20, equilibration_hops_per_carrier=5, frames=10), tmp_path / name)
+        found = {}
+        with h5py.File(tmp_path / name / "trajectory.h5") as file:
+            file.visititems(lambda key, item: found.update({key: item[()]}) if isinstance(item, h5py.Dataset) else None)
+        return found
+
+    first, again, other = content(1, "a"), content(1, "b"), content(2, "c")
+    assert first.keys() == again.keys()
+    assert all(np.array_equal(first[key], again[key]) for key in first)
+    assert not np.array_equal(first["kmc/summed_displacement"], other["kmc/summed_displacement"])
+
+
+@pytest.mark.skipif(len(BACKENDS) < 2, reason="only the NumPy backend is usable on this machine")
+def test_a_run_goes_on_on_another_backend(tmp_path):
+    """Stopped on NumPy, resumed on a compiled backend: the same summed displacements as one run."""
+    system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (3, 3, 3), 6, replicas=3, seed=8)
+    settings = Settings(hops_per_carrier=40, equilibration_hops_per_carrier=10, frames=20)
+    calls = iter(range(10**6))
+    assert not run(system, settings, tmp_path / "two", stop=lambda: next(calls) > 12)
+    assert run(system, settings, tmp_path / "two", backend=BACKENDS[0], resume=True)
+    assert run(system, settings, tmp_path / "one", backend="numpy")
+    two, one = (read_trajectory(tmp_path / name / "trajectory.h5") for name in ("two", "one"))
+    assert np.array_equal(two.summed_displacement, one.summed_displacement)
+    assert np.array_equal(two.second_moment, one.second_moment)
