@@ -56,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     export = _folder(commands, "export", "write positions for other programs", _export)
     export.add_argument("--format", default="extxyz", help="extxyz, traj or h5md")
     export.add_argument("--output", type=Path, help="file to write (default: beside each trajectory)")
+    bench = commands.add_parser("bench", help="measure hops per second")
+    bench.add_argument("--backend", action="append", choices=("cuda", "cpu", "numpy"), help="default: every usable one")
+    bench.add_argument("--case", action="append", help="default: ideal-8000 and gdc-1000K")
+    bench.add_argument("--threads", type=int, default=0, help="of the cpu backend; 0 takes all cores")
+    bench.add_argument("--seconds", type=float, default=3.0, help="per row")
+    bench.add_argument("--json", action="store_true")
+    bench.set_defaults(action=_bench)
     info = commands.add_parser("info", help="versions, backends, parameter sets and examples")
     info.add_argument("--json", action="store_true")
     info.set_defaults(action=_info)
@@ -125,6 +132,22 @@ def _export(arguments: argparse.Namespace) -> int:
 
     for path in export(arguments.folder, arguments.format, arguments.output):
         print(path)
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from kmc.backends import available_backends
+    from runs.bench import bench
+
+    usable = [name for name, problem in available_backends().items() if not problem]
+    cases = arguments.case or ["ideal-8000", "gdc-1000K"]
+    found = bench(arguments.backend or usable, cases, arguments.threads, arguments.seconds)
+    if arguments.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    for row in found["rows"]:
+        rate = f"{row['accepted_per_s']:.3g} hops/s, acceptance {row['acceptance']:.3g}"
+        print(f"{row['case']:12s} {row['backend']:6s} {row['lanes']:6d} lanes {row['threads']} threads  {rate}")
     return 0
 
 

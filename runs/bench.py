@@ -1,0 +1,157 @@
+"""`kmc bench`: hops per second of the backends on fixed cases. The only place where speed is measured.
+
+A case is set up, walked once to warm up, then walked for about the wanted seconds; the best of three counts.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lattices.errors import InputError
+
+if TYPE_CHECKING:
+    from kmc.backends import Walker
+    from kmc.system import System
+
+
+@dataclass(frozen=True)
+class Case:
+    """model: shipped set; repeats of conventional fluorite cells; amounts by species; lanes by backend."""
+
+    model: str
+    repeats: tuple[int, int, int]
+    doping: dict[str, float]
+    vacancies: float | str
+    temperature_K: float
+    lanes: dict[str, int]
+
+
+CASES = {
+    "ideal-4096": Case("ideal-fluorite", (8, 8, 8), {}, 0.05, 1000.0, {"numpy": 8192, "cpu": 16, "cuda": 16384}),
+    "ideal-8000": Case("ideal-fluorite", (10, 10, 10), {}, 0.05, 1000.0, {"numpy": 4096, "cpu": 16, "cuda": 16384}),
+    "ideal-512": Case("ideal-fluorite", (4, 4, 4), {}, 0.05, 1000.0, {"numpy": 8192, "cpu": 64, "cuda": 65536}),
+    "gdc-1000K": Case(
+        "gdc-chgnet-preview",
+        (10, 10, 10),
+        {"Gd": 0.1},
+        "charge-balance",
+        1000.0,
+        {"numpy": 64, "cpu": 16, "cuda": 8192},
+    ),
+    "gdc-673K": Case(
+        "gdc-chgnet-preview", (10, 10, 10), {"Gd": 0.1}, "charge-balance", 673.0, {"numpy": 64, "cpu": 16, "cuda": 8192}
+    ),
+}
+
+
+def bench(backends: list[str], cases: list[str], threads: int = 0, seconds: float = 3.0) -> dict[str, Any]:
+    """{"machine": ..., "rows": [...]}; InputError for an unknown case or a backend that cannot be used."""
+    from kmc.backends import choose_backend
+
+    unknown = [name for name in cases if name not in CASES]
+    if unknown:
+        raise InputError(f"--case {unknown[0]}: {', '.join(CASES)} are allowed")
+    for backend in backends:
+        choose_backend(backend)
+    rows = [_row(backend, name, threads, seconds) for name in cases for backend in backends]
+    return {"machine": machine(), "rows": rows}
+
+
+def machine() -> dict[str, Any]:
+    """The processor, and what the figures depend on."""
+    model = platform.processor()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as handle:
+            model = next((line.split(":")[1].strip() for line in handle if line.startswith("model name")), model)
+    except OSError:
+        pass  # not Linux: the platform's own word is kept
+    return {"processor": model, "cores": len(os.sched_getaffinity(0)), "system": platform.system()}
+
+
+def _row(backend: str, name: str, threads: int, seconds: float) -> dict[str, Any]:
+    from kmc.backends import make_walker
+    from kmc.version import VERSION
+
+    case = CASES[name]
+    system = _system(case, case.lanes[backend])
+    walker = make_walker(backend, system, system.initial_state())
+    if backend == "cpu" and threads:
+        walker.threads = threads  # type: ignore[attr-defined]  # of the compiled backend only
+    trials, hops, wall = _measure(walker, system, seconds)
+    return {
+        "backend": backend,
+        "device": _device(backend),
+        "case": name,
+        "driver": _driver(backend),
+        "versions": {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()},
+        "commit": _commit(),
+        "model": case.model,
+        "sites": system.tables.supercell.n_sites_of(0),
+        "lanes": system.replicas,
+        "threads": getattr(walker, "threads", 1),
+        "trials_per_s": trials / wall,
+        "accepted_per_s": hops / wall,
+        "acceptance": hops / trials,
+    }
+
+
+def _system(case: Case, lanes: int) -> System:
+    from kmc.composition import compose
+    from kmc.model import load_model
+    from kmc.system import build_system
+    from lattices.crystal import Supercell
+    from lattices.fluorite import fluorite
+
+    model = load_model(case.model)
+    cell = Supercell(fluorite({"cation": "Ce"}, 5.411), case.repeats)
+    numbers = compose(model, cell, dict(case.doping), {"V_O": case.vacancies})  # type: ignore[dict-item]
+    return build_system(model, cell, numbers, case.temperature_K, replicas=lanes, replicas_per_configuration=lanes)
+
+
+def _measure(walker: Walker, system: System, seconds: float) -> tuple[int, int, float]:
+    """(trials, hops, wall seconds) of the best of three stretches after a warm-up."""
+    each = 64
+    while (wall := _stretch(walker, system, each)[2]) < seconds / 10:
+        each = int(each * min(8.0, max(2.0, 0.15 * seconds / max(wall, 1e-4))))
+    each = max(int(each * seconds / 3 / wall), 64)
+    return max((_stretch(walker, system, each) for _ in range(3)), key=lambda s: s[1] / s[2])
+
+
+def _stretch(walker: Walker, system: System, trials: int) -> tuple[int, int, float]:
+    before = [int(counter.sum()) for counter in walker.counters()]
+    start = time.perf_counter()
+    walker.advance(np.full(system.replicas, trials, dtype=np.int64))
+    after = [int(counter.sum()) for counter in walker.counters()]
+    return after[0] - before[0], after[1] - before[1], time.perf_counter() - start
+
+
+def _device(backend: str) -> str:
+    if backend != "cuda":
+        return str(machine()["processor"])
+    import cupy
+
+    return str(cupy.cuda.runtime.getDeviceProperties(0)["name"].decode())
+
+
+def _driver(backend: str) -> int | None:
+    if backend != "cuda":
+        return None
+    import cupy
+
+    return int(cupy.cuda.runtime.driverGetVersion())
+
+
+def _commit() -> str | None:
+    """The commit of the working tree, where there is one."""
+    try:
+        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
