@@ -1,0 +1,93 @@
+"""The kernel sources compile for the GPUs that matter, without one; and the host build is clean under sanitizers."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from kmc.backends.cuda import joined_source
+
+ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
+KERNELS = Path(str(resources.files("kmc") / "kernels"))
+
+
+def _nvrtc():
+    """Path of the NVRTC library that the wheel brings, or None."""
+    spec = find_spec("nvidia")
+    folders = list(spec.submodule_search_locations) if spec and spec.submodule_search_locations else []
+    found = [path for folder in folders for path in sorted(Path(folder).glob("*/lib/libnvrtc.so.*[0-9]"))]
+    return found[0] if found else None
+
+
+@pytest.mark.skipif(_nvrtc() is None, reason="the NVRTC wheel is not installed")
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_joined_source_compiles_with_nvrtc(architecture):
+    library = ctypes.CDLL(str(_nvrtc()))
+    program = ctypes.c_void_p()
+    source = joined_source().encode()
+    assert library.nvrtcCreateProgram(ctypes.byref(program), source, b"walk.cu", 0, None, None) == 0
+    options = (ctypes.c_char_p * 2)(f"--gpu-architecture={architecture}".encode(), b"--std=c++14")
+    status = library.nvrtcCompileProgram(program, 2, options)
+    size = ctypes.c_size_t()
+    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value + 1)
+    library.nvrtcGetProgramLog(program, log)
+    assert status == 0, log.value.decode()
+
+
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_kernel_file_compiles_with_nvcc(architecture, tmp_path):
+    command = ["nvcc", "-cubin", f"-arch={architecture}", str(KERNELS / "walk.cu"), "-o", str(tmp_path / "walk.cubin")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+SANITIZED = """
+import sys
+from pathlib import Path
+from kmc.backends.host import HostWalker
+from kmc.schedule import window_trials
+from tests.systems import NOTE, made_up_model, made_up_system, same, walked
+polarons = {"barriers": [{"energy_eV": 0.3, **NOTE}]}
+pairs = [("V_O", "V_O", 1, 0.1), ("V_O", "electron", 1, -0.1)]
+gates = {("M",): 0.4, ("D",): 0.5, ("electron",): 0.45}
+two = made_up_model("perovskite", gates, pairs, polarons=polarons)
+for model, more in ((two, {"electrons": 4}), (made_up_model(), {})):
+    system = made_up_system(model, (4, 4, 4), 5, dopants=4, replicas=3, **more)
+    walker = HostWalker(system.tables, system.initial_state(), system.seed, threads=2, library=Path(sys.argv[1]))
+    for window in range(3):
+        walker.advance(window_trials(system, window, 500))
+    assert same(walked(system, 3, 500), walker.read())
+print("clean")
+"""
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+def test_the_host_build_is_clean_under_sanitizers(tmp_path):
+    """Address and undefined-behaviour sanitizers over walks with every kind of table."""
+    library = tmp_path / "host.so"
+    flags = ["-std=c++14", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fopenmp"]
+    built = subprocess.run(
+        ["g++", *flags, "-shared", "-fPIC", str(KERNELS / "host.cpp"), "-o", str(library)],
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    asan = subprocess.run(
+        ["g++", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "LD_PRELOAD": asan, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONPATH": root}
+    done = subprocess.run(
+        [sys.executable, "-c", SANITIZED, str(library)], env=environment, capture_output=True, text=True, cwd=root
+    )
+    assert done.stdout.strip().endswith("clean"), done.stderr[-2000:]
