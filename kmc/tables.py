@@ -78,10 +78,6 @@ class EventTables:
         """Slots of one family: carriers times directions."""
         return int(self.counts[self.carrier[family]] * self.directions[family])
 
-    def mean_hop_rate_bound(self) -> float:
-        """Upper bound of the hops per second in one replica."""
-        return self.total_rate_per_s
-
     @property
     def digest(self) -> str:
         """SHA-256 of everything that decides: two runs with equal digests follow the same rules."""
