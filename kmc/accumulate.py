@@ -2,7 +2,8 @@
 
 Everything is an integer in units of cell/grid, so that the sums are exact and the same on every machine. Lags are
 powers of two of the frame interval; for each one the windows follow one another without overlap, so that one
-snapshot a lag is all that must be kept.
+snapshot a lag is all that must be kept. The large arrays lie where the walk does: on a CUDA device nothing but the
+summed displacements leaves it until the next checkpoint.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.arrays import module_of, replica_chunks, to_host
 from kmc.state import State, unwrapped_grid_positions
 from kmc.tables import EventTables
 
@@ -23,6 +25,8 @@ WANTED_BLOCKS = 16  # replicas times time blocks: enough for an error bar from a
 @dataclass
 class Accumulator:
     """R replicas of M particles, S species, K lags, B time blocks, F frames after the initial one.
+
+    snapshots, origin and second_moment may lie on a CUDA device; the others are on the host.
 
     lag_frames: (K,). begin: (K,) frame at which the first window of each lag began.
     snapshots: (K, R, M, 3) int32 positions where the current window of each lag began.
@@ -39,9 +43,15 @@ class Accumulator:
     second_moment: NDArray[np.int64]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Every array by name; what a checkpoint holds."""
+        """Every array by name, on the host; what a checkpoint holds."""
         names = ("lag_frames", "begin", "snapshots", "origin", "windows", "second_moment")
-        return {name: getattr(self, name) for name in names}
+        return {name: to_host(getattr(self, name)) for name in names}
+
+    def move_beside(self, array: Any) -> None:
+        """Bring the large arrays to where `array` lies."""
+        xp = module_of(array)
+        for name in ("snapshots", "origin", "second_moment"):
+            setattr(self, name, xp.asarray(getattr(self, name)))
 
     def record(self, tables: EventTables, positions: NDArray[np.int32], frame: int) -> NDArray[np.int64]:
         """Take frame `frame` (1, 2, ...); returns the (R, S, 3) summed displacements since frame 0."""
@@ -62,10 +72,11 @@ class Accumulator:
             return
         room = ((0, missing[0]), (0, missing[1]))
         self.windows = np.pad(self.windows, room)
-        self.second_moment = np.pad(self.second_moment, (*room, (0, 0), (0, 0), (0, 0)))
+        xp = module_of(positions)
+        self.second_moment = xp.pad(self.second_moment, (*room, (0, 0), (0, 0), (0, 0)))
         self.lag_frames = np.append(self.lag_frames, np.array(longer, dtype=np.int64))
         self.begin = np.append(self.begin, np.full(len(longer), frame, dtype=np.int64))
-        self.snapshots = np.concatenate([self.snapshots, *(positions[None] for _ in longer)])
+        self.snapshots = xp.concatenate([self.snapshots, *(positions[None] for _ in longer)])
 
 
 def lags_of(frames: int) -> list[int]:
@@ -76,6 +87,7 @@ def lags_of(frames: int) -> list[int]:
 def new_accumulator(tables: EventTables, state: State, frames: int) -> Accumulator:
     """Begin at frame 0 with the state as it is."""
     positions = unwrapped_grid_positions(tables, state)
+    xp = module_of(positions)
     replicas, particles = state.particle_at.shape
     lags = lags_of(frames)
     blocks = min(max(-(-WANTED_BLOCKS // replicas), 1), frames)
@@ -86,10 +98,10 @@ def new_accumulator(tables: EventTables, state: State, frames: int) -> Accumulat
         lag_frames=np.array(lags, dtype=np.int64),
         begin=np.zeros(len(lags), dtype=np.int64),
         block_frames=block_frames,
-        snapshots=np.broadcast_to(positions, (len(lags), replicas, particles, 3)).copy(),
+        snapshots=xp.broadcast_to(positions, (len(lags), replicas, particles, 3)).copy(),
         origin=summed_positions(tables, positions),
         windows=np.zeros((len(lags), blocks), dtype=np.int64),
-        second_moment=np.zeros((len(lags), blocks, replicas, species, 6), dtype=np.int64),
+        second_moment=xp.zeros((len(lags), blocks, replicas, species, 6), dtype=np.int64),
     )
 
 
@@ -101,7 +113,7 @@ def species_slices(tables: EventTables) -> list[tuple[int, slice]]:
 
 def summed_positions(tables: EventTables, positions: NDArray[np.int32]) -> NDArray[np.int64]:
     """(R, S, 3) int64: positions (R, M, 3) summed over the particles of each species."""
-    total = np.zeros((len(positions), len(tables.species), 3), dtype=np.int64)
+    total = module_of(positions).zeros((len(positions), len(tables.species), 3), dtype=np.int64)
     for code, ids in species_slices(tables):
         total[:, code] = positions[:, ids].sum(axis=1, dtype=np.int64)
     return total
@@ -111,10 +123,10 @@ def second_moments(
     tables: EventTables, positions: NDArray[np.int32], reference: NDArray[np.int32]
 ) -> NDArray[np.int64]:
     """(R, S, 6) int64: sums over particles of the products of displacement components, in the order of PAIRS."""
-    total = np.zeros((len(positions), len(tables.species), 6), dtype=np.int64)
-    for replica in range(len(positions)):
-        moved = (positions[replica] - reference[replica]).astype(np.int64).T.copy()
+    total = module_of(positions).zeros((len(positions), len(tables.species), 6), dtype=np.int64)
+    for some in replica_chunks(len(positions), positions.shape[1]):
+        moved = [(positions[some, :, a] - reference[some, :, a]).astype(np.int64) for a in range(3)]
         for code, ids in species_slices(tables):
-            part = moved[:, ids]
-            total[replica, code] = [int(np.dot(part[a], part[b])) for a, b in PAIRS]
+            for p, (a, b) in enumerate(PAIRS):
+                total[some, code, p] = (moved[a][:, ids] * moved[b][:, ids]).sum(axis=1)
     return total

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from kmc.accumulate import Accumulator, new_accumulator
+from kmc.accumulate import Accumulator, lags_of, new_accumulator
+from kmc.arrays import replica_chunks, to_host
 from kmc.backends import Walker, make_walker
 from kmc.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
 from kmc.errors import DisplacementOverflow
@@ -116,7 +117,7 @@ class _Walk:
         if self.schedule is None and not self._equilibrate():
             return False
         assert self.schedule is not None and self.accumulator is not None
-        self.accumulator.extend(frames, unwrapped_grid_positions(self.system.tables, self.walker.read()), self.frame)
+        self.accumulator.extend(frames, unwrapped_grid_positions(self.system.tables, self.walker.live()), self.frame)
         last_written = time.monotonic()
         while self.frame < frames:
             self._walk_frame()
@@ -159,12 +160,13 @@ class _Walk:
         return True
 
     def _begin_production(self, state: State) -> None:
-        self.accumulator = new_accumulator(self.system.tables, state, self.settings.frames)
+        live = self.walker.live()
+        self.accumulator = new_accumulator(self.system.tables, live, self.settings.frames)
         self.start_trials, self.start_accepted = state.trials.copy(), state.accepted.copy()
         self.writer.create(state)
-        positions = unwrapped_grid_positions(self.system.tables, state)
+        positions = unwrapped_grid_positions(self.system.tables, live)
         summed = np.zeros((self.system.replicas, len(self.system.tables.species), 3), dtype=np.int64)
-        self._keep(state, positions, summed)
+        self._keep(positions, summed)
         self._save()
 
     def _window(self, mean: int) -> None:
@@ -174,21 +176,23 @@ class _Walk:
         assert self.schedule is not None and self.accumulator is not None
         for _ in range(self.schedule.windows_per_frame):
             self._window(self.schedule.mean)
-        state = self.walker.read()
-        _check_images(state)
+        live = self.walker.live()
+        _check_images(live)
         self.frame += 1
-        positions = unwrapped_grid_positions(self.system.tables, state)
-        self._keep(state, positions, self.accumulator.record(self.system.tables, positions, self.frame))
+        positions = unwrapped_grid_positions(self.system.tables, live)
+        self._keep(positions, self.accumulator.record(self.system.tables, positions, self.frame))
 
-    def _keep(self, state: State, positions: Any, summed: Any) -> None:
+    def _keep(self, positions: Any, summed: Any) -> None:
+        """Hold a frame for the file: counters, summed displacements and the shown replicas, nothing else."""
         assert self.schedule is not None
+        trials, accepted = self.walker.counters()
         self._pending.append(
             {
                 "time_s": np.float64(self.frame * self.schedule.frame_interval_s),
-                "summed_displacement": summed,
-                "trials": state.trials - self.start_trials,
-                "accepted": state.accepted - self.start_accepted,
-                "positions": positions[: self.writer.shown].copy(),
+                "summed_displacement": to_host(summed),
+                "trials": trials - self.start_trials,
+                "accepted": accepted - self.start_accepted,
+                "positions": to_host(positions[: self.writer.shown].copy()),
             }
         )
 
@@ -231,7 +235,7 @@ class _Walk:
 
 
 def _fresh(system: System, settings: Settings, folder: Path, backend: str) -> _Walk:
-    walker = make_walker(backend, system, system.initial_state())
+    walker = make_walker(backend, system, system.initial_state(), len(lags_of(settings.frames)))
     writer = TrajectoryWriter(folder, system, settings.positions)
     return _Walk(system, settings, folder, walker, writer, start_equilibration(system), [0] * system.tables.n_families)
 
@@ -249,7 +253,7 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
     state = State(
         **{k.removeprefix("state_"): v for k, v in arrays.items() if k.startswith("state_")}, window=meta["window"]
     )
-    walker = make_walker(backend, system, state)
+    walker = make_walker(backend, system, state, len(lags_of(settings.frames)))
     writer = TrajectoryWriter(folder, system, settings.positions)
     walk = _Walk(
         system, settings, folder, walker, writer, Equilibration(**meta["equilibration"]), meta["half_accepted"]
@@ -259,6 +263,7 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
         kept = {k.removeprefix("accumulator_"): v for k, v in arrays.items() if k.startswith("accumulator_")}
         walk.schedule = Schedule(**meta["schedule"])
         walk.accumulator = Accumulator(**kept, block_frames=meta["block_frames"])
+        walk.accumulator.move_beside(walker.live().particle_at)
         walk.frame = meta["frame"]
         walk.start_trials, walk.start_accepted = arrays["start_trials"], arrays["start_accepted"]
         writer.truncate(walk.frame + 1)
@@ -268,10 +273,14 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
 def _check_images(state: State) -> None:
     """Stop long before the packed image counters could run over."""
     limit = 1 << (IMAGE_BITS - 2)
-    if state.image.any() and np.abs(unpack_image(state.image)).max() >= limit:
+    if max(int(abs(unpack_image(state.image[some])).max()) for some in _chunks(state)) >= limit:
         raise DisplacementOverflow(
             f"a particle has crossed the supercell more than {limit} times; use a larger supercell or a shorter run"
         )
+
+
+def _chunks(state: State) -> Iterator[slice]:
+    return replica_chunks(*state.image.shape)
 
 
 def _run_facts(backend: str, wall_s: float, planned_frames: int) -> dict[str, Any]:

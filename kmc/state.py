@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.arrays import module_of, replica_chunks
 from kmc.composition import Composition
 from kmc.model import Model
 from kmc.pairs import influences, split
@@ -160,16 +161,22 @@ def check_allowed(tables: EventTables, state: State) -> None:
 
 
 def unwrapped_grid_positions(tables: EventTables, state: State) -> NDArray[np.int32]:
-    """(R, M, 3) int32: unwrapped position of every particle of the mobile sublattices, in units of cell/grid."""
+    """(R, M, 3) int32: unwrapped position of every particle of the mobile sublattices, in units of cell/grid.
+
+    The array lies where the state's arrays lie, on the host or on a device.
+    """
     supercell = tables.supercell
+    xp = module_of(state.particle_at)
     sublattices = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] < tables.n_mobile_sites]
-    site_positions = np.concatenate([supercell.grid_positions_of(s) for s in sublattices])
-    period = np.asarray(supercell.repeats, dtype=np.int32) * np.int32(supercell.crystal.grid)
-    positions = np.empty((*state.particle_at.shape, 3), dtype=np.int32)
-    for replica, ids in enumerate(state.particle_at):
-        positions[replica, ids] = site_positions
-    if state.image.any():
-        positions += unpack_image(state.image).astype(np.int32) * period
+    site_positions = xp.asarray(np.concatenate([supercell.grid_positions_of(s) for s in sublattices]))
+    period = xp.asarray(np.asarray(supercell.repeats, dtype=np.int32) * np.int32(supercell.crystal.grid))
+    replicas, particles = state.particle_at.shape
+    positions = xp.empty((replicas, particles, 3), dtype=np.int32)
+    for some in replica_chunks(replicas, particles):
+        rows = xp.arange(some.stop - some.start)[:, None]
+        part = positions[some]
+        part[rows, state.particle_at[some]] = site_positions
+        part += unpack_image(state.image[some]).astype(np.int32) * period
     return positions
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.acceptance import AcceptanceTable
+from kmc.arrays import module_of
 from lattices.crystal import Supercell
 
 IMAGE_BITS = 21  # periodic images of a particle: three signed 21-bit counts in one int64
@@ -98,9 +99,9 @@ def pack_image(wraps: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def unpack_image(packed: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Packed int64 -> (..., 3) signed image counts."""
+    """Packed int64 -> (..., 3) signed image counts, on the host or on a device."""
     half, mask = 1 << (IMAGE_BITS - 1), (1 << IMAGE_BITS) - 1
     x = ((packed + half) & mask) - half
     rest = (packed - x) >> IMAGE_BITS
     y = ((rest + half) & mask) - half
-    return np.stack([x, y, (rest - y) >> IMAGE_BITS], axis=-1)
+    return module_of(packed).stack([x, y, (rest - y) >> IMAGE_BITS], axis=-1)

@@ -42,10 +42,23 @@ def file_bytes(system: System, frames: int, positions: str) -> int:
 
 def memory_bytes(system: System, frames: int) -> int:
     """Memory of the state and of the accumulators of one temperature on the host."""
+    from kmc.accumulate import lags_of
     from kmc.backends.cuda import bytes_per_replica
 
-    lags = max(int(np.log2(max(frames // 2, 1))) + 1, 1)
-    return system.replicas * (bytes_per_replica(system.tables) + 12 * system.tables.n_mobile_sites * (lags + 1))
+    return system.replicas * bytes_per_replica(system.tables, len(lags_of(frames)))
+
+
+def device_plan(system: System, frames: int) -> str:
+    """Device memory of a run, and how many replicas fit: on the device that is there, else on two common sizes."""
+    from kmc.accumulate import lags_of
+    from kmc.backends import cuda
+
+    lags = len(lags_of(frames))
+    each = cuda.bytes_per_replica(system.tables, lags)
+    free = {"80 GB": 80e9, "141 GB": 141e9} if cuda.problem() else {"this device": float(cuda.free_bytes())}
+    fit = [f"{cuda.largest_replicas(system.tables, int(size), lags)} on {name}" for name, size in free.items()]
+    total = system.replicas * each + cuda.SCRATCH_BYTES
+    return f"{total / 1e6:.4g} ({each / 1e6:.4g} a replica; at most {', '.join(fit)})"
 
 
 def validate(config: RunConfig, base: Path) -> dict[str, Any]:
@@ -54,7 +67,6 @@ def validate(config: RunConfig, base: Path) -> dict[str, Any]:
     InputError for whatever `kmc run` would refuse before it starts (the output folder aside).
     """
     from kmc.backends import choose_backend
-    from kmc.backends.cuda import bytes_per_replica
     from kmc.pairs import MICRO
 
     systems = [system_of(config, base, number) for number in range(len(config.run.temperatures_K))]
@@ -72,7 +84,7 @@ def validate(config: RunConfig, base: Path) -> dict[str, Any]:
         "proven_lowest_barrier_eV": (tables.reference2 / (2 * MICRO)).tolist(),
         "largest_energy_change_eV": _largest_energy_change(system) / MICRO,
         "memory_MB": memory_bytes(system, run.frames) / 1e6,
-        "device_memory_MB": system.replicas * bytes_per_replica(tables) / 1e6,
+        "device_memory_MB": device_plan(system, run.frames),
         "trajectory_MB": sum(file_bytes(each, run.frames, run.positions) for each in systems) / 1e6,
         "expected_acceptance": [_acceptance(config, base, k, replicas) for k in range(len(systems))],
         "acceptance_from": f"{TRIAL_WALK} trials in each of {replicas} replicas that start at random",

@@ -33,6 +33,9 @@ class Walker(Protocol):
     def read(self) -> State:
         """The state after the last window, on the host. Not to be changed."""
 
+    def live(self) -> State:
+        """The state after the last window, its arrays where the walk has them (CuPy on a device). Not to be changed."""
+
 
 def available_backends() -> dict[str, str]:
     """Name -> "" if usable, else one line: why not and what to do."""
@@ -56,12 +59,13 @@ def choose_backend(name: str) -> tuple[str, str]:
     return name, "asked for"
 
 
-def make_walker(name: str, system: System, state: State) -> Walker:
-    """A walker of a usable backend that owns `state`."""
+def make_walker(name: str, system: System, state: State, lags: int = 0) -> Walker:
+    """A walker of a usable backend that owns `state`. lags: snapshots that the run will keep beside it."""
     walkers = {"numpy": ("reference", "ReferenceWalker"), "cpu": ("host", "HostWalker"), "cuda": ("cuda", "CudaWalker")}
     module, kind = walkers[name]
     walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
-    made: Walker = walker(system.tables, state, system.seed, system.temperature_index)
+    room = {"lags": lags} if name == "cuda" else {}
+    made: Walker = walker(system.tables, state, system.seed, system.temperature_index, **room)
     return made
 
 

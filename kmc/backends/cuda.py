@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.arrays import CHUNK
 from kmc.backends.native import STATE_MEMBERS, raise_if_failed, table_arrays
 from kmc.philox import STREAM_TRIALS, stream_key
 from kmc.state import State
@@ -22,6 +23,7 @@ from kmc.tables import EventTables
 from lattices.errors import InputError
 
 OLDEST_CAPABILITY = 70
+SCRATCH_BYTES = 200 * CHUNK  # temporaries of the accumulators, a chunk of replicas at a time
 THREADS_PER_BLOCK = 64
 HEADERS = ("platform.cuh", "philox.cuh", "tables.cuh", "lattice.cuh", "rates.cuh", "trial.cuh", "lane.cuh")
 
@@ -67,7 +69,7 @@ class CudaWalker:
 
     name = "cuda"
 
-    def __init__(self, tables: EventTables, state: State, seed: int, temperature_index: int = 0) -> None:
+    def __init__(self, tables: EventTables, state: State, seed: int, temperature_index: int = 0, lags: int = 0) -> None:
         import cupy
 
         self.tables = tables
@@ -75,7 +77,7 @@ class CudaWalker:
         self.window = state.window
         self._fresh = True  # whether the host copy is up to date
         self.key = stream_key(seed, temperature_index, STREAM_TRIALS)
-        check_memory(tables, state.replicas, int(cupy.cuda.Device().mem_info[0]))
+        check_memory(tables, state.replicas, free_bytes(), lags)
         self._kernel = _kernel("walk_plain" if tables.plain.all() else "walk_energies")
         self._device = {name: cupy.asarray(np.ascontiguousarray(getattr(state, name))) for name in STATE_MEMBERS}
         self._errors = cupy.zeros((state.replicas, 4), dtype=cupy.int64)
@@ -119,22 +121,39 @@ class CudaWalker:
             self._fresh = True
         return self._state
 
+    def live(self) -> State:
+        """The state after the last window, on the device."""
+        raise_if_failed(self.tables, self._errors.get())
+        return State(**self._device, window=self.window)
 
-def bytes_per_replica(tables: EventTables) -> int:
-    """Device memory of one replica."""
+
+def bytes_per_replica(tables: EventTables, lags: int = 0) -> int:
+    """Device memory of one replica: the walk, the snapshots of so many lags, and positions for two frames."""
     particles = tables.n_mobile_sites * (4 + 8)
     carriers = tables.n_listed * 8
-    return tables.supercell.n_sites + particles + carriers + 4 * tables.n_potential + 16 * tables.n_families + 40
+    walk = tables.supercell.n_sites + particles + carriers + 4 * tables.n_potential + 16 * tables.n_families + 40
+    return walk + 12 * tables.n_mobile_sites * (lags + 2 if lags else 0)
 
 
-def check_memory(tables: EventTables, replicas: int, free_bytes: int) -> None:
+def largest_replicas(tables: EventTables, free_bytes: int, lags: int = 0) -> int:
+    """How many replicas fit; a tenth of the free memory is left to CuPy's pool."""
+    return max(int(0.9 * free_bytes - SCRATCH_BYTES) // bytes_per_replica(tables, lags), 0)
+
+
+def free_bytes() -> int:
+    """Free memory of the current device."""
+    import cupy
+
+    return int(cupy.cuda.Device().mem_info[0])
+
+
+def check_memory(tables: EventTables, replicas: int, free: int, lags: int = 0) -> None:
     """InputError with the largest number of replicas that fits, if these do not."""
-    each = bytes_per_replica(tables)
-    most = int(0.9 * free_bytes) // each
+    each, most = bytes_per_replica(tables, lags), largest_replicas(tables, free, lags)
     if replicas > most:
         raise InputError(
             f"run.replicas = {replicas}: they need {replicas * each / 1e9:.2f} GB of device memory, "
-            f"{free_bytes / 1e9:.2f} GB are free; at most {most} replicas fit"
+            f"{free / 1e9:.2f} GB are free; at most {most} replicas fit"
         )
 
 

@@ -72,6 +72,8 @@ class HostWalker:
         """The state after the last window."""
         return self.state
 
+    live = read
+
     def advance(self, trials: NDArray[np.int64]) -> None:
         """Walk one window of `trials` (R,) trials per replica."""
         trials = np.ascontiguousarray(trials, dtype=np.int64)

@@ -86,6 +86,8 @@ class ReferenceWalker:
         """The state after the last window."""
         return self.state
 
+    live = read
+
     def advance(self, trials: Ints) -> None:
         """Walk one window of `trials` (R,) trials per replica."""
         done = np.zeros(self.state.replicas, dtype=np.int64)
