@@ -30,7 +30,7 @@ setup(
             sources=["kmc/kernels/host.cpp"],
             depends=[
                 f"kmc/kernels/{name}.cuh"
-                for name in ("platform", "philox", "tables", "lattice", "rates", "trial", "lane")
+                for name in ("platform", "philox", "tables", "lattice", "rates", "weights", "trial", "lane", "selected")
             ],
             define_macros=[("KMC_PYTHON_MODULE", "1")],
             language="c++",

@@ -235,7 +235,7 @@ class _Walk:
 
 
 def _fresh(system: System, settings: Settings, folder: Path, backend: str) -> _Walk:
-    walker = make_walker(backend, system, system.initial_state(), len(lags_of(settings.frames)))
+    walker = make_walker(backend, system, system.initial_state(), lags=len(lags_of(settings.frames)))
     writer = TrajectoryWriter(folder, system, settings.positions)
     return _Walk(system, settings, folder, walker, writer, start_equilibration(system), [0] * system.tables.n_families)
 
@@ -253,7 +253,7 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
     state = State(
         **{k.removeprefix("state_"): v for k, v in arrays.items() if k.startswith("state_")}, window=meta["window"]
     )
-    walker = make_walker(backend, system, state, len(lags_of(settings.frames)))
+    walker = make_walker(backend, system, state, lags=len(lags_of(settings.frames)))
     writer = TrajectoryWriter(folder, system, settings.positions)
     walk = _Walk(
         system, settings, folder, walker, writer, Equilibration(**meta["equilibration"]), meta["half_accepted"]

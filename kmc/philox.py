@@ -52,6 +52,15 @@ def words64(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[W
     return (w1 << _HALF) | w0, (w3 << _HALF) | w2
 
 
+def high64(a: Any, b: Any) -> Words:
+    """High half of the 128-bit products of two arrays of 64-bit words."""
+    a, b = np.asarray(a, dtype=np.uint64), np.asarray(b, dtype=np.uint64)
+    a0, a1, b0, b1 = a & _MASK, a >> _HALF, b & _MASK, b >> _HALF
+    middle = a1 * b0 + (a0 * b0 >> _HALF)
+    other = a0 * b1 + (middle & _MASK)
+    return a1 * b1 + (middle >> _HALF) + (other >> _HALF)
+
+
 def sequence(key: tuple[int, int], count: int, window: int = 0, lane: int = 0, replica: int = 0) -> Words:
     """(count,) uint64: the first `count` 64-bit words of one counter line."""
     index = np.arange((count + 1) // 2, dtype=np.uint64)

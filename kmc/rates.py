@@ -56,6 +56,48 @@ def lowest_d_energy(
     return total
 
 
+def bond_contacts(supercell: Supercell, acting: list[Influence], bond: tuple[int, int, int, int, int], x: int) -> int:
+    """Energy that species x on the far site of a bond adds to the exchange potential of the near one."""
+    start, dx, dy, dz, end = bond
+    wanted = (*(np.array([dx, dy, dz]) % supercell.repeats).tolist(), end)
+    total = 0
+    for influence in acting:
+        if influence.stencil.target != influence.stencil.origin:
+            continue
+        energy = int(split(influence.values)[1][x])
+        for *cell, t in influence.stencil.neighbours(start):
+            total += energy * ((*(np.array(cell) % supercell.repeats).tolist(), t) == wanted)
+    return total
+
+
+def lowest_gain(
+    acting: list[Influence],
+    basis: int,
+    common: NDArray[np.uint8],
+    counts: NDArray[np.int64],
+    sublattice_of: NDArray[np.int64],
+) -> int:
+    """The most that mobile species other than the common one can lower the exchange potential of a site (<= 0).
+
+    common: (S,) as in selection.py. At most as many sites depart from the common species as there are particles.
+    """
+    total = 0
+    gains: dict[int, list[int]] = {}
+    for influence in acting:
+        target = influence.stencil.target
+        energies = split(influence.values)[1]
+        mobile = [
+            s for s in np.flatnonzero((sublattice_of == target) & (counts > 0)) if np.sum(common == common[s]) > 1
+        ]
+        best = min((int(energies[s] - energies[common[s]]) for s in mobile), default=0)
+        gains.setdefault(target, []).extend([min(best, 0)] * len(influence.stencil.neighbours(basis)))
+    for target, values in gains.items():
+        here = [s for s in np.flatnonzero(sublattice_of == target) if np.sum(common == common[s]) > 1]
+        others = sum(int(counts[s]) for s in here if common[s] != s)
+        total += sum(sorted(values)[:others])
+    return total
+
+
 def _coefficients(
     supercell: Supercell, acting: list[Influence], bond: tuple[int, int, int, int, int], n_species: int
 ) -> dict[tuple[int, int, int, int, int], NDArray[np.int64]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.selection import build_selection
 from kmc.state import State
 from kmc.system import System
 from lattices.errors import InputError
@@ -25,7 +26,7 @@ class Walker(Protocol):
         """Index of the next window."""
 
     def advance(self, trials: NDArray[np.int64]) -> None:
-        """Walk one window of (R,) trials per replica."""
+        """Walk one window of (R,) trials per replica; rejection-free, of the time that so many take on average."""
 
     def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(R, F) trials and accepted hops since the start. Not to be changed."""
@@ -59,13 +60,19 @@ def choose_backend(name: str) -> tuple[str, str]:
     return name, "asked for"
 
 
-def make_walker(name: str, system: System, state: State, lags: int = 0) -> Walker:
-    """A walker of a usable backend that owns `state`. lags: snapshots that the run will keep beside it."""
-    walkers = {"numpy": ("reference", "ReferenceWalker"), "cpu": ("host", "HostWalker"), "cuda": ("cuda", "CudaWalker")}
+def make_walker(name: str, system: System, state: State, selection: str = "rejection", lags: int = 0) -> Walker:
+    """A walker of a usable backend that owns `state`.
+
+    selection: "rejection" or "rejection-free". lags: snapshots that the run will keep beside the state.
+    """
+    bounds = build_selection(system.model, system.tables, state) if selection == "rejection-free" else None
+    walkers = {"cpu": ("host", "HostWalker"), "cuda": ("cuda", "CudaWalker")}
+    walkers["numpy"] = ("selected", "SelectedWalker") if bounds else ("reference", "ReferenceWalker")
     module, kind = walkers[name]
     walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
-    room = {"lags": lags} if name == "cuda" else {}
-    made: Walker = walker(system.tables, state, system.seed, system.temperature_index, **room)
+    options: dict[str, Any] = {"selection": bounds} if bounds else {}
+    options |= {"lags": lags} if name == "cuda" else {}
+    made: Walker = walker(system.tables, state, system.seed, system.temperature_index, **options)
     return made
 
 

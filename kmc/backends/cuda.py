@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import CHUNK
-from kmc.backends.native import STATE_MEMBERS, raise_if_failed, table_arrays
+from kmc.backends.native import STATE_MEMBERS, raise_if_failed, table_arrays, walk_kind
+from kmc.backends.selected import Weights
 from kmc.philox import STREAM_TRIALS, stream_key
+from kmc.selection import Selection
 from kmc.state import State
 from kmc.tables import EventTables
 from lattices.errors import InputError
@@ -25,7 +27,8 @@ from lattices.errors import InputError
 OLDEST_CAPABILITY = 70
 SCRATCH_BYTES = 200 * CHUNK  # temporaries of the accumulators, a chunk of replicas at a time
 THREADS_PER_BLOCK = 64
-HEADERS = ("platform.cuh", "philox.cuh", "tables.cuh", "lattice.cuh", "rates.cuh", "trial.cuh", "lane.cuh")
+HEADERS = ("platform", "philox", "tables", "lattice", "rates", "weights", "trial", "lane", "selected")
+KERNELS = ("walk_energies", "walk_plain", "walk_free")  # by native.walk_kind
 
 
 def joined_source() -> str:
@@ -35,7 +38,7 @@ def joined_source() -> str:
     """
     folder = resources.files("kmc") / "kernels"
     parts = []
-    for name in (*HEADERS, "walk.cu"):
+    for name in (*(f"{header}.cuh" for header in HEADERS), "walk.cu"):
         text = (folder / name).read_text(encoding="utf-8")
         text = re.sub(r'^#(include "[^"]*"|pragma once)', r"// \g<0>", text, flags=re.MULTILINE)
         parts.append(f'#line 1 "{name}"\n{text}')
@@ -69,7 +72,15 @@ class CudaWalker:
 
     name = "cuda"
 
-    def __init__(self, tables: EventTables, state: State, seed: int, temperature_index: int = 0, lags: int = 0) -> None:
+    def __init__(
+        self,
+        tables: EventTables,
+        state: State,
+        seed: int,
+        temperature_index: int = 0,
+        selection: Selection | None = None,
+        lags: int = 0,
+    ) -> None:
         import cupy
 
         self.tables = tables
@@ -78,25 +89,28 @@ class CudaWalker:
         self._fresh = True  # whether the host copy is up to date
         self.key = stream_key(seed, temperature_index, STREAM_TRIALS)
         check_memory(tables, state.replicas, free_bytes(), lags)
-        self._kernel = _kernel("walk_plain" if tables.plain.all() else "walk_energies")
+        self._kernel = _kernel(KERNELS[walk_kind(tables, selection)])
+        self._horizon_per_trial = selection.horizon_per_trial if selection else 0.0
         self._device = {name: cupy.asarray(np.ascontiguousarray(getattr(state, name))) for name in STATE_MEMBERS}
         self._errors = cupy.zeros((state.replicas, 4), dtype=cupy.int64)
-        self._kept = {name: _on_device(value) for name, value in table_arrays(tables)}
+        self._kept = {name: _on_device(value) for name, value in table_arrays(tables, selection)}
+        self._free = _free_arrays(selection, tables, state)
         self._tables = cupy.asarray(np.array([_member(v) for v in self._kept.values()], dtype=np.uint64))
         pointers = [self._device[name].data.ptr for name in STATE_MEMBERS] + [self._errors.data.ptr]
+        pointers += [array.data.ptr for array in self._free] or [0, 0, 0]
         self._arrays = cupy.asarray(np.array(pointers, dtype=np.uint64))
 
     def advance(self, trials: NDArray[np.int64]) -> None:
-        """Walk one window of `trials` (R,) trials per replica."""
+        """Walk one window of `trials` (R,) trials per replica; rejection-free, of that many mean trials."""
         import cupy
 
         replicas = self._state.replicas
-        counts = cupy.asarray(trials.astype(np.int64))
+        length = trials * self._horizon_per_trial if self._free else trials.astype(np.int64)
         blocks = -(-replicas // THREADS_PER_BLOCK)
         arguments = (
             self._tables,
             self._arrays,
-            counts,
+            cupy.asarray(length),
             np.int64(replicas),
             np.uint32(self.key[0]),
             np.uint32(self.key[1]),
@@ -169,6 +183,16 @@ def _kernel(name: str) -> Any:
     except Exception as error:  # CuPy's CompileException, or the driver's own errors
         first = next((line for line in str(error).splitlines() if "error" in line), str(error).splitlines()[0])
         raise InputError(f"the CUDA kernels do not compile on this machine: {first}; please report it") from error
+
+
+def _free_arrays(selection: Selection | None, tables: EventTables, state: State) -> list[Any]:
+    """base2, weights and tree on the device; empty where rejection is used."""
+    import cupy
+
+    if selection is None:
+        return []
+    weights = Weights(selection, tables, state)
+    return [cupy.asarray(array) for array in (selection.base2, weights.weight, weights.tree)]
 
 
 def _installed(wheel: str) -> bool:

@@ -154,20 +154,22 @@ class Events:
 
     def _update_potential(self, choice: Choice, source: int, mine: Ints) -> None:
         """Exchange potentials of every family around the two sites of hops of family `source`."""
-        t, potential = self.tables, self.state.potential
-        lane = choice.lane[mine]
+        t = self.tables
         for f in np.flatnonzero(t.potential_offset >= 0):
-            home = int(t.sublattice[f])
-            shift = int(t.potential_offset[f] - t.site_offset[home])
+            shift = int(t.potential_offset[f] - t.site_offset[t.sublattice[f]])
             for where, sign in ((choice.end[mine], 1), (choice.start[mine], -1)):
-                basis = t.influence_basis[source, f, where[:, 3]].astype(np.int64)
-                cell = where[:, None, :3] + t.influence_cell[source, f, where[:, 3]]
-                cell -= (cell >= self._repeats) * self._repeats
-                row, column = np.nonzero(basis >= 0)
-                near = np.column_stack([cell[row, column], basis[row, column]])
-                site = shift + self._site(home, near)
-                change = sign * t.influence_delta[source, f, where[:, 3]][row, column]
-                np.add.at(potential, (lane[row], site), change.astype(np.int32))
+                lane, site, change = self.near(where, choice.lane[mine], source, int(f))
+                np.add.at(self.state.potential, (lane, shift + site), (sign * change).astype(np.int32))
+
+    def near(self, where: Ints, lane: Ints, source: int, f: int) -> tuple[Ints, Ints, Ints]:
+        """(lane, site, change) of the potentials of family f that a carrier of `source` at (n, 4) `where` changes."""
+        t = self.tables
+        basis = t.influence_basis[source, f, where[:, 3]].astype(np.int64)
+        cell = where[:, None, :3] + t.influence_cell[source, f, where[:, 3]]
+        cell -= (cell >= self._repeats) * self._repeats
+        row, column = np.nonzero(basis >= 0)
+        site = self._site(int(t.sublattice[f]), np.column_stack([cell[row, column], basis[row, column]]))
+        return lane[row], site, t.influence_delta[source, f, where[:, 3]][row, column]
 
 
 def multiply(words: Words, count: Ints | int) -> tuple[Ints, Words]:

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.native import STATE_MEMBERS, abi, raise_if_failed, table_arrays
+from kmc.backends.native import STATE_MEMBERS, abi, raise_if_failed, table_arrays, walk_kind
+from kmc.backends.selected import Weights
 from kmc.philox import STREAM_TRIALS, stream_key
+from kmc.selection import Selection
 from kmc.state import State
 from kmc.tables import EventTables
 
@@ -40,6 +42,7 @@ class HostWalker:
         state: State,
         seed: int,
         temperature_index: int = 0,
+        selection: Selection | None = None,
         threads: int = 0,
         order: NDArray[np.int64] | None = None,
         library: Path | None = None,
@@ -51,13 +54,19 @@ class HostWalker:
         self._library = _library(str(library or _library_path()))
         if self._library.kmc_abi() != abi(tables):
             raise OSError("the compiled extension was built from other sources; reinstall miec-kmc")
-        members = table_arrays(tables)
+        members = table_arrays(tables, selection)
         self._kept = [value for _, value in members if isinstance(value, np.ndarray)]
         self._tables = _struct([value for _, value in members])
         self._errors = np.zeros((state.replicas, 4), dtype=np.int64)
-        self._arrays = _struct([*(_contiguous(state, name) for name in STATE_MEMBERS), self._errors])
+        free: list[int | NDArray[Any]] = [0, 0, 0]
+        if selection is not None:
+            weights = Weights(selection, tables, state)
+            free = [selection.base2, weights.weight, weights.tree]
+        self._kept += [value for value in free if isinstance(value, np.ndarray)]
+        self._arrays = _struct([*(_contiguous(state, name) for name in STATE_MEMBERS), self._errors, *free])
         self._order = np.arange(state.replicas, dtype=np.int64) if order is None else order.astype(np.int64)
-        self._plain = int(tables.plain.all())
+        self._kind = walk_kind(tables, selection)
+        self._horizon_per_trial = selection.horizon_per_trial if selection else 0.0
 
     @property
     def window(self) -> int:
@@ -75,18 +84,20 @@ class HostWalker:
     live = read
 
     def advance(self, trials: NDArray[np.int64]) -> None:
-        """Walk one window of `trials` (R,) trials per replica."""
+        """Walk one window of `trials` (R,) trials per replica; rejection-free, of that many mean trials."""
         trials = np.ascontiguousarray(trials, dtype=np.int64)
+        horizon = trials * self._horizon_per_trial
         self._library.kmc_walk(
             self._tables.ctypes.data,
             self._arrays.ctypes.data,
             trials.ctypes.data,
+            horizon.ctypes.data,
             self._order.ctypes.data,
             ctypes.c_int64(self.state.replicas),
             ctypes.c_uint32(self.key[0]),
             ctypes.c_uint32(self.key[1]),
             ctypes.c_uint32(self.state.window),
-            ctypes.c_int64(self._plain),
+            ctypes.c_int64(self._kind),
             ctypes.c_int64(self.threads),
         )
         raise_if_failed(self.tables, self._errors)
@@ -114,7 +125,7 @@ def _library_path() -> Path | None:
 def _library(path: str) -> ctypes.CDLL:
     library = ctypes.CDLL(path)
     library.kmc_walk.argtypes = (
-        [ctypes.c_void_p] * 4 + [ctypes.c_int64] + [ctypes.c_uint32] * 3 + [ctypes.c_int64, ctypes.c_int64]
+        [ctypes.c_void_p] * 5 + [ctypes.c_int64] + [ctypes.c_uint32] * 3 + [ctypes.c_int64, ctypes.c_int64]
     )
     library.kmc_walk.restype = None
     library.kmc_abi.restype = ctypes.c_int64

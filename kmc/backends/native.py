@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.errors import BarrierBelowBound
+from kmc.selection import Selection
 from kmc.tables import EventTables
 
 PADDED = 0xFFFF
@@ -20,7 +21,7 @@ def pack_places(cell: NDArray[np.int16], basis: NDArray[np.int16]) -> NDArray[np
     return np.ascontiguousarray(fields[0] | fields[1] | fields[2] | last)
 
 
-def table_arrays(tables: EventTables) -> list[tuple[str, int | NDArray[Any]]]:
+def table_arrays(tables: EventTables, selection: Selection | None = None) -> list[tuple[str, int | NDArray[Any]]]:
     """The members of `struct Tables`, in its order: whole numbers, and arrays that become pointers."""
     t = tables
     nx, ny, nz = (int(n) for n in t.supercell.repeats)
@@ -74,15 +75,34 @@ def table_arrays(tables: EventTables) -> list[tuple[str, int | NDArray[Any]]]:
         "influence": pack_places(t.influence_cell, t.influence_basis),
         "influence_delta": t.influence_delta,
     }
-    return [*integers.items(), *((name, np.ascontiguousarray(value)) for name, value in arrays.items())]
+    return [
+        *integers.items(),
+        *((name, np.ascontiguousarray(value)) for name, value in arrays.items()),
+        *_selection_arrays(selection),
+    ]
+
+
+def _selection_arrays(q: Selection | None) -> list[tuple[str, int | NDArray[Any]]]:
+    """The members for the rejection-free selection; zeros where rejection is used."""
+    names = ("base_offset", "entry_offset", "scale", "level_offset", "log_table")
+    if q is None:
+        return [(name, 0) for name in ("n_base", "n_entries", "n_tree", "n_levels", *names)]
+    sizes = {"n_base": q.base2.shape[1], "n_entries": q.n_entries, "n_tree": q.n_tree, "n_levels": len(q.level_offset)}
+    return [*sizes.items(), *((name, getattr(q, name)) for name in names)]
 
 
 STATE_MEMBERS = ("occupants", "particle_at", "coordinates", "image", "potential", "trials", "accepted")
+SELECTION_MEMBERS = ("base2", "weight", "tree")  # after the error array
 
 
 def abi(tables: EventTables) -> int:
     """What kmc_abi() of a library built from the same headers returns."""
-    return len(table_arrays(tables)) * 100 + len(STATE_MEMBERS) + 1
+    return len(table_arrays(tables)) * 100 + len(STATE_MEMBERS) + 1 + len(SELECTION_MEMBERS)
+
+
+def walk_kind(tables: EventTables, selection: Selection | None) -> int:
+    """Which walk of the kernels serves: 0 with energies, 1 plain, 2 rejection-free."""
+    return 2 if selection is not None else int(tables.plain.all())
 
 
 def raise_if_failed(tables: EventTables, errors: NDArray[np.int64]) -> None:

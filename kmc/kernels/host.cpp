@@ -1,6 +1,7 @@
 // The compiled CPU backend: the lanes of lane.cuh shared out over threads. Called by kmc/backends/host.py through
 // ctypes; the module object exists only so that setuptools can build and find the library.
 #include "lane.cuh"
+#include "selected.cuh"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -56,9 +57,11 @@ struct HostRandom {
 
 extern "C" {
 
-// Walk one window of every lane, in the order given. `plain` as in trial.cuh; threads 0 means all cores.
-void kmc_walk(const Tables* tables, const Arrays* arrays, const int64_t* trials, const int64_t* order,
-              int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window, int64_t plain, int64_t threads)
+// Walk one window of every lane, in the order given. kind: 0 energies, 1 plain (trial.cuh), 2 rejection-free, where
+// `horizon` takes the place of the trials. threads 0 means all cores.
+void kmc_walk(const Tables* tables, const Arrays* arrays, const int64_t* trials, const double* horizon,
+              const int64_t* order, int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window, int64_t kind,
+              int64_t threads)
 {
     const Tables t = *tables;
     const Arrays a = *arrays;
@@ -72,7 +75,9 @@ void kmc_walk(const Tables* tables, const Arrays* arrays, const int64_t* trials,
         random.key = Key{key0, key1};
         random.window = window;
         random.replica = (uint32_t)r;
-        if (plain)
+        if (kind == 2)
+            walk_selected(t, lane_of(t, a, r), horizon[r], random);
+        else if (kind == 1)
             walk_lane<true>(t, lane_of(t, a, r), trials[r], random);
         else
             walk_lane<false>(t, lane_of(t, a, r), trials[r], random);

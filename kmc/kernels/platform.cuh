@@ -19,3 +19,23 @@ typedef unsigned long long uint64_t;
 #else
 #define KMC_FN static inline __attribute__((always_inline))
 #endif
+
+// High half of a 128-bit product.
+KMC_FN uint64_t high64(uint64_t a, uint64_t b)
+{
+#ifdef __CUDACC__
+    return __umul64hi(a, b);
+#else
+    return (uint64_t)((unsigned __int128)a * b >> 64);
+#endif
+}
+
+// Leading zeros of a word that is not 0.
+KMC_FN int leading_zeros(uint64_t word)
+{
+#ifdef __CUDACC__
+    return __clzll((long long)word);
+#else
+    return __builtin_clzll(word);
+#endif
+}

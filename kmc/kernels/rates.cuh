@@ -18,6 +18,8 @@ KMC_FN int64_t marcus_barrier2(int64_t lambda, int64_t twice_coupling, int64_t d
 // Forbidden contacts counted in a packed energy, and the energy that is left.
 KMC_FN int64_t contacts_of(int64_t packed) { return (packed + (1 << 25)) >> 26; }
 
+KMC_FN int64_t energy_of(int64_t packed) { return packed - contacts_of(packed) * (1 << 26); }
+
 // exp(-x/2 kT) in units of 2^-64; x in half units above the reference.
 KMC_FN uint64_t threshold(const Tables& t, int64_t x)
 {

@@ -37,6 +37,13 @@ struct Tables {
     const int64_t* potential_offset;  // (F)
     const uint64_t* influence;        // (F, F, B, E) packed like a bond
     const int64_t* influence_delta;
+    // rejection-free selection only, as in kmc/selection.py
+    int64_t n_base, n_entries, n_tree, n_levels;
+    const int64_t* base_offset;       // (F)
+    const int64_t* entry_offset;      // (F)
+    const uint64_t* scale;            // (F)
+    const int64_t* level_offset;      // (n_levels)
+    const uint64_t* log_table;        // (256)
 };
 
 struct Arrays {
@@ -48,6 +55,9 @@ struct Arrays {
     int64_t* trials;         // (R, F)
     int64_t* accepted;       // (R, F)
     int64_t* error;          // (R, 4) family + 1, site, 2 Eb: a barrier below its bound
+    int32_t* base2;          // (R, n_base) rejection-free selection only, as in kmc/selection.py
+    uint64_t* weight;        // (R, n_entries, Z)
+    uint64_t* tree;          // (R, n_tree)
 };
 
 struct Lane {
@@ -59,6 +69,9 @@ struct Lane {
     int64_t* trials;
     int64_t* accepted;
     int64_t* error;
+    int32_t* base2;
+    uint64_t* weight;
+    uint64_t* tree;
 };
 
 KMC_FN Lane lane_of(const Tables& t, const Arrays& a, int64_t replica)
@@ -66,5 +79,7 @@ KMC_FN Lane lane_of(const Tables& t, const Arrays& a, int64_t replica)
     return Lane{a.occupants + replica * t.n_sites,     a.particle_at + replica * t.n_mobile,
                 a.coordinates + replica * t.n_listed,  a.image + replica * t.n_mobile,
                 a.potential + replica * t.n_potential, a.trials + replica * t.n_families,
-                a.accepted + replica * t.n_families,   a.error + replica * 4};
+                a.accepted + replica * t.n_families,   a.error + replica * 4,
+                a.base2 + replica * t.n_base,          a.weight + replica * t.n_entries * t.n_directions,
+                a.tree + replica * t.n_tree};
 }

@@ -1,7 +1,7 @@
 // One trial of one lane. Twin of ReferenceWalker in kmc/backends/reference.py: same words, same integers.
 #pragma once
 #include "philox.cuh"
-#include "rates.cuh"
+#include "weights.cuh"
 
 // What a trial needs of its family; loaded once where there is only one.
 struct Family {
@@ -25,34 +25,71 @@ KMC_FN int64_t pick_family(const Tables& t, uint64_t pick)
     return f;
 }
 
-// Whether a possible exchange happens, judged by energies and the fraction that is left of the random word.
-KMC_FN bool judge(const Tables& t, const Lane& lane, const Family& family, int64_t bond, uint64_t start, int64_t site,
-                  int64_t target, uint64_t fraction)
+// What one exchange of a carrier with its neighbour in a direction would be.
+struct Proposal {
+    bool possible;  // the partner stands on the far site
+    int64_t listed, bond, site, target;
+    uint64_t start;
+    Step there;
+};
+
+KMC_FN Proposal propose(const Tables& t, const Lane& lane, const Family& family, int64_t listed, uint32_t direction)
 {
-    int64_t packed = t.bond_energy[bond];
+    Proposal p;
+    p.listed = listed;
+    p.start = lane.coordinates[listed];
+    p.bond = (family.number * t.n_basis + basis_of(p.start)) * t.n_directions + direction;
+    const uint64_t offset = t.bond[p.bond];
+    p.possible = basis_of(offset) != 0xFFFF;
+    if (!p.possible) return p;
+    p.there = step(t, p.start, offset);
+    p.target = site_of(t, family.site_offset, family.n_basis, p.there.place);
+    p.possible = lane.occupants[p.target] == family.partner;
+    if (p.possible) p.site = site_of(t, family.site_offset, family.n_basis, p.start);
+    return p;
+}
+
+// 2 Eb of a possible exchange; false if it would bring about a forbidden contact.
+KMC_FN bool barrier_of(const Tables& t, const Lane& lane, const Family& family, const Proposal& p, int64_t& barrier2)
+{
+    int64_t packed = t.bond_energy[p.bond];
     const int64_t offset = t.potential_offset[family.number];
     if (offset >= 0) {
         const int32_t* potential = lane.potential + (offset - family.site_offset);
-        packed += (int64_t)potential[target] - (int64_t)potential[site];
+        packed += (int64_t)potential[p.target] - (int64_t)potential[p.site];
     }
-    const int64_t contacts = contacts_of(packed);
-    if (contacts != 0) return false;
+    if (contacts_of(packed) != 0) return false;
     const int64_t lambda = t.marcus_lambda[family.number];
-    const int64_t barrier2 =
-        lambda ? marcus_barrier2(lambda, t.marcus_coupling2[family.number], packed)
-               : kra_barrier2(t.barrier2[family.number * t.n_codes + gate_code(t, lane, family.number, bond, start)],
-                              packed);
+    barrier2 = lambda ? marcus_barrier2(lambda, t.marcus_coupling2[family.number], packed)
+                      : kra_barrier2(t.barrier2[family.number * t.n_codes +
+                                                gate_code(t, lane, family.number, p.bond, p.start)],
+                                     packed);
+    return true;
+}
+
+KMC_FN void report_below_bound(const Lane& lane, const Family& family, const Proposal& p, int64_t barrier2)
+{
+    lane.error[0] = family.number + 1;
+    lane.error[1] = p.site;
+    lane.error[2] = barrier2;
+}
+
+// Whether a possible exchange happens, judged by energies and the fraction that is left of the random word.
+KMC_FN bool judge(const Tables& t, const Lane& lane, const Family& family, const Proposal& p, uint64_t fraction)
+{
+    int64_t barrier2;
+    if (!barrier_of(t, lane, family, p, barrier2)) return false;
     const int64_t x = barrier2 - t.reference2[family.number];
     if (x < 0) {
-        lane.error[0] = family.number + 1;
-        lane.error[1] = site;
-        lane.error[2] = barrier2;
+        report_below_bound(lane, family, p, barrier2);
         return false;
     }
     return x == 0 || fraction < threshold(t, x);
 }
 
-// Add the change of the exchange potentials around the end (+) or the start (-) of a hop.
+// Add the change of the exchange potentials around the end (+) or the start (-) of a hop. SELECT: carriers whose
+// potential changed get their weights anew; one that changes twice is done twice, so that the last one holds.
+template <bool SELECT>
 KMC_FN void spread(const Tables& t, const Lane& lane, int64_t source, uint64_t where, int64_t sign)
 {
     for (int64_t f = 0; f < t.n_families; ++f) {
@@ -65,30 +102,35 @@ KMC_FN void spread(const Tables& t, const Lane& lane, int64_t source, uint64_t w
             if (basis_of(offset) == 0xFFFF) break;
             const int64_t site = site_of(t, first, n_basis, step(t, where, offset).place);
             lane.potential[site] += (int32_t)(sign * t.influence_delta[row + e]);
+            if (SELECT) refresh_site(t, lane, f, site - first + t.site_offset[s]);
         }
     }
 }
 
-template <bool PLAIN>
-KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, int64_t listed, int64_t site,
-                  int64_t target, uint64_t start, uint64_t end, int64_t images)
+template <bool PLAIN, bool SELECT>
+KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, const Proposal& p)
 {
-    lane.occupants[site] = (uint8_t)family.partner;
-    lane.occupants[target] = (uint8_t)family.carrier;
-    const int64_t mover = listed - family.place_in_list + family.first_particle;
-    const int64_t other = lane.particle_at[target];
-    lane.particle_at[site] = (int32_t)other;
-    lane.particle_at[target] = (int32_t)mover;
+    lane.occupants[p.site] = (uint8_t)family.partner;
+    lane.occupants[p.target] = (uint8_t)family.carrier;
+    const int64_t mover = p.listed - family.place_in_list + family.first_particle;
+    const int64_t other = lane.particle_at[p.target];
+    lane.particle_at[p.site] = (int32_t)other;
+    lane.particle_at[p.target] = (int32_t)mover;
+    const int64_t images = t.bond_image[p.bond] + crossed(p.there.over);
     if (images) {
         lane.image[mover] += images;
         lane.image[other] -= images;
     }
-    lane.coordinates[listed] = end;
+    lane.coordinates[p.listed] = p.there.place;
     if (family.place_of_partner >= 0)
-        lane.coordinates[family.place_of_partner + other - t.first_particle[family.partner]] = start;
+        lane.coordinates[family.place_of_partner + other - t.first_particle[family.partner]] = p.start;
     if (!PLAIN && t.n_potential) {
-        spread(t, lane, family.number, end, 1);
-        spread(t, lane, family.number, start, -1);
+        spread<SELECT>(t, lane, family.number, p.there.place, 1);
+        spread<SELECT>(t, lane, family.number, p.start, -1);
+    }
+    if (SELECT) {
+        refresh_carrier(t, lane, family.carrier, p.target);
+        if (family.place_of_partner >= 0) refresh_carrier(t, lane, family.partner, p.site);
     }
 }
 
@@ -98,15 +140,9 @@ KMC_FN bool trial(const Tables& t, const Lane& lane, const Family& family, uint6
 {
     const int64_t listed = family.place_in_list + take(word, family.carriers);
     const uint32_t direction = take(word, family.directions);
-    const uint64_t start = lane.coordinates[listed];
-    const int64_t bond = (family.number * t.n_basis + basis_of(start)) * t.n_directions + direction;
-    const uint64_t offset = t.bond[bond];
-    if (basis_of(offset) == 0xFFFF) return false;
-    const Step there = step(t, start, offset);
-    const int64_t target = site_of(t, family.site_offset, family.n_basis, there.place);
-    if (lane.occupants[target] != family.partner) return false;
-    const int64_t site = site_of(t, family.site_offset, family.n_basis, start);
-    if (!PLAIN && !family.plain && !judge(t, lane, family, bond, start, site, target, word)) return false;
-    apply<PLAIN>(t, lane, family, listed, site, target, start, there.place, t.bond_image[bond] + crossed(there.over));
+    const Proposal p = propose(t, lane, family, listed, direction);
+    if (!p.possible) return false;
+    if (!PLAIN && !family.plain && !judge(t, lane, family, p, word)) return false;
+    apply<PLAIN, false>(t, lane, family, p);
     return true;
 }

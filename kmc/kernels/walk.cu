@@ -1,5 +1,6 @@
 // CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda.py.
 #include "lane.cuh"
+#include "selected.cuh"
 
 struct DeviceRandom {
     Key key;
@@ -29,4 +30,15 @@ extern "C" __global__ void walk_energies(const Tables* tables, const Arrays* arr
                                          int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window)
 {
     walk_all<false>(tables, arrays, trials, replicas, Key{key0, key1}, window);
+}
+
+extern "C" __global__ void walk_free(const Tables* tables, const Arrays* arrays, const double* horizon,
+                                     int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window)
+{
+    const Tables t = *tables;
+    const Arrays a = *arrays;
+    for (int64_t r = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; r < replicas; r += (int64_t)gridDim.x * blockDim.x) {
+        DeviceRandom random{Key{key0, key1}, window, (uint32_t)r};
+        walk_selected(t, lane_of(t, a, r), horizon[r], random);
+    }
 }

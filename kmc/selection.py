@@ -1,0 +1,183 @@
+"""Rejection-free selection: what is fixed of every barrier, folded once, and a bound of each rate from it.
+
+The barrier of an exchange from i to j depends on the quenched dopants (fixed), on the carriers near i (known: the
+exchange potential of i) and on the carriers near j (bounded). So
+
+    2 Eb >= base2[i, direction] - energy of potential[i],
+
+and an exchange picked in proportion to exp(-bound/kT) is accepted with true rate over bound. Weights are integers,
+a tree holds their sums; see kernels/weights.cuh and kernels/selected.cuh for the walk.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.model import Model
+from kmc.pairs import influences, own_share, split
+from kmc.rates import bond_contacts, lowest_gain
+from kmc.state import State, exchange_potential, neighbour_sites
+from kmc.tables import EventTables
+
+FAN = 16  # children of a node of the tree
+NEVER = 2**31 - 1  # base2 of a bond that no exchange can use
+LOG_UNIT = 2**40
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Tables of the rejection-free selection. F families, R replicas, Z directions.
+
+    base_offset, entry_offset: (F,) place of a family's bonds in `base2`, of its carriers among the entries.
+    level_offset: (n_levels,) place of each level in the tree, leaves first. scale: (F,) uint64 weight of a rate at
+    the family's reference. log_table: (256,) uint64 ln(1 + k/256) in units of 2^-40.
+    horizon_per_trial: length of a mean trial of the rejection clock, in units of 2^-40 over weights.
+    base2: (R, n_base) int32 lower bounds in half units, by site and direction.
+    """
+
+    base_offset: NDArray[np.int64]
+    entry_offset: NDArray[np.int64]
+    level_offset: NDArray[np.int64]
+    n_entries: int
+    n_tree: int
+    scale: NDArray[np.uint64]
+    log_table: NDArray[np.uint64]
+    horizon_per_trial: float
+    base2: NDArray[np.int32]
+
+
+def build_selection(model: Model, tables: EventTables, state: State) -> Selection:
+    """Fold the dopants of every replica, and lay out entries and tree."""
+    sizes = [tables.supercell.n_sites_of(int(tables.sublattice[f])) for f in range(tables.n_families)]
+    bonds = [size * int(tables.directions[f]) for f, size in enumerate(sizes)]
+    entries = [int(tables.counts[c]) for c in tables.carrier]
+    levels = [sum(entries)]
+    while levels[-1] > 1:
+        levels.append(-(-levels[-1] // FAN))
+    if len(levels) == 1:
+        levels.append(1)
+    padded = [-(-size // FAN) * FAN for size in levels]
+    slots = sum(tables.proposals(f) for f in range(tables.n_families))
+    full = 2**64 // slots - 1
+    fastest = float(tables.proposal_rate_per_s.max())
+    share = [min(int(rate / fastest * full), full) for rate in tables.proposal_rate_per_s.tolist()]
+    return Selection(
+        base_offset=_starts(bonds),
+        entry_offset=_starts(entries),
+        level_offset=_starts(padded),
+        n_entries=levels[0],
+        n_tree=sum(padded),
+        scale=np.array(share, dtype=np.uint64),
+        log_table=np.array([round(LOG_UNIT * math.log1p(k / 256)) for k in range(256)], dtype=np.uint64),
+        horizon_per_trial=fastest / full / tables.total_rate_per_s * LOG_UNIT,
+        base2=_fold(model, tables, state.occupants),
+    )
+
+
+def _starts(sizes: list[int]) -> NDArray[np.int64]:
+    return np.cumsum([0, *sizes[:-1]], dtype=np.int64)
+
+
+def _fold(model: Model, tables: EventTables, occupants: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """(R, n_base) int32; replicas that share their dopants share the work."""
+    common = common_species(tables)
+    blocks = [_Family(model, tables, f, common) for f in range(tables.n_families)]
+    result = np.empty((len(occupants), sum(block.size for block in blocks)), dtype=np.int32)
+    previous = None
+    for replica, row in enumerate(occupants):
+        folded = common[row]
+        if previous is not None and np.array_equal(folded, previous):
+            result[replica] = result[replica - 1]
+            continue
+        potential = exchange_potential(model, tables, folded[None])[0]
+        result[replica] = np.concatenate([block.base2(row, potential).reshape(-1) for block in blocks])
+        previous = folded
+    return result
+
+
+def common_species(tables: EventTables) -> NDArray[np.uint8]:
+    """(S,) uint8: quenched species stay, mobile ones become the commonest mobile species of their sublattice."""
+    mobile = set(tables.carrier.tolist()) | set(tables.partner.tolist())
+    common = np.arange(len(tables.species), dtype=np.uint8)
+    for code in mobile:
+        beside = [c for c in sorted(mobile) if tables.sublattice_of[c] == tables.sublattice_of[code]]
+        common[code] = max(beside, key=lambda c: int(tables.counts[c]))
+    return common
+
+
+class _Family:
+    """Geometry of one family's bonds and the constants of their bounds."""
+
+    def __init__(self, model: Model, tables: EventTables, f: int, common: NDArray[np.uint8]) -> None:
+        self.tables, self.f, self.common = tables, f, common
+        t, cell = tables, tables.supercell
+        home, self.z = int(t.sublattice[f]), int(t.directions[f])
+        n_basis = int(t.n_basis[home])
+        local = np.arange(cell.n_sites_of(home), dtype=np.int64)
+        self.size = len(local) * self.z
+        where = cell.coordinates_of(home, local).astype(np.int64)
+        self.target = np.zeros((len(local), self.z), dtype=np.int64)
+        self.gates = np.zeros((len(local), self.z, t.gate_basis.shape[-1]), dtype=np.int64)
+        self.constant = np.zeros((len(local), self.z), dtype=np.int64)
+        self.padded = np.zeros((len(local), self.z), dtype=np.bool_)
+        acting = influences(model, cell, f)
+        for b, d in itertools.product(range(n_basis), range(self.z)):
+            rows = local[where[:, 3] == b]
+            cells, end = where[rows, :3], int(t.bond_basis[f, b, d])
+            if end < 0:
+                self.padded[rows, d] = True
+                continue
+            self.target[rows, d] = neighbour_sites(cell, home, cells + t.bond_cell[f, b, d], end)
+            for g in range(self.gates.shape[-1]):
+                if (basis := int(t.gate_basis[f, b, d, g])) >= 0:
+                    shifted = cells + t.gate_cell[f, b, d, g]
+                    self.gates[rows, d, g] = neighbour_sites(cell, int(t.gate_sublattice[f, g]), shifted, basis)
+            self.constant[rows, d] = self._constant(acting, b, d, end)
+
+    def _constant(self, acting: Any, b: int, d: int, end: int) -> int:
+        """dE less the folded potential of j and plus that of i: field work, the pair itself, carriers near j."""
+        t, f = self.tables, self.f
+        bond = (b, *t.bond_cell[f, b, d].tolist(), end)
+        carrier, partner = int(t.carrier[f]), int(t.partner[f])
+        work = int(t.bond_energy[f, b, d]) + own_share(t.supercell, acting, bond, carrier, partner)
+        folded = bond_contacts(t.supercell, acting, bond, int(self.common[carrier]))
+        gain = lowest_gain(acting, end, self.common, t.counts, t.sublattice_of)
+        return work + bond_contacts(t.supercell, acting, bond, partner) - folded + gain
+
+    def base2(self, occupants: NDArray[np.uint8], potential: NDArray[np.int32]) -> NDArray[np.int32]:
+        """(n, Z) int32 of one replica, from its occupants and the potentials of the folded occupants."""
+        t, f = self.tables, self.f
+        value = self.constant + self._lowest_e0(occupants)
+        if t.potential_offset[f] >= 0:
+            shift = int(t.potential_offset[f] - t.site_offset[t.sublattice[f]])
+            value = value + split(potential[self.target + shift].astype(np.int64))[1]
+        movable = self.common[t.carrier[f]] == self.common[occupants[self.target]]
+        return np.where(movable & ~self.padded, np.minimum(value, NEVER), NEVER).astype(np.int32)
+
+    def _lowest_e0(self, occupants: NDArray[np.uint8]) -> Any:
+        """2 E0 with the quenched species on the gate; the lowest over the mobile species that may stand there."""
+        t, f = self.tables, self.f
+        if t.marcus_lambda[f]:
+            return int(t.marcus_lambda[f]) // 2 - int(t.marcus_coupling2[f])
+        used = [g for g in range(self.gates.shape[-1]) if t.gate_weight[f, g].any()]
+        choices = []
+        for g in used:
+            on_gate = np.flatnonzero(t.sublattice_of == t.gate_sublattice[f, g])
+            mobile = [int(c) for c in on_gate if c in t.carrier or c in t.partner]
+            choices.append(mobile or [int(on_gate[0])])
+        lowest = np.full(self.target.shape, NEVER, dtype=np.int64)
+        for combination in itertools.product(*choices):
+            code = np.zeros(self.target.shape, dtype=np.int64)
+            for g, species in zip(used, combination, strict=True):
+                here = occupants[self.gates[..., g]]
+                moving = np.isin(here, np.concatenate([t.carrier, t.partner]))
+                code += t.gate_weight[f, g][np.where(moving, species, here)]
+            found = t.barrier2[f][code]
+            lowest = np.where(found >= 0, np.minimum(lowest, found), lowest)
+        return lowest
