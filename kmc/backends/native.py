@@ -74,6 +74,7 @@ def table_arrays(tables: EventTables, selection: Selection | None = None) -> lis
         "potential_offset": t.potential_offset,
         "influence": pack_places(t.influence_cell, t.influence_basis),
         "influence_delta": t.influence_delta,
+        "influence_count": (t.influence_basis >= 0).sum(axis=-1, dtype=np.int64),
     }
     return [
         *integers.items(),

@@ -55,6 +55,18 @@ struct HostRandom {
     }
 };
 
+// One window of one lane; a function of its own so that it exists for several instruction sets.
+KMC_CLONES static void walk_one(const Tables& t, const Lane& lane, int64_t trials, double horizon, int64_t kind,
+                                HostRandom& random)
+{
+    if (kind == 2)
+        walk_selected(t, lane, horizon, random);
+    else if (kind == 1)
+        walk_lane<true>(t, lane, trials, random);
+    else
+        walk_lane<false>(t, lane, trials, random);
+}
+
 extern "C" {
 
 // Walk one window of every lane, in the order given. kind: 0 energies, 1 plain (trial.cuh), 2 rejection-free, where
@@ -75,12 +87,7 @@ void kmc_walk(const Tables* tables, const Arrays* arrays, const int64_t* trials,
         random.key = Key{key0, key1};
         random.window = window;
         random.replica = (uint32_t)r;
-        if (kind == 2)
-            walk_selected(t, lane_of(t, a, r), horizon[r], random);
-        else if (kind == 1)
-            walk_lane<true>(t, lane_of(t, a, r), trials[r], random);
-        else
-            walk_lane<false>(t, lane_of(t, a, r), trials[r], random);
+        walk_one(t, lane_of(t, a, r), trials[r], horizon[r], kind, random);
     }
     (void)threads;
 }

@@ -31,3 +31,10 @@ KMC_FN int64_t site_of(const Tables& t, int64_t first, int64_t n_basis, uint64_t
     const int64_t x = place & 0xFFFF, y = place >> 16 & 0xFFFF, z = place >> 32 & 0xFFFF;
     return first + ((x * t.ny + y) * t.nz + z) * n_basis + (int64_t)basis_of(place);
 }
+
+// The same within a sublattice, in 32 bits.
+KMC_FN int32_t site32_of(const Tables& t, int64_t n_basis, uint64_t place)
+{
+    const int32_t x = (int32_t)(place & 0xFFFF), y = (int32_t)(place >> 16 & 0xFFFF), z = (int32_t)(place >> 32 & 0xFFFF);
+    return ((x * (int32_t)t.ny + y) * (int32_t)t.nz + z) * (int32_t)n_basis + (int32_t)basis_of(place);
+}

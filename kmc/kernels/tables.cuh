@@ -37,6 +37,7 @@ struct Tables {
     const int64_t* potential_offset;  // (F)
     const uint64_t* influence;        // (F, F, B, E) packed like a bond
     const int64_t* influence_delta;
+    const int64_t* influence_count;   // (F, F, B)
     // rejection-free selection only, as in kmc/selection.py
     int64_t n_base, n_entries, n_tree, n_levels;
     const int64_t* base_offset;       // (F)

@@ -90,19 +90,30 @@ KMC_FN bool judge(const Tables& t, const Lane& lane, const Family& family, const
 // Add the change of the exchange potentials around the end (+) or the start (-) of a hop. SELECT: carriers whose
 // potential changed get their weights anew; one that changes twice is done twice, so that the last one holds.
 template <bool SELECT>
-KMC_FN void spread(const Tables& t, const Lane& lane, int64_t source, uint64_t where, int64_t sign)
+KMC_FN void spread(const Tables& t, const Lane& lane, int64_t source, uint64_t where, int32_t sign)
 {
+    enum { STRIP = 32 };  // addresses first, so that a host compiler makes vector instructions of them
     for (int64_t f = 0; f < t.n_families; ++f) {
-        if (t.potential_offset[f] < 0) continue;
-        const int64_t s = t.sublattice[f];
-        const int64_t first = t.potential_offset[f], n_basis = t.basis_of[s];
-        const int64_t row = ((source * t.n_families + f) * t.n_basis + basis_of(where)) * t.n_influence;
-        for (int64_t e = 0; e < t.n_influence; ++e) {
-            const uint64_t offset = t.influence[row + e];
-            if (basis_of(offset) == 0xFFFF) break;
-            const int64_t site = site_of(t, first, n_basis, step(t, where, offset).place);
-            lane.potential[site] += (int32_t)(sign * t.influence_delta[row + e]);
-            if (SELECT) refresh_site(t, lane, f, site - first + t.site_offset[s]);
+        const int64_t row = (source * t.n_families + f) * t.n_basis + basis_of(where), count = t.influence_count[row];
+        if (count == 0) continue;
+        const int64_t s = t.sublattice[f], n_basis = t.basis_of[s], first = t.site_offset[s];
+        const uint64_t* offset = t.influence + row * t.n_influence;
+        const int64_t* change = t.influence_delta + row * t.n_influence;
+        const uint8_t* occupants = lane.occupants + first;
+        const uint8_t carrier = (uint8_t)t.carrier[f];
+        int32_t* potential = lane.potential + t.potential_offset[f];
+        int32_t site[STRIP];
+        for (int64_t begin = 0; begin < count; begin += STRIP, offset += STRIP, change += STRIP) {
+            const int n = count - begin < STRIP ? (int)(count - begin) : STRIP;
+            for (int e = 0; e < n; ++e) site[e] = site32_of(t, n_basis, step(t, where, offset[e]).place);
+            for (int e = 0; e < n; ++e) potential[site[e]] += sign * (int32_t)change[e];
+            if (!SELECT) continue;
+            int found = 0;
+            for (int e = 0; e < n; ++e) {
+                site[found] = site[e];
+                found += occupants[site[e]] == carrier;
+            }
+            for (int e = 0; e < found; ++e) refresh_site(t, lane, f, first + site[e]);
         }
     }
 }
