@@ -20,10 +20,11 @@ from kmc.schedule import (
     Equilibration,
     Schedule,
     Settings,
+    decide_selection,
     equilibrated,
     freeze,
     start_equilibration,
-    window_trials,
+    window_length,
 )
 from kmc.state import State, unwrapped_grid_positions
 from kmc.system import System
@@ -139,11 +140,13 @@ class _Walk:
         while not over:
             self._window(progress.mean)
             progress.windows += 1
-            before = progress.half_trials
-            trials, accepted = (counter.sum(axis=0) for counter in self.walker.counters())
-            over, share = equilibrated(self.system, self.settings, int(trials.sum()), accepted, progress)
-            if progress.half_trials >= 0 > before:
+            progress.elapsed += progress.mean * self.system.replicas
+            unmarked = progress.half_elapsed < 0
+            accepted = self.walker.counters()[1].sum(axis=0)
+            over, share = equilibrated(self.system, self.settings, accepted, progress)
+            if unmarked and progress.half_elapsed >= 0:
                 self.half_accepted = accepted.tolist()
+            self._decide_selection(int(accepted.sum()), over)
             self._tell("equilibration", int(1000 * share), 1000)
             asked = self.stop() and not over
             if asked or time.monotonic() - last_written > self.settings.checkpoint_every_s:
@@ -152,12 +155,20 @@ class _Walk:
             if asked:
                 return False
         state = self.walker.read()
-        trials = int(state.trials.sum()) - progress.half_trials
         self.schedule = freeze(
-            self.system, self.settings, np.array(self.half_accepted), trials, state.accepted.sum(axis=0)
+            self.system, self.settings, np.array(self.half_accepted), state.accepted.sum(axis=0), progress
         )
         self._begin_production(state)
         return True
+
+    def _decide_selection(self, hops: int, over: bool) -> None:
+        """Settle what "auto" left open as soon as the counts allow it."""
+        progress = self.equilibration
+        if progress.selection:
+            return
+        progress.selection = decide_selection(self.system.tables, hops, progress.elapsed, over)
+        if progress.selection == "rejection-free":
+            self.walker = _walker(self.walker.name, self.system, self.settings, self.walker.read(), progress.selection)
 
     def _begin_production(self, state: State) -> None:
         live = self.walker.live()
@@ -170,7 +181,7 @@ class _Walk:
         self._save()
 
     def _window(self, mean: int) -> None:
-        self.walker.advance(window_trials(self.system, self.walker.window, mean))
+        self.walker.advance(window_length(self.system, self.equilibration.selection, self.walker.window, mean))
 
     def _walk_frame(self) -> None:
         assert self.schedule is not None and self.accumulator is not None
@@ -234,10 +245,15 @@ class _Walk:
         self.report(Progress(phase, done, total, accepted, wall, self.frame * interval))
 
 
+def _walker(backend: str, system: System, settings: Settings, state: State, selection: str) -> Walker:
+    return make_walker(backend, system, state, selection or "rejection", lags=len(lags_of(settings.frames)))
+
+
 def _fresh(system: System, settings: Settings, folder: Path, backend: str) -> _Walk:
-    walker = make_walker(backend, system, system.initial_state(), lags=len(lags_of(settings.frames)))
+    equilibration = start_equilibration(system, settings)
+    walker = _walker(backend, system, settings, system.initial_state(), equilibration.selection)
     writer = TrajectoryWriter(folder, system, settings.positions)
-    return _Walk(system, settings, folder, walker, writer, start_equilibration(system), [0] * system.tables.n_families)
+    return _Walk(system, settings, folder, walker, writer, equilibration, [0] * system.tables.n_families)
 
 
 def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> _Walk:
@@ -253,11 +269,10 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
     state = State(
         **{k.removeprefix("state_"): v for k, v in arrays.items() if k.startswith("state_")}, window=meta["window"]
     )
-    walker = make_walker(backend, system, state, lags=len(lags_of(settings.frames)))
+    equilibration = Equilibration(**meta["equilibration"])
+    walker = _walker(backend, system, settings, state, equilibration.selection)
     writer = TrajectoryWriter(folder, system, settings.positions)
-    walk = _Walk(
-        system, settings, folder, walker, writer, Equilibration(**meta["equilibration"]), meta["half_accepted"]
-    )
+    walk = _Walk(system, settings, folder, walker, writer, equilibration, meta["half_accepted"])
     walk.wall_s = meta["wall_s"]
     if meta["schedule"] is not None:
         kept = {k.removeprefix("accumulator_"): v for k, v in arrays.items() if k.startswith("accumulator_")}

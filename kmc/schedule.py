@@ -19,6 +19,10 @@ from kmc.system import System
 from kmc.tables import EventTables
 from lattices.errors import InputError
 
+Selection = Literal["rejection", "rejection-free"]
+FREE_BELOW = 10  # rejection-free selection where fewer than one trial in so many is accepted
+ENOUGH_HOPS, ENOUGH_TRIALS = 1000, 2**22  # of all replicas: either is enough to judge the acceptance
+LONGEST_MEAN = 2**50  # of a rejection-free window
 PATIENCE = 2**33  # trials of all replicas without a single hop after which nothing is said to move
 
 
@@ -26,7 +30,7 @@ PATIENCE = 2**33  # trials of all replicas without a single hop after which noth
 class Settings:
     """What the user asks for. Exactly one of each pair (hops per carrier, time) is given.
 
-    hops_per_carrier counts the slowest mobile carrier species.
+    hops_per_carrier counts the slowest mobile carrier species. selection: "auto" decides by `decide_selection`.
     """
 
     equilibration_hops_per_carrier: float | None = 100.0
@@ -36,6 +40,7 @@ class Settings:
     frames: int = 200
     positions: Literal["none", "first", "all"] = "first"
     checkpoint_every_s: float = 60.0
+    selection: Literal["auto", "rejection", "rejection-free"] = "auto"
 
     def __post_init__(self) -> None:
         pairs = {
@@ -49,26 +54,35 @@ class Settings:
                 raise InputError(f"{name} = {values}: exactly one positive number, hops per carrier or seconds")
         if not 2 <= self.frames <= 1_000_000:
             raise InputError(f"frames = {self.frames}: from 2 to 1000000 is allowed")
+        if self.selection not in ("auto", "rejection", "rejection-free"):
+            raise InputError(f"selection = {self.selection!r}: auto, rejection, rejection-free are allowed")
 
 
 @dataclass
 class Equilibration:
-    """Progress of the equilibration; part of the checkpoint."""
+    """Progress of the equilibration; part of the checkpoint.
+
+    mean: length of a window, in mean trials of the rejection clock. elapsed: time of all replicas together in the same
+    unit, and what it was half way. selection: as used; "" while "auto" is undecided, where rejection is used.
+    """
 
     mean: int
-    half_trials: int = -1
+    selection: str = ""
+    elapsed: int = 0
+    half_elapsed: int = -1
     windows: int = 0
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Production as frozen after equilibration. mean: mean trials per window and replica."""
+    """Production as frozen after equilibration. mean: mean trials of the rejection clock per window and replica."""
 
     mean: int
     windows_per_frame: int
     frame_interval_s: float
-    acceptance: float  # of the slowest carrier, over all trials
+    acceptance: float  # of the slowest carrier, over all trials of the rejection clock
     slowest: str
+    selection: Selection
 
     def as_dict(self) -> dict[str, Any]:
         """For files."""
@@ -100,55 +114,81 @@ def slowest_carrier(tables: EventTables, accepted: NDArray[np.int64]) -> tuple[i
     return best
 
 
-def start_equilibration(system: System) -> Equilibration:
+def start_equilibration(system: System, settings: Settings) -> Equilibration:
     """First windows of about one trial per carrier and direction."""
     slots = sum(system.tables.proposals(f) for f in range(system.tables.n_families))
-    return Equilibration(mean=min(max(slots, 16), MAX_MEAN))
+    selection = "" if settings.selection == "auto" else settings.selection
+    return Equilibration(mean=min(max(slots, 16), MAX_MEAN), selection=selection)
+
+
+def decide_selection(tables: EventTables, hops: int, trials: int, over: bool) -> str:
+    """Selection by the acceptance seen, from counts of all replicas; "" while they are too few and it is not `over`."""
+    if tables.plain.all():
+        return "rejection"
+    if hops < ENOUGH_HOPS and trials < ENOUGH_TRIALS and not over:
+        return ""
+    return "rejection-free" if hops * FREE_BELOW < trials else "rejection"
+
+
+def window_length(system: System, selection: str, window: int, mean: int) -> NDArray[np.int64]:
+    """(R,) what a walker is told: Poisson numbers of trials, or rejection-free the time of `mean` trials."""
+    if selection == "rejection-free":
+        return np.full(system.replicas, mean, dtype=np.int64)
+    return window_trials(system, window, mean)
 
 
 def equilibrated(
-    system: System, settings: Settings, trials: int, accepted: NDArray[np.int64], progress: Equilibration
+    system: System, settings: Settings, accepted: NDArray[np.int64], progress: Equilibration
 ) -> tuple[bool, float]:
     """Whether equilibration is over, and the share done; lengthens the windows and marks half way as it goes.
 
-    trials: of all replicas. accepted: (F,) hops of all replicas.
+    accepted: (F,) hops of all replicas.
     """
+    elapsed = progress.elapsed
     if settings.equilibration_time_s is not None:
         wanted = settings.equilibration_time_s * system.tables.total_rate_per_s * system.replicas
-        _mark_half(trials, progress, 2 * trials >= wanted)
-        return trials >= wanted, min(trials / wanted, 1.0) if wanted else 1.0
+        _mark_half(progress, 2 * elapsed >= wanted)
+        return elapsed >= wanted, min(elapsed / wanted, 1.0) if wanted else 1.0
     _, hops, particles = slowest_carrier(system.tables, accepted)
-    if hops == 0 and trials > PATIENCE:
-        raise InputError(f"no hop of the slowest carrier in {trials} trials: nothing moves at this temperature")
+    if hops == 0 and elapsed > PATIENCE:
+        raise InputError(f"no hop of the slowest carrier in {elapsed} trials: nothing moves at this temperature")
     goal = max(Fraction(settings.equilibration_hops_per_carrier or 0) * particles * system.replicas, Fraction(100))
     share = Fraction(hops) / goal
-    _mark_half(trials, progress, 2 * share >= 1)
-    if progress.windows >= 4 and 32 * share < progress.windows and progress.mean < MAX_MEAN:
-        progress.mean = min(2 * progress.mean, MAX_MEAN)
-    return share >= 1 and trials > progress.half_trials, float(min(share, Fraction(1)))
+    _mark_half(progress, 2 * share >= 1)
+    longest = longest_mean(progress.selection)
+    if progress.windows >= 4 and 32 * share < progress.windows and progress.mean < longest:
+        progress.mean = min(2 * progress.mean, longest)
+    return share >= 1 and elapsed > progress.half_elapsed, float(min(share, Fraction(1)))
 
 
-def _mark_half(trials: int, progress: Equilibration, reached: bool) -> None:
+def longest_mean(selection: str) -> int:
+    """The longest window; a rejection-free one needs no Poisson table."""
+    return LONGEST_MEAN if selection == "rejection-free" else MAX_MEAN
+
+
+def _mark_half(progress: Equilibration, reached: bool) -> None:
     """Acceptance is measured from half way on, when the start is forgotten."""
-    if reached and progress.half_trials < 0:
-        progress.half_trials = trials
+    if reached and progress.half_elapsed < 0:
+        progress.half_elapsed = progress.elapsed
 
 
 def freeze(
-    system: System, settings: Settings, before: NDArray[np.int64], trials: int, accepted: NDArray[np.int64]
+    system: System, settings: Settings, before: NDArray[np.int64], accepted: NDArray[np.int64], progress: Equilibration
 ) -> Schedule:
-    """The production schedule from (F,) hops and the trials of all replicas in the second half of equilibration."""
+    """The production schedule from (F,) hops of all replicas half way through and at the end of equilibration."""
     tables = system.tables
+    elapsed = progress.elapsed - progress.half_elapsed
     code, hops, particles = slowest_carrier(tables, accepted - before)
-    acceptance = hops / trials if trials else 0.0
+    acceptance = hops / elapsed if elapsed else 0.0
     if settings.time_s is not None:
         total = Fraction(settings.time_s) * Fraction(tables.total_rate_per_s)
     else:
         if hops == 0:
             raise InputError("no hop of the slowest carrier during equilibration: lengthen it")
-        total = Fraction(settings.hops_per_carrier or 0) * particles * trials / hops
+        total = Fraction(settings.hops_per_carrier or 0) * particles * elapsed / hops
     per_frame = total / settings.frames
-    windows = max(1, math.ceil(per_frame / MAX_MEAN))
+    windows = max(1, math.ceil(per_frame / longest_mean(progress.selection)))
     mean = max(1, round(per_frame / windows))
     interval = mean * windows / tables.total_rate_per_s
-    return Schedule(mean, windows, interval, acceptance, tables.species[code])
+    selection: Selection = "rejection-free" if progress.selection == "rejection-free" else "rejection"
+    return Schedule(mean, windows, interval, acceptance, tables.species[code], selection)

@@ -110,7 +110,7 @@ def naming(config: RunConfig) -> Iterator[None]:
 
 
 def resolve(config: RunConfig, base: Path, backend: str) -> RunConfig:
-    """The run file as it is carried out: backend and selection chosen, defaults filled in, paths absolute."""
+    """The run file as it is carried out: backend chosen, defaults filled in, paths absolute."""
     parameters = config.model.parameters
     if parameters not in shipped_models() or (base / parameters).is_file():
         parameters = str((base / parameters).resolve())
@@ -124,7 +124,7 @@ def resolve(config: RunConfig, base: Path, backend: str) -> RunConfig:
         update={
             "crystal": config.crystal.model_copy(update=crystal),
             "model": config.model.model_copy(update={"parameters": parameters}),
-            "run": config.run.model_copy(update={"backend": backend, "selection": "rejection"}),
+            "run": config.run.model_copy(update={"backend": backend}),
         }
     )
 
@@ -262,4 +262,5 @@ def settings_of(config: RunConfig) -> Settings:
         frames=run.frames,
         positions=run.positions,
         checkpoint_every_s=run.checkpoint_every_s,
+        selection=run.selection,
     )

@@ -106,7 +106,10 @@ def _run_one(config: RunConfig, system: System, folder: Path, backend: str, resu
     frozen = frozen_schedule(folder)
     field = {"field_applied_V_per_m": system.tables.field_V_per_m.tolist()}
     _write_run_file(folder, config, _composition(system) | field | {"schedule": frozen})
-    log(f"acceptance {frozen['acceptance']:.4g} of {frozen['slowest']}, frames of {frozen['frame_interval_s']:.4g} s")
+    log(
+        f"acceptance {frozen['acceptance']:.4g} of {frozen['slowest']}, selection by {frozen['selection']}, "
+        f"frames of {frozen['frame_interval_s']:.4g} s"
+    )
     return True
 
 

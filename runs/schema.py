@@ -175,7 +175,7 @@ class RunSpec(_Strict):
     backend: Literal["auto", "cuda", "cpu", "numpy"] = "auto"
     field_V_per_m: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
     parallel: Literal["replicas"] = "replicas"
-    selection: Literal["auto", "rejection"] = "auto"
+    selection: Literal["auto", "rejection", "rejection-free"] = "auto"
 
     @field_validator("temperature_K", mode="before")
     @classmethod

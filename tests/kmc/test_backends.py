@@ -73,14 +73,14 @@ def _start(system):
 
 
 @pytest.mark.parametrize("backend", COMPILED)
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(system=systems())
-def test_compiled_backends_equal_numpy(backend, system):
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(system=systems(), selection=st.sampled_from(["rejection", "rejection-free"]))
+def test_compiled_backends_equal_numpy(backend, system, selection):
     start = _start(system)
     if start is None:
         return
-    reference = make_walker("numpy", system, start.copy())
-    other = make_walker(backend, system, start.copy())
+    reference = make_walker("numpy", system, start.copy(), selection)
+    other = make_walker(backend, system, start.copy(), selection)
     for window in range(3):
         trials = window_trials(system, window, 301)
         reference.advance(trials)

@@ -17,7 +17,7 @@ from scipy import stats
 from analysis.small_cell import enumerate_cell, mean_square_at
 from kmc.accumulate import second_moments, summed_positions
 from kmc.backends import make_walker
-from kmc.schedule import window_trials
+from kmc.schedule import window_length
 from kmc.state import state_from_occupants, unwrapped_grid_positions
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system
 
@@ -54,7 +54,7 @@ def random_system(seed):
     )
 
 
-def deviations(seed, backend):
+def deviations(seed, backend, selection):
     """{kind: z values} of one random model."""
     system = random_system(seed)
     tables = system.tables
@@ -66,9 +66,9 @@ def deviations(seed, backend):
     hops_per_window = 4 * int(tables.counts[tables.carrier[0]])
     slowest = small.hop_rate()[0] / tables.total_rate_per_s
     mean = int(hops_per_window / slowest)
-    walker = make_walker(backend, system, state)
+    walker = make_walker(backend, system, state, selection)
     time_s = mean / tables.total_rate_per_s
-    seen = _walk(system, small, walker, mean)
+    seen = _walk(system, small, walker, mean, selection)
     found = {"hop rate": [], "tagged": [], "collective": [], "occupation": []}
     for f in range(tables.n_families):
         found["hop rate"].append(_z(seen["hops"][:, f] / (WINDOWS * time_s), small.hop_rate()[f]))
@@ -89,7 +89,7 @@ def deviations(seed, backend):
     return found
 
 
-def _walk(system, small, walker, mean):
+def _walk(system, small, walker, mean, selection):
     """Means over the windows of each replica."""
     tables = system.tables
     vectors = tables.supercell.crystal.cell_angstrom / tables.supercell.crystal.grid * 1e-10
@@ -105,7 +105,7 @@ def _walk(system, small, walker, mean):
     before = unwrapped_grid_positions(tables, walker.read())
     start = walker.counters()[1].copy()
     for window in range(WINDOWS):
-        walker.advance(window_trials(system, window, mean))
+        walker.advance(window_length(system, selection, window, mean))
         state = walker.read()
         now = unwrapped_grid_positions(tables, state)
         moments = second_moments(tables, now, before) @ weights
@@ -127,11 +127,12 @@ def _z(values, exact):
     return (values.mean() - exact) / (values.std(ddof=1) / np.sqrt(len(values)))
 
 
+@pytest.mark.parametrize("selection", ["rejection", "rejection-free"])
 @pytest.mark.parametrize("backend", BACKENDS[:1])
-def test_walk_agrees_with_the_exact_solution(backend):
+def test_walk_agrees_with_the_exact_solution(backend, selection):
     pooled: dict[str, list[float]] = {}
     for seed in range(MODELS):
-        for kind, values in deviations(seed, backend).items():
+        for kind, values in deviations(seed, backend, selection).items():
             pooled.setdefault(kind, []).extend(values)
     everything = np.concatenate([np.array(values) for values in pooled.values()])
     bound = stats.norm.isf(FALSE_ALARM / 2 / len(everything))

@@ -45,7 +45,7 @@ def test_what_a_run_leaves(tiny_run: Path) -> None:
     assert names == {"T1300K", "T1400K", "run.toml", "results.json", "arrhenius.png", "log.txt"}
     resolved = tomllib.loads((tiny_run / "T1400K" / "run.toml").read_text())
     assert (resolved["run"]["temperature_K"], resolved["run"]["temperature_index"]) == (1400.0, 1)
-    assert (resolved["run"]["backend"], resolved["run"]["selection"]) == ("numpy", "rejection")
+    assert (resolved["run"]["backend"], resolved["run"]["selection"]) == ("numpy", "auto")
     assert resolved["crystal"]["lattice_parameter_angstrom"] == 5.411
     assert resolved["resolved"]["schedule"]["frames"] == 20
     results = json.loads((tiny_run / "results.json").read_text())
