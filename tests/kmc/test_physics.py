@@ -74,7 +74,7 @@ def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, 
 def test_correlation_factor_against_occupation(backend, occupied, f, tmp_path):
     """The table of the references (16^3 sites, simple cubic) within 1 %, with an error below 0.3 %."""
     vacancies = round((1 - occupied) * 4096)
-    system = made_up_system(made_up_model(), (8, 8, 8), vacancies, replicas=24, seed=7)
+    system = made_up_system(made_up_model(), (8, 8, 8), vacancies, replicas=40, seed=7)
     hops = {"equilibration_hops_per_carrier": 2.0, "hops_per_carrier": 600.0 * min(1.0, occupied / (1 - occupied)) + 60}
     seen = figures(system, tmp_path / "run", backend, (0.02, 0.3), **hops)["species"]["O"]["correlation_factor"]
     assert seen["stderr"] < 0.003 * f
