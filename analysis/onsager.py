@@ -14,7 +14,7 @@ import numpy as np
 
 from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows, jackknife_stderr, positive_from_rows
 from analysis.fit import Units, collective_weights
-from analysis.tracer import FIELD_REASON, group_edges, tracer_rows
+from analysis.tracer import FIELD_REASON, check_tracked, group_edges, tracer_rows
 from analysis.units import BOLTZMANN_J_K, ELECTRONIC, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def species_figures(
     def rows() -> FloatArray:
         if isinstance(collective, str):
             raise Untrustworthy(collective)
+        check_tracked(record)
         return BOLTZMANN_J_K * trajectory.temperature_K * collective.of_species[name] / density
 
     def diffusivity() -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,8 @@ def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: tuple[float, f
     """MSD of every mobile species against lag, log-log, with error bars, the fit and its range."""
     figure, axes = _canvas()
     fit_range = planned_range(trajectory, fit_range)
-    names = [record.name for record in trajectory.species if record.mobile and record.count]
-    for name, colour in zip(names, COLOURS, strict=False):
+    names = [record.name for record in trajectory.species if record.mobile and record.count and record.tracked]
+    for name, colour in zip(names, itertools.cycle(COLOURS), strict=False):
         curve = msd_curve(trajectory, name, fit_range)
         shown = np.isfinite(curve.msd_m2) & (curve.msd_m2 > 0)
         if not shown.any():

@@ -62,7 +62,7 @@ def _results(
             "charge_e": record.charge_e,
             "number_density_m3": record.count / trajectory.volume_m3,
         }
-        if units is None or (isinstance(collective, str) and units is None):
+        if units is None:
             figures = [Figure.absent(str(collective))] * 4
         else:
             tracer, correlation, more = tracer_figures(trajectory, units, record.name, fit_range)

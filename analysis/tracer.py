@@ -19,7 +19,7 @@ from analysis.fit import (
 )
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.trajectory import SpeciesRecord, Trajectory
 
 TRACER_FORMULA = "D* = slope of <|dr|^2> against t, over 6"
 CORRELATION_FORMULA = "f = <|dr|^2>/(hops x l^2), both as rates"
@@ -51,6 +51,7 @@ def tracer_rows(trajectory: Trajectory, units: Units, name: str, fit_range: tupl
     if np.any(trajectory.field_V_per_m):
         raise Untrustworthy(FIELD_REASON)
     s = [record.name for record in trajectory.species].index(name)
+    check_tracked(trajectory.species[s])
     bare = hop_rate_rows(trajectory, units, name)
     if not (bare > 0).all():
         raise Untrustworthy(f"{name} made no hop")
@@ -62,6 +63,12 @@ def tracer_rows(trajectory: Trajectory, units: Units, name: str, fit_range: tupl
     offset = np.einsum("k,ukaa->u", weights.offset, msd)
     check_correlation_time(weights, interval, float(trajectory.time_s[-1]), offset, bare, trace)
     return TracerRows(trace / 6.0, slope / 2.0, trace / bare, _warning(name, weights, msd))
+
+
+def check_tracked(record: SpeciesRecord) -> None:
+    """Untrustworthy for a species whose displacements the run did not follow."""
+    if not record.tracked:
+        raise Untrustworthy(f'{record.name} was not followed (run.track = "carriers")')
 
 
 def tracer_figures(

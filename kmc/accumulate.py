@@ -88,7 +88,7 @@ def new_accumulator(tables: EventTables, state: State, frames: int) -> Accumulat
     """Begin at frame 0 with the state as it is."""
     positions = unwrapped_grid_positions(tables, state)
     xp = module_of(positions)
-    replicas, particles = state.particle_at.shape
+    replicas, particles = state.image.shape
     lags = lags_of(frames)
     blocks = min(max(-(-WANTED_BLOCKS // replicas), 1), frames)
     block_frames = -(-frames // blocks)

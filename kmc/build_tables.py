@@ -28,15 +28,18 @@ def build_tables(
     counts: Mapping[str, int],
     temperature_K: float,
     field_V_per_m: Sequence[float] = (0.0, 0.0, 0.0),
+    tracked: bool = True,
 ) -> EventTables:
     """Event tables for `counts` particles of each species (name -> number, filling every site).
+
+    tracked: follow every particle of the mobile sublattices; False follows the carriers alone, in less memory.
 
     Raises InputError for a temperature outside 1 to 10000 K, a supercell too small for the interactions, a gate
     without barrier, or no carrier at all.
     """
     if not 1.0 <= temperature_K <= 10_000.0:
         raise InputError(f"temperature_K = {temperature_K}: from 1 to 10000 is allowed")
-    base = _species_tables(model, supercell, counts)
+    base = _species_tables(model, supercell, counts, tracked)
     field = _field_integers(supercell, field_V_per_m)
     acting = [influences(model, supercell, f) for f in range(len(model.hops))]
     bonds = [_bond_stencil(model, supercell, hop) for hop in model.hops]
@@ -62,7 +65,7 @@ def build_tables(
     )
 
 
-def _species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int]) -> dict[str, Any]:
+def _species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int], tracked: bool) -> dict[str, Any]:
     """Numbers, places of particle ids and of the lists of carriers."""
     crystal = supercell.crystal
     sublattice_of = np.array([crystal.index(s.sublattice) for s in model.species.values()], dtype=np.int64)
@@ -89,6 +92,12 @@ def _species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int
             if model.names[code] in carriers:
                 listed[code] = place
                 place += int(number[code])
+    if not tracked:
+        first = listed
+        if both := [hop.name for hop in model.hops if hop.partner in carriers]:
+            raise InputError(
+                f'run.track = "carriers": hop {both[0]!r} exchanges two carriers and needs all ids; "all" is allowed'
+            )
     return {
         "species": model.names,
         "charges": np.array([s.charge for s in model.species.values()], dtype=np.int64),
@@ -97,6 +106,8 @@ def _species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int
         "site_offset": np.array([supercell.offset_of(s) for s in range(len(crystal.sublattices))], dtype=np.int64),
         "n_basis": np.array([s.n_basis for s in crystal.sublattices], dtype=np.int64),
         "n_mobile_sites": n_mobile_sites,
+        "tracked": tracked,
+        "n_particles": n_mobile_sites if tracked else place,
         "first_particle": first,
         "list_offset": listed,
         "n_listed": place,

@@ -278,7 +278,7 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
         kept = {k.removeprefix("accumulator_"): v for k, v in arrays.items() if k.startswith("accumulator_")}
         walk.schedule = Schedule(**meta["schedule"])
         walk.accumulator = Accumulator(**kept, block_frames=meta["block_frames"])
-        walk.accumulator.move_beside(walker.live().particle_at)
+        walk.accumulator.move_beside(walker.live().image)
         walk.frame = meta["frame"]
         walk.start_trials, walk.start_accepted = arrays["start_trials"], arrays["start_accepted"]
         writer.truncate(walk.frame + 1)

@@ -118,12 +118,14 @@ def start_equilibration(system: System, settings: Settings) -> Equilibration:
     """First windows of about one trial per carrier and direction."""
     slots = sum(system.tables.proposals(f) for f in range(system.tables.n_families))
     selection = "" if settings.selection == "auto" else settings.selection
+    if selection == "rejection-free" and not system.tables.tracked:
+        raise InputError('selection = "rejection-free" needs track = "all"; "auto" and "rejection" are allowed')
     return Equilibration(mean=min(max(slots, 16), MAX_MEAN), selection=selection)
 
 
 def decide_selection(tables: EventTables, hops: int, trials: int, over: bool) -> str:
     """Selection by the acceptance seen, from counts of all replicas; "" while they are too few and it is not `over`."""
-    if tables.plain.all():
+    if tables.plain.all() or not tables.tracked:
         return "rejection"
     if hops < ENOUGH_HOPS and trials < ENOUGH_TRIALS and not over:
         return ""

@@ -25,9 +25,10 @@ class State:
     """R replicas of N sites, M of them on sublattices that move.
 
     occupants: (R, N) uint8 species code of every site.
-    particle_at: (R, M) int32 id of the particle on each mobile site; ids of a species are consecutive.
+    particle_at: (R, M) int32 id of the particle on each mobile site; ids of a species are consecutive. (R, 0) where
+        the carriers alone have ids, their places in the list.
     coordinates: (R, C, 4) int16 (x, y, z, basis) of every carrier, in the order of `EventTables.list_offset`.
-    image: (R, M) int64 packed periodic images of each particle.
+    image: (R, n_particles) int64 packed periodic images of each particle.
     potential: (R, P) int32 exchange potentials (pairs.py), one block per interacting family.
     trials, accepted: (R, F) int64 counters since the start.
     window: index of the next time slice.
@@ -88,7 +89,7 @@ def initial_state(
 def state_from_occupants(model: Model, tables: EventTables, occupants: NDArray[np.uint8]) -> State:
     """State of replicas that begin with the given species codes, (R, N) uint8."""
     replicas, mobile = len(occupants), tables.n_mobile_sites
-    particle_at = np.empty((replicas, mobile), dtype=np.int32)
+    particle_at = np.empty((replicas, mobile if tables.tracked else 0), dtype=np.int32)
     coordinates = np.zeros((replicas, tables.n_listed, 4), dtype=np.int16)
     for s in range(len(tables.site_offset)):
         start = int(tables.site_offset[s])
@@ -97,9 +98,11 @@ def state_from_occupants(model: Model, tables: EventTables, occupants: NDArray[n
         stop = start + tables.supercell.n_sites_of(s)
         order = np.argsort(occupants[:, start:stop], axis=1, kind="stable")
         ids = np.arange(start, stop, dtype=np.int32)
-        np.put_along_axis(particle_at[:, start:stop], order, ids[None, :], axis=1)
+        if tables.tracked:
+            np.put_along_axis(particle_at[:, start:stop], order, ids[None, :], axis=1)
         for code in np.flatnonzero((tables.sublattice_of == s) & (tables.list_offset >= 0)):
-            first, count = int(tables.first_particle[code]) - start, int(tables.counts[code])
+            first = int(tables.counts[:code][tables.sublattice_of[:code] == s].sum())
+            count = int(tables.counts[code])
             place_in_list = int(tables.list_offset[code])
             listed = tables.supercell.coordinates_of(s, order[:, first : first + count])
             coordinates[:, place_in_list : place_in_list + count] = listed
@@ -107,7 +110,7 @@ def state_from_occupants(model: Model, tables: EventTables, occupants: NDArray[n
         occupants=occupants,
         particle_at=particle_at,
         coordinates=coordinates,
-        image=np.zeros((replicas, mobile), dtype=np.int64),
+        image=np.zeros((replicas, tables.n_particles), dtype=np.int64),
         potential=exchange_potential(model, tables, occupants),
         trials=np.zeros((replicas, tables.n_families), dtype=np.int64),
         accepted=np.zeros((replicas, tables.n_families), dtype=np.int64),
@@ -161,7 +164,7 @@ def check_allowed(tables: EventTables, state: State) -> None:
 
 
 def unwrapped_grid_positions(tables: EventTables, state: State) -> NDArray[np.int32]:
-    """(R, M, 3) int32: unwrapped position of every particle of the mobile sublattices, in units of cell/grid.
+    """(R, n_particles, 3) int32: unwrapped position of every particle that has an id, in units of cell/grid.
 
     The array lies where the state's arrays lie, on the host or on a device.
     """
@@ -170,14 +173,28 @@ def unwrapped_grid_positions(tables: EventTables, state: State) -> NDArray[np.in
     sublattices = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] < tables.n_mobile_sites]
     site_positions = xp.asarray(np.concatenate([supercell.grid_positions_of(s) for s in sublattices]))
     period = xp.asarray(np.asarray(supercell.repeats, dtype=np.int32) * np.int32(supercell.crystal.grid))
-    replicas, particles = state.particle_at.shape
+    replicas, particles = state.image.shape
     positions = xp.empty((replicas, particles, 3), dtype=np.int32)
     for some in replica_chunks(replicas, particles):
         rows = xp.arange(some.stop - some.start)[:, None]
         part = positions[some]
-        part[rows, state.particle_at[some]] = site_positions
+        if tables.tracked:
+            part[rows, state.particle_at[some]] = site_positions
+        else:
+            part[:] = site_positions[_carrier_sites(tables, state.coordinates[some])]
         part += unpack_image(state.image[some]).astype(np.int32) * period
     return positions
+
+
+def _carrier_sites(tables: EventTables, coordinates: Any) -> Any:
+    """(R, C) site of every carrier, in the order of the list."""
+    xp = module_of(coordinates)
+    listed = np.flatnonzero(tables.list_offset >= 0)
+    home = np.repeat(tables.sublattice_of[listed], tables.counts[listed])
+    _, ny, nz = tables.supercell.repeats
+    x, y, z, b = (coordinates[..., k].astype(np.int64) for k in range(4))
+    n_basis, first = xp.asarray(tables.n_basis[home]), xp.asarray(tables.site_offset[home])
+    return first + ((x * ny + y) * nz + z) * n_basis + b
 
 
 def _occupy(

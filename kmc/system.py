@@ -63,13 +63,14 @@ def build_system(
     replicas: int = 1,
     replicas_per_configuration: int = 1,
     field_V_per_m: Sequence[float] = (0.0, 0.0, 0.0),
+    tracked: bool = True,
 ) -> System:
     """Event tables and everything else; InputError for numbers out of range (see `build_tables`)."""
     if not 0 <= seed < 2**32:
         raise InputError(f"seed = {seed}: a whole number from 0 to 4294967295 is needed")
     if replicas < 1 or replicas_per_configuration < 1:
         raise InputError(f"replicas = {replicas}, per configuration {replicas_per_configuration}: at least 1 each")
-    tables = build_tables(model, supercell, composition.counts, temperature_K, field_V_per_m)
+    tables = build_tables(model, supercell, composition.counts, temperature_K, field_V_per_m, tracked)
     return System(model, tables, composition, seed, temperature_index, replicas, replicas_per_configuration)
 
 

@@ -34,7 +34,9 @@ class EventTables:
     site_offset: NDArray[np.int64]  # (L,) first site of each sublattice
     n_basis: NDArray[np.int64]  # (L,)
     n_mobile_sites: int  # sites 0 ... n - 1 are those of the mobile sublattices
-    first_particle: NDArray[np.int64]  # (S,) first particle id; -1 on a sublattice that does not move
+    tracked: bool  # every particle of the mobile sublattices has an id and images; else the carriers alone
+    n_particles: int  # particles with an id
+    first_particle: NDArray[np.int64]  # (S,) first particle id; -1 where particles have none
     list_offset: NDArray[np.int64]  # (S,) place of the species in the list of carriers; -1 if not a carrier
     n_listed: int
 

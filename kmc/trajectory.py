@@ -16,7 +16,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class SpeciesRecord:
-    """A species of the run. count: particles per replica."""
+    """A species of the run. count: particles per replica. tracked: its displacements were followed."""
 
     name: str
     label: str
@@ -24,6 +24,7 @@ class SpeciesRecord:
     count: int
     mobile: bool
     element: str
+    tracked: bool = True
 
 
 @dataclass(frozen=True)

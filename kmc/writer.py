@@ -51,6 +51,7 @@ def describe(system: System) -> dict[str, Any]:
                 "charge_e": species.charge,
                 "count": int(tables.counts[code]),
                 "mobile": name in mobile,
+                "tracked": bool(tables.first_particle[code] >= 0),
                 "element": species.element,
             }
             for code, (name, species) in enumerate(model.species.items())
@@ -143,7 +144,7 @@ class TrajectoryWriter:
     def _particles(self, file: Any, replica: int) -> None:
         tables = self._system.tables
         group = file.create_group(_group_name(replica))
-        particles = tables.n_mobile_sites
+        particles = tables.n_particles
         position = group.create_group("position")
         _growing(position, "step", (), "i8")
         _growing(position, "time", (), "f8", "ps")

@@ -245,6 +245,7 @@ def system_of(config: RunConfig, base: Path, number: int) -> System:
             replicas=run.replicas,
             replicas_per_configuration=run.replicas_per_configuration,
             field_V_per_m=run.field_V_per_m,
+            tracked=run.track == "all",
         )
 
 

@@ -35,7 +35,7 @@ def file_bytes(system: System, frames: int, positions: str) -> int:
     """Size of trajectory.h5 without compression."""
     tables = system.tables
     shown = {"none": 0, "first": 1, "all": system.replicas}[positions]
-    per_frame = shown * (12 * tables.n_mobile_sites + 100)
+    per_frame = shown * (12 * tables.n_particles + 100)
     per_frame += system.replicas * (24 * len(tables.species) + 16 * tables.n_families) + 8
     return frames * per_frame + system.replicas * 48 * len(tables.species) * 16
 

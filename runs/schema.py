@@ -156,7 +156,7 @@ class DurationSpec(_OneOf):
 
 
 class RunSpec(_Strict):
-    """[run].
+    """[run]. track: "all" follows every particle that moves, "carriers" the carriers alone, in less memory.
 
     temperature_index: random stream of the first temperature; what a temperature of a list has in its own folder, so
     that it can be repeated alone.
@@ -175,6 +175,7 @@ class RunSpec(_Strict):
     backend: Literal["auto", "cuda", "cpu", "numpy"] = "auto"
     field_V_per_m: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
     parallel: Literal["replicas"] = "replicas"
+    track: Literal["all", "carriers"] = "all"
     selection: Literal["auto", "rejection", "rejection-free"] = "auto"
 
     @field_validator("temperature_K", mode="before")

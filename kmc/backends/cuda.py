@@ -143,10 +143,10 @@ class CudaWalker:
 
 def bytes_per_replica(tables: EventTables, lags: int = 0) -> int:
     """Device memory of one replica: the walk, the snapshots of so many lags, and positions for two frames."""
-    particles = tables.n_mobile_sites * (4 + 8)
+    particles = 8 * tables.n_particles + (4 * tables.n_mobile_sites if tables.tracked else 0)
     carriers = tables.n_listed * 8
     walk = tables.supercell.n_sites + particles + carriers + 4 * tables.n_potential + 16 * tables.n_families + 40
-    return walk + 12 * tables.n_mobile_sites * (lags + 2 if lags else 0)
+    return walk + 12 * tables.n_particles * (lags + 2 if lags else 0)
 
 
 def largest_replicas(tables: EventTables, free_bytes: int, lags: int = 0) -> int:

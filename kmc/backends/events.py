@@ -128,14 +128,14 @@ class Events:
         s.occupants[lane, site] = partner
         s.occupants[lane, target] = carrier
         mover = choice.listed[hit] - t.list_offset[carrier] + t.first_particle[carrier]
-        other = s.particle_at[lane, target]
-        s.particle_at[lane, site] = other
-        s.particle_at[lane, target] = mover
-        crossed = choice.image[hit]
-        s.image[lane, mover] += crossed
-        s.image[lane, other] -= crossed
+        s.image[lane, mover] += choice.image[hit]
         s.coordinates[lane, choice.listed[hit]] = choice.end[hit]
-        self._apply_partner(choice, hit, lane, np.broadcast_to(partner, lane.shape), other)
+        if t.tracked:
+            other = s.particle_at[lane, target]
+            s.particle_at[lane, site] = other
+            s.particle_at[lane, target] = mover
+            s.image[lane, other] -= choice.image[hit]
+            self._apply_partner(choice, hit, lane, np.broadcast_to(partner, lane.shape), other)
         if t.n_potential:
             for f in [0] if self.single else range(t.n_families):
                 mine = hit if self.single else hit[np.asarray(choice.family)[hit] == f]

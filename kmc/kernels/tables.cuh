@@ -6,7 +6,8 @@
 struct Tables {
     int64_t n_families, n_basis, n_directions, n_gates, n_species, n_codes, n_influence;  // paddings of the tables
     int64_t n_coarse;                                                                     // rows of the acceptance
-    int64_t n_sites, n_mobile, n_listed, n_potential;                                     // sizes of one replica
+    int64_t n_sites, n_mobile, n_listed, n_particles, n_potential;                        // sizes of one replica
+    int64_t tracked;      // all particles have ids; else the carriers alone, and particle_at is empty
     uint64_t repeats;     // nx, ny, nz in 16-bit fields, the fourth is 0
     uint64_t below;       // 0x8000 less the repeats in each field; the fourth is 0
     int64_t ny, nz;
@@ -49,9 +50,9 @@ struct Tables {
 
 struct Arrays {
     uint8_t* occupants;      // (R, n_sites)
-    int32_t* particle_at;    // (R, n_mobile)
+    int32_t* particle_at;    // (R, n_mobile), nothing unless tracked
     uint64_t* coordinates;   // (R, n_listed) x, y, z, basis in 16-bit fields
-    int64_t* image;          // (R, n_mobile)
+    int64_t* image;          // (R, n_particles)
     int32_t* potential;      // (R, n_potential)
     int64_t* trials;         // (R, F)
     int64_t* accepted;       // (R, F)
@@ -77,8 +78,8 @@ struct Lane {
 
 KMC_FN Lane lane_of(const Tables& t, const Arrays& a, int64_t replica)
 {
-    return Lane{a.occupants + replica * t.n_sites,     a.particle_at + replica * t.n_mobile,
-                a.coordinates + replica * t.n_listed,  a.image + replica * t.n_mobile,
+    return Lane{a.occupants + replica * t.n_sites,     a.particle_at + (t.tracked ? replica * t.n_mobile : 0),
+                a.coordinates + replica * t.n_listed,  a.image + replica * t.n_particles,
                 a.potential + replica * t.n_potential, a.trials + replica * t.n_families,
                 a.accepted + replica * t.n_families,   a.error + replica * 4,
                 a.base2 + replica * t.n_base,          a.weight + replica * t.n_entries * t.n_directions,

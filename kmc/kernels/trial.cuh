@@ -5,7 +5,7 @@
 
 // What a trial needs of its family; loaded once where there is only one.
 struct Family {
-    int64_t number, carrier, partner, site_offset, n_basis, place_in_list, first_particle, place_of_partner;
+    int64_t number, carrier, partner, site_offset, n_basis, place_in_list, place_of_partner;
     uint32_t carriers, directions;
     bool plain;
 };
@@ -14,8 +14,7 @@ KMC_FN Family family_of(const Tables& t, int64_t f)
 {
     const int64_t carrier = t.carrier[f], partner = t.partner[f], s = t.sublattice[f];
     return Family{f, carrier, partner, t.site_offset[s], t.basis_of[s], t.list_offset[carrier],
-                  t.first_particle[carrier], t.list_offset[partner], (uint32_t)t.carriers[f],
-                  (uint32_t)t.directions[f], t.plain[f] != 0};
+                  t.list_offset[partner], (uint32_t)t.carriers[f], (uint32_t)t.directions[f], t.plain[f] != 0};
 }
 
 KMC_FN int64_t pick_family(const Tables& t, uint64_t pick)
@@ -123,18 +122,21 @@ KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, const
 {
     lane.occupants[p.site] = (uint8_t)family.partner;
     lane.occupants[p.target] = (uint8_t)family.carrier;
-    const int64_t mover = p.listed - family.place_in_list + family.first_particle;
-    const int64_t other = lane.particle_at[p.target];
-    lane.particle_at[p.site] = (int32_t)other;
-    lane.particle_at[p.target] = (int32_t)mover;
     const int64_t images = t.bond_image[p.bond] + crossed(p.there.over);
-    if (images) {
-        lane.image[mover] += images;
-        lane.image[other] -= images;
-    }
     lane.coordinates[p.listed] = p.there.place;
-    if (family.place_of_partner >= 0)
-        lane.coordinates[family.place_of_partner + other - t.first_particle[family.partner]] = p.start;
+    if (!t.tracked) {
+        lane.image[p.listed] += images;
+    } else {
+        const int32_t mover = lane.particle_at[p.site], other = lane.particle_at[p.target];
+        lane.particle_at[p.site] = other;
+        lane.particle_at[p.target] = mover;
+        if (images) {
+            lane.image[mover] += images;
+            lane.image[other] -= images;
+        }
+        if (family.place_of_partner >= 0)
+            lane.coordinates[family.place_of_partner + other - t.first_particle[family.partner]] = p.start;
+    }
     if (!PLAIN && t.n_potential) {
         spread<SELECT>(t, lane, family.number, p.there.place, 1);
         spread<SELECT>(t, lane, family.number, p.start, -1);

@@ -13,7 +13,8 @@ from kmc.backends import available_backends, choose_backend, make_walker
 from kmc.backends.reference import ReferenceWalker
 from kmc.errors import BarrierBelowBound
 from kmc.schedule import window_trials
-from kmc.state import exchange_potential
+from kmc.state import exchange_potential, unwrapped_grid_positions
+from kmc.tables import unpack_image
 from lattices.errors import InputError
 from tests.systems import BACKENDS, made_up_model, made_up_system, same, walked
 
@@ -177,3 +178,21 @@ def test_a_gpu_is_used_where_one_is_required():
     """MIEC_KMC_REQUIRE_CUDA=1 makes the GPU mandatory, so that a GPU machine cannot pass by leaving it out."""
     if os.environ.get("MIEC_KMC_REQUIRE_CUDA") == "1":
         assert "cuda" in BACKENDS, available_backends()["cuda"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_carriers_alone_walk_as_they_do_among_all(backend):
+    """Without ids of the ions the carriers walk the same way: only the bookkeeping is left out."""
+    gates = {("M", "M"): 0.4, ("M", "D"): 0.5, ("D", "D"): 0.6}
+    model = made_up_model(barriers=gates, pairs=[("V_O", "V_O", 1, 0.1)])
+    every, alone = (
+        made_up_system(model, (3, 4, 5), vacancies=9, dopants=10, replicas=4, seed=6, tracked=tracked)
+        for tracked in (True, False)
+    )
+    expected, seen = walked(every, 5, 2000), walked(alone, 5, 2000, backend)
+    first = int(every.tables.first_particle[1])
+    positions = unwrapped_grid_positions(every.tables, expected)[:, first : first + 9]
+    assert seen.particle_at.size == 0 and seen.image.shape == (4, 9)
+    assert np.array_equal(seen.occupants, expected.occupants) and np.array_equal(seen.accepted, expected.accepted)
+    assert np.array_equal(unwrapped_grid_positions(alone.tables, seen), positions)
+    assert np.abs(unpack_image(seen.image)).max() > 0

@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 
 import runs.launch
+from lattices.errors import InputError
 from runs.cli import main
+from runs.config import load_config
+from runs.launch import run_all
 from runs.progress import Stop, signals
 from tests.runs.conftest import TINY, arguments
 
@@ -177,3 +180,18 @@ def test_the_field_really_applied_is_told(capsys: pytest.CaptureFixture[str], fi
     told = capsys.readouterr().out
     assert ("warning: rounding" in told) == warned
     assert ("field applied" in told) == (field != "[0, 0, 0]")
+
+
+def test_following_the_carriers_alone(tmp_path):
+    """D* of the vacancies as ever; what was not followed is null with its reason; no rejection-free selection."""
+    changes = ["run.track=carriers", "run.backend=numpy"]
+    config, base = load_config("smallest", changes)
+    assert run_all(config, base, tmp_path / "run") == 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    for run in results.get("runs", [results]):
+        assert run["species"]["V_O"]["tracer_diffusivity_m2_s"]["value"] > 0
+        assert run["ionic_conductivity_S_m"]["value"] > 0
+        assert 'run.track = "carriers"' in run["species"]["O"]["tracer_diffusivity_m2_s"]["reason"]
+    config, base = load_config("smallest", [*changes, "run.selection=rejection-free"])
+    with pytest.raises(InputError, match="track"):
+        run_all(config, base, tmp_path / "other")
