@@ -9,7 +9,9 @@ and msd/{lag_frames, windows, second_moment}. The file is open only while frames
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from kmc.trajectory import SCHEMA
 from kmc.version import VERSION
 
 NAME = "trajectory.h5"
+SPARE_BYTES = 2**22  # room beside the data for what HDF5 keeps of its own
 FrameData = dict[str, Any]
 
 
@@ -100,6 +103,7 @@ class TrajectoryWriter:
         """Write frames and the accumulators as they stand after the last of them."""
         import h5py
 
+        self._check_room(sum(value.nbytes for frame in frames for value in frame.values()), accumulator)
         with h5py.File(self.path, "r+") as file:
             group = file["kmc"]
             for name in ("time_s", "summed_displacement", "trials", "accepted"):
@@ -116,6 +120,12 @@ class TrajectoryWriter:
                     del msd[name]
                 msd[name] = value
             group.attrs["run"] = json.dumps(run)
+
+    def _check_room(self, frames_bytes: int, accumulator: Accumulator) -> None:
+        """OSError before anything is touched on a disk that is full: the library would crash in the middle."""
+        needed = frames_bytes + 2 * accumulator.second_moment.nbytes + SPARE_BYTES
+        if shutil.disk_usage(self.path.parent).free < needed:
+            raise OSError(errno.ENOSPC, f"no space left on the disk ({needed / 1e6:.0f} MB are needed)")
 
     def truncate(self, frames: int) -> None:
         """Drop everything after the first `frames` frames (the initial one included)."""

@@ -5,6 +5,7 @@ A case is set up, walked once to warm up, then walked for about the wanted secon
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 import subprocess
@@ -18,12 +19,16 @@ from lattices.errors import InputError
 
 if TYPE_CHECKING:
     from kmc.backends import Walker
+    from kmc.state import State
     from kmc.system import System
 
 
 @dataclass(frozen=True)
 class Case:
-    """model: shipped set; repeats of conventional fluorite cells; amounts by species; lanes by backend."""
+    """model: shipped set; repeats of conventional fluorite cells; amounts by species; lanes by backend.
+
+    equilibrate: start from an equilibrated arrangement, and let its acceptance decide the selection.
+    """
 
     model: str
     repeats: tuple[int, int, int]
@@ -31,22 +36,24 @@ class Case:
     vacancies: float | str
     temperature_K: float
     lanes: dict[str, int]
+    tracked: bool = True
+    equilibrate: bool = False
 
 
+MOST_EQUILIBRATED, EQUILIBRATION_HOPS = 64, 5  # replicas, hops per carrier before interacting carriers are timed
+GDC_LANES = {"numpy": 64, "cpu": 16, "cuda": 8192}
 CASES = {
     "ideal-4096": Case("ideal-fluorite", (8, 8, 8), {}, 0.05, 1000.0, {"numpy": 8192, "cpu": 16, "cuda": 16384}),
     "ideal-8000": Case("ideal-fluorite", (10, 10, 10), {}, 0.05, 1000.0, {"numpy": 4096, "cpu": 16, "cuda": 16384}),
     "ideal-512": Case("ideal-fluorite", (4, 4, 4), {}, 0.05, 1000.0, {"numpy": 8192, "cpu": 64, "cuda": 65536}),
+    "ideal-512-carriers": Case(
+        "ideal-fluorite", (4, 4, 4), {}, 0.05, 1000.0, {"numpy": 8192, "cpu": 64, "cuda": 131072}, tracked=False
+    ),
     "gdc-1000K": Case(
-        "gdc-chgnet-preview",
-        (10, 10, 10),
-        {"Gd": 0.1},
-        "charge-balance",
-        1000.0,
-        {"numpy": 64, "cpu": 16, "cuda": 8192},
+        "gdc-chgnet-preview", (10, 10, 10), {"Gd": 0.1}, "charge-balance", 1000.0, GDC_LANES, equilibrate=True
     ),
     "gdc-673K": Case(
-        "gdc-chgnet-preview", (10, 10, 10), {"Gd": 0.1}, "charge-balance", 673.0, {"numpy": 64, "cpu": 16, "cuda": 8192}
+        "gdc-chgnet-preview", (10, 10, 10), {"Gd": 0.1}, "charge-balance", 673.0, GDC_LANES, equilibrate=True
     ),
 }
 
@@ -81,7 +88,8 @@ def _row(backend: str, name: str, threads: int, seconds: float) -> dict[str, Any
 
     case = CASES[name]
     system = _system(case, case.lanes[backend])
-    walker = make_walker(backend, system, system.initial_state())
+    state, selection = _begin(system, case)
+    walker = make_walker(backend, system, state, selection)
     if backend == "cpu" and threads:
         walker.threads = threads  # type: ignore[attr-defined]  # of the compiled backend only
     trials, hops, wall = _measure(walker, system, seconds)
@@ -93,6 +101,8 @@ def _row(backend: str, name: str, threads: int, seconds: float) -> dict[str, Any
         "versions": {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()},
         "commit": _commit(),
         "model": case.model,
+        "selection": selection,
+        "tracked": case.tracked,
         "sites": system.tables.supercell.n_sites_of(0),
         "lanes": system.replicas,
         "threads": getattr(walker, "threads", 1),
@@ -112,7 +122,38 @@ def _system(case: Case, lanes: int) -> System:
     model = load_model(case.model)
     cell = Supercell(fluorite({"cation": "Ce"}, 5.411), case.repeats)
     numbers = compose(model, cell, dict(case.doping), {"V_O": case.vacancies})  # type: ignore[dict-item]
-    return build_system(model, cell, numbers, case.temperature_K, replicas=lanes, replicas_per_configuration=lanes)
+    return build_system(
+        model,
+        cell,
+        numbers,
+        case.temperature_K,
+        replicas=lanes,
+        replicas_per_configuration=lanes,
+        tracked=case.tracked,
+    )
+
+
+def _begin(system: System, case: Case) -> tuple[State, str]:
+    """(state, selection) to measure from. The equilibration walks few replicas, on the fastest host backend."""
+    if not case.equilibrate:
+        return system.initial_state(), "rejection"
+    from kmc.backends import available_backends, make_walker
+    from kmc.schedule import decide_selection
+
+    few = dataclasses.replace(system, replicas=min(system.replicas, MOST_EQUILIBRATED))
+    backend = "numpy" if available_backends()["cpu"] else "cpu"
+    walker = make_walker(backend, few, few.initial_state(), "rejection-free")
+    carriers = int(system.tables.counts[system.tables.carrier].max()) * few.replicas
+    mean, elapsed = 1000, 0
+    while (hops := int(walker.counters()[1].sum())) < EQUILIBRATION_HOPS * carriers:
+        walker.advance(np.full(few.replicas, mean, dtype=np.int64))
+        elapsed, mean = elapsed + mean * few.replicas, 2 * mean
+    state = walker.read()
+    copies = -(-system.replicas // few.replicas)
+    arrays: Any = {
+        name: np.tile(a, (copies, *[1] * (a.ndim - 1)))[: system.replicas] for name, a in state.arrays().items()
+    }
+    return type(state)(**arrays), decide_selection(system.tables, hops, elapsed, True)
 
 
 def _measure(walker: Walker, system: System, seconds: float) -> tuple[int, int, float]:

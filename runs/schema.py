@@ -194,6 +194,15 @@ class RunSpec(_Strict):
     def _scalar(self, value: list[float]) -> float | list[float]:
         return value[0] if len(value) == 1 else value
 
+    @model_validator(mode="after")
+    def _precision_needs_no_field(self) -> RunSpec:
+        if self.duration.precision is not None and any(self.field_V_per_m):
+            raise ValueError(
+                f"duration.precision = {self.duration.precision} was given with a field; it is the error of D*, which "
+                "is had at zero field only: give hops_per_carrier or time_s"
+            )
+        return self
+
     @property
     def temperatures_K(self) -> list[float]:
         """The temperatures as a list."""

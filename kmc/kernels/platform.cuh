@@ -16,8 +16,12 @@ typedef unsigned long long uint64_t;
 
 #ifdef __CUDACC__
 #define KMC_FN static __device__ __forceinline__
+#define KMC_LONG_FN static __device__ __noinline__  // long and called from several places
+#define KMC_STRIP 4                                 // a thread's share of registers
 #else
 #define KMC_FN static inline __attribute__((always_inline))
+#define KMC_LONG_FN KMC_FN
+#define KMC_STRIP 32
 #endif
 
 // High half of a 128-bit product.

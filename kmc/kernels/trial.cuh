@@ -89,9 +89,9 @@ KMC_FN bool judge(const Tables& t, const Lane& lane, const Family& family, const
 // Add the change of the exchange potentials around the end (+) or the start (-) of a hop. SELECT: carriers whose
 // potential changed get their weights anew; one that changes twice is done twice, so that the last one holds.
 template <bool SELECT>
-KMC_FN void spread(const Tables& t, const Lane& lane, int64_t source, uint64_t where, int32_t sign)
+KMC_LONG_FN void spread(const Tables& t, const Lane& lane, int64_t source, uint64_t where, int32_t sign)
 {
-    enum { STRIP = 32 };  // addresses first, so that a host compiler makes vector instructions of them
+    enum { STRIP = KMC_STRIP };  // addresses first, so that a host compiler makes vector instructions of them
     for (int64_t f = 0; f < t.n_families; ++f) {
         const int64_t row = (source * t.n_families + f) * t.n_basis + basis_of(where), count = t.influence_count[row];
         if (count == 0) continue;

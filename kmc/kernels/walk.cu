@@ -2,6 +2,9 @@
 #include "lane.cuh"
 #include "selected.cuh"
 
+// Eight blocks of 64 threads per multiprocessor: enough loads in flight, at 128 registers each.
+#define KMC_LAUNCH __launch_bounds__(64, 8)
+
 struct DeviceRandom {
     Key key;
     uint32_t window, replica;
@@ -20,19 +23,19 @@ static __device__ void walk_all(const Tables* tables, const Arrays* arrays, cons
     }
 }
 
-extern "C" __global__ void walk_plain(const Tables* tables, const Arrays* arrays, const int64_t* trials,
+extern "C" __global__ void KMC_LAUNCH walk_plain(const Tables* tables, const Arrays* arrays, const int64_t* trials,
                                       int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window)
 {
     walk_all<true>(tables, arrays, trials, replicas, Key{key0, key1}, window);
 }
 
-extern "C" __global__ void walk_energies(const Tables* tables, const Arrays* arrays, const int64_t* trials,
+extern "C" __global__ void KMC_LAUNCH walk_energies(const Tables* tables, const Arrays* arrays, const int64_t* trials,
                                          int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window)
 {
     walk_all<false>(tables, arrays, trials, replicas, Key{key0, key1}, window);
 }
 
-extern "C" __global__ void walk_free(const Tables* tables, const Arrays* arrays, const double* horizon,
+extern "C" __global__ void KMC_LAUNCH walk_free(const Tables* tables, const Arrays* arrays, const double* horizon,
                                      int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window)
 {
     const Tables t = *tables;

@@ -13,7 +13,7 @@ KMC_FN uint64_t bond_weight(const Tables& t, int64_t f, int64_t base2, int64_t e
 }
 
 // Weights of all directions of one carrier of family f, standing on `site`.
-KMC_FN void refresh(const Tables& t, const Lane& lane, int64_t f, int64_t listed, int64_t site)
+KMC_LONG_FN void refresh(const Tables& t, const Lane& lane, int64_t f, int64_t listed, int64_t site)
 {
     const int64_t local = site - t.site_offset[t.sublattice[f]], directions = t.directions[f];
     int64_t node = t.entry_offset[f] + listed - t.list_offset[t.carrier[f]];

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from kmc.backends.cuda import KERNELS as KERNEL_NAMES
 from kmc.backends.cuda import joined_source
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
@@ -46,9 +48,14 @@ def test_the_joined_source_compiles_with_nvrtc(architecture):
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_kernel_file_compiles_with_nvcc(architecture, tmp_path):
-    command = ["nvcc", "-cubin", f"-arch={architecture}", str(KERNELS / "walk.cu"), "-o", str(tmp_path / "walk.cubin")]
-    done = subprocess.run(command, capture_output=True, text=True)
+    """Eight blocks of 64 threads fit a multiprocessor (128 registers each), the plain walk without spilling."""
+    command = ["nvcc", "-cubin", "-O3", f"-arch={architecture}", "-Xptxas", "-v", str(KERNELS / "walk.cu")]
+    done = subprocess.run([*command, "-o", str(tmp_path / "walk.cubin")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    found = re.findall(r"function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", done.stderr, re.DOTALL)
+    assert {name for name, _, _ in found} == set(KERNEL_NAMES)
+    assert max(int(registers) for _, _, registers in found) <= 128
+    assert {name: int(spilled) for name, spilled, _ in found}["walk_plain"] == 0
 
 
 SANITIZED = """

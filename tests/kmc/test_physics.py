@@ -23,6 +23,11 @@ from tests.systems import BACKENDS, made_up_model, made_up_system
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
 
 
+def share(backend):
+    """Part of the hops that the NumPy backend is given in the long tests; errors are larger by one over its root."""
+    return 1 / 64 if backend == "numpy" else 1.0
+
+
 def figures(system, folder, backend, fit_range=(0.05, 0.5), **settings):
     """results.json of a short run."""
     run(system, Settings(**settings, positions="none"), folder, backend=backend)
@@ -43,15 +48,15 @@ def bare(system):
     return float(tables.proposal_rate_per_s[0]) * int(tables.directions[0]) * length**2 / 6
 
 
-@pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("cells", "exact"), [(2, 0.6753926702), (3, 0.6580985834), (4, 0.6550404456)])
 def test_correlation_factor_of_one_vacancy(backend, cells, exact, tmp_path):
     """Exact for these periodic cells; error at most 0.1 %, within 3 errors as asked (false alarms 0.3 % each)."""
     sites = (2 * cells) ** 3
     system = made_up_system(made_up_model(), (cells,) * 3, vacancies=1, replicas=256, seed=11)
-    lags = {"equilibration_hops_per_carrier": 5.0, "hops_per_carrier": 3000.0 * sites, "frames": 256}
+    lags = {"equilibration_hops_per_carrier": 5.0, "hops_per_carrier": 3000.0 * share(backend) * sites, "frames": 256}
     f = figures(system, tmp_path / "run", backend, (0.003, 0.1), **lags)["species"]["O"]["correlation_factor"]
-    assert f["stderr"] < 1e-3 * exact
+    assert f["stderr"] < 1e-3 * exact / share(backend) ** 0.5
     assert abs(f["value"] - exact) < 3 * f["stderr"]
 
 
@@ -72,16 +77,20 @@ def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, 
     ("occupied", "f"), [(0.10, 0.972), (0.25, 0.9277), (0.50, 0.8462), (0.75, 0.7525), (0.90, 0.6938), (0.95, 0.6735)]
 )
 def test_correlation_factor_against_occupation(backend, occupied, f, tmp_path):
-    """The table of the references (16^3 sites, simple cubic) within 1 %, with an error below 0.3 %."""
+    """The table of the references (16^3 sites, simple cubic) within 1 %, with an error below 0.3 %.
+
+    Not on NumPy where a compiled backend is there: its walk is the same, bit for bit, and takes an hour.
+    """
     vacancies = round((1 - occupied) * 4096)
     system = made_up_system(made_up_model(), (8, 8, 8), vacancies, replicas=40, seed=7)
-    hops = {"equilibration_hops_per_carrier": 2.0, "hops_per_carrier": 600.0 * min(1.0, occupied / (1 - occupied)) + 60}
+    length = 600.0 * min(1.0, occupied / (1 - occupied)) + 60
+    hops = {"equilibration_hops_per_carrier": 2.0, "hops_per_carrier": length}
     seen = figures(system, tmp_path / "run", backend, (0.02, 0.3), **hops)["species"]["O"]["correlation_factor"]
     assert seen["stderr"] < 0.003 * f
     assert seen["value"] == pytest.approx(f, rel=0.01)
 
 
-@pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_arrhenius_returns_the_barrier_within_1_meV(backend, tmp_path):
     """The ideal gas at three temperatures, each with random numbers of its own: 0.52 eV from D* of the oxygen."""
     model = load_model("ideal-fluorite")
@@ -89,11 +98,12 @@ def test_arrhenius_returns_the_barrier_within_1_meV(backend, tmp_path):
     numbers = compose(model, cell, {}, {"V_O": Doping(fraction=0.05)})
     for index, temperature in enumerate((800.0, 1100.0, 1600.0)):
         system = build_system(model, cell, numbers, temperature, temperature_index=index, replicas=64, seed=3)
-        settings = Settings(equilibration_hops_per_carrier=2, hops_per_carrier=1200, positions="none")
+        settings = Settings(equilibration_hops_per_carrier=2, hops_per_carrier=1200 * share(backend), positions="none")
         run(system, settings, tmp_path / f"T{temperature:04.0f}K", backend=backend)
     fit = analyze_folder(tmp_path)["arrhenius"]["species.O.tracer_diffusivity_m2_s"]["activation_energy_eV"]
-    assert fit["stderr"] < 5e-4
-    assert abs(fit["value"] - 0.52) < 1e-3
+    looser = share(backend) ** -0.5
+    assert fit["stderr"] < 5e-4 * looser
+    assert abs(fit["value"] - 0.52) < 1e-3 * looser
 
 
 def test_the_seed_decides(tmp_path):

@@ -178,3 +178,8 @@ def test_duration_forms(run_file: Path) -> None:
 def test_the_examples_of_the_issue_are_shipped() -> None:
     wanted = {"gdc", "ideal-fluorite", "ideal-perovskite", "lsf64-vacancies", "smallest", "ydc"}
     assert wanted <= set(shipped_examples())
+
+
+def test_a_precision_of_the_tracer_diffusivity_is_refused_in_a_field(run_file):
+    with pytest.raises(InputError, match=r"precision = 0\.05 was given with a field"):
+        load_config(run_file, ["run.duration={precision=0.05}", "run.field_V_per_m=[1e7, 0, 0]"])

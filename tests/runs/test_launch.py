@@ -195,3 +195,13 @@ def test_following_the_carriers_alone(tmp_path):
     config, base = load_config("smallest", [*changes, "run.selection=rejection-free"])
     with pytest.raises(InputError, match="track"):
         run_all(config, base, tmp_path / "other")
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_checkpoint(tmp_path, monkeypatch, capsys):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    assert main(["run", "smallest", "--backend", "numpy", "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "no space left on the disk" in said and "checkpoint" in said
+    monkeypatch.undo()
+    assert main(["run", "smallest", "--backend", "numpy", "--out", str(tmp_path / "run"), "--resume"]) == 0

@@ -1,0 +1,128 @@
+"""Checks and times the kernels on a machine with an NVIDIA GPU, in one command of under eight minutes.
+
+    python benchmarks/check_gpu.py --out h200.json
+
+Builds the kernels and reads their registers, compares every walk with NumPy's bit for bit (the test suite's cases of
+the backend), runs them under compute-sanitizer where it is installed, then takes the rows of `kmc bench`. Exit 0 if
+all of that passed, 1 if a check failed (the JSON says which), 2 if there is no usable GPU. `--backend cpu` goes the
+same way on a machine without one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+CORRECTNESS = ("test_backends.py", "test_checkpoint.py", "test_selection.py", "test_oracle.py", "test_domains.py")
+PHYSICS = ("test_physics.py",)
+CASES = ("ideal-512", "ideal-8000", "ideal-512-carriers", "gdc-1000K", "gdc-673K")
+WALK = """
+from kmc.schedule import window_trials
+from kmc.backends import make_walker
+from tests.systems import NOTE, made_up_model, made_up_system, same, walked
+polarons = {"barriers": [{"energy_eV": 0.3, **NOTE}]}
+pairs = [("V_O", "V_O", 1, 0.1), ("V_O", "electron", 1, -0.1)]
+model = made_up_model("perovskite", {("M",): 0.4, ("D",): 0.5, ("electron",): 0.45}, pairs, polarons=polarons)
+system = made_up_system(model, (4, 4, 4), 5, dopants=4, electrons=4, replicas=3)
+for selection in ("rejection", "rejection-free"):
+    walks = [make_walker(name, system, system.initial_state(), selection) for name in ("numpy", "cuda")]
+    for walk in walks:
+        walk.advance(window_trials(system, 0, 200))
+    assert same(walks[0].read(), walks[1].read())
+"""
+
+
+def main() -> int:
+    """Everything in turn; writes the JSON after each step, so that what was seen is kept."""
+    arguments = _arguments()
+    sys.path.insert(0, str(ROOT))
+    from kmc.backends import choose_backend
+    from lattices.errors import InputError
+    from runs.bench import bench, machine
+
+    try:
+        choose_backend(arguments.backend)
+    except InputError as error:
+        print(f"check_gpu: {error}", file=sys.stderr)
+        return 2
+    found: dict[str, Any] = {"machine": machine(), "rows": [], "checks": {}}
+    steps = {"registers": lambda: _registers(arguments.backend)}
+    steps["bit for bit"] = lambda: _tests(arguments.backend, CORRECTNESS)
+    steps["sanitizer"] = lambda: _sanitizer(arguments.backend)
+    steps["physics"] = lambda: _tests(arguments.backend, PHYSICS)
+    for name, step in steps.items():
+        start = time.monotonic()
+        found["checks"][name] = step() | {"seconds": round(time.monotonic() - start, 1)}
+        print(f"{name}: {found['checks'][name]}", flush=True)
+        _write(arguments.out, found)
+    for case in CASES:
+        found["rows"] += bench([arguments.backend], [case], seconds=arguments.seconds)["rows"]
+        print(f"{case}: {found['rows'][-1]['accepted_per_s']:.3g} hops/s", flush=True)
+        _write(arguments.out, found)
+    return int(any(check.get("passed") is False for check in found["checks"].values()))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Check and time the kernels on a GPU.")
+    parser.add_argument("--out", type=Path, default=Path("gpu.json"))
+    parser.add_argument("--backend", default="cuda", choices=("cuda", "cpu"))
+    parser.add_argument("--seconds", type=float, default=3.0, help="per timed row")
+    return parser.parse_args()
+
+
+def _registers(backend: str) -> dict[str, Any]:
+    """Registers and spilled bytes of every kernel as compiled for this device."""
+    if backend != "cuda":
+        return {"left out": "no device kernels"}
+    from kmc.backends.cuda import KERNELS, _kernel
+
+    kernels = {name: _kernel(name) for name in KERNELS}
+    return {
+        "passed": True,
+        "kernels": {n: {"registers": k.num_regs, "spilled_bytes": k.local_size_bytes} for n, k in kernels.items()},
+    }
+
+
+def _tests(backend: str, files: tuple[str, ...]) -> dict[str, Any]:
+    """The test suite's cases of this backend."""
+    present = [str(path) for name in files if (path := ROOT / "tests" / "kmc" / name).exists()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if backend == "cuda":
+        environment["MIEC_KMC_REQUIRE_CUDA"] = "1"
+    command = [sys.executable, "-m", "pytest", "-q", "-k", f"{backend} or gpu", *present]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    lines = done.stdout.strip().splitlines()
+    kept = [line for line in lines if line.startswith(("FAILED", "ERROR"))] + lines[-1:]
+    return {"passed": done.returncode == 0, "said": kept[:12]}
+
+
+def _sanitizer(backend: str) -> dict[str, Any]:
+    """A small walk of every kernel under compute-sanitizer."""
+    tool = shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer", path="/usr/local/cuda/bin")
+    if backend != "cuda" or tool is None:
+        return {"left out": "no device kernels" if backend != "cuda" else "compute-sanitizer is not installed"}
+    said, passed = {}, True
+    for check in ("memcheck", "racecheck", "initcheck"):
+        command = [tool, "--tool", check, "--error-exitcode", "9", sys.executable, "-c", WALK]
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        )
+        passed &= done.returncode == 0
+        said[check] = (done.stdout.strip().splitlines() or [""])[-1]
+    return {"passed": passed, "said": said}
+
+
+def _write(path: Path, found: dict[str, Any]) -> None:
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""What a machine without a usable GPU hears: one line each, whatever is wrong. CuPy is played by a stand-in."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from kmc.backends import choose_backend, cuda
+from lattices.errors import InputError
+from runs.cli import main
+from tests.systems import made_up_model, made_up_system
+
+
+def _fake(devices=1, capability="90", compile_error=None):
+    """As much of CuPy as is asked before the first array is made."""
+
+    def count():
+        if isinstance(devices, Exception):
+            raise devices
+        return devices
+
+    class Module:
+        def __init__(self, **_):
+            pass
+
+        def compile(self):
+            if compile_error:
+                raise compile_error
+
+        def get_function(self, name):
+            return name
+
+    device = SimpleNamespace(compute_capability=capability, mem_info=(10_000_000, 80_000_000_000))
+    runtime = SimpleNamespace(getDeviceCount=count)
+    return SimpleNamespace(cuda=SimpleNamespace(runtime=runtime, Device=lambda: device), RawModule=Module)
+
+
+@pytest.fixture
+def play(monkeypatch):
+    """Install a stand-in for CuPy and the names of the wheels that provide it; None: CuPy is missing."""
+
+    def install(module, wheels=("cupy-cuda13x",)):
+        found = importlib.machinery.ModuleSpec("cupy", None) if module else None
+        real = importlib.util.find_spec
+        monkeypatch.setattr(cuda, "_installed", lambda name: name in wheels)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: found if name == "cupy" else real(name))
+        monkeypatch.setitem(sys.modules, "cupy", module)
+        cuda._kernel.cache_clear()
+
+    yield install
+    cuda._kernel.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("module", "wheels", "line"),
+    [
+        (None, (), r"CuPy is missing; install miec-kmc\[cuda12\] or miec-kmc\[cuda13\]"),
+        (_fake(), ("cupy-cuda12x", "cupy-cuda13x"), "both cupy-cuda12x and cupy-cuda13x are installed; uninstall"),
+        (_fake(devices=0), ("cupy-cuda13x",), "no NVIDIA GPU found; check nvidia-smi"),
+        (
+            _fake(devices=RuntimeError("cudaErrorInsufficientDriver: driver too old\nmore")),
+            ("cupy-cuda13x",),
+            r"no usable NVIDIA GPU or driver \(cudaErrorInsufficientDriver: driver too old\); check nvidia-smi",
+        ),
+        (_fake(devices=ImportError("")), ("cupy-cuda13x",), r"no usable NVIDIA GPU or driver \(ImportError\)"),
+        (_fake(capability="61"), ("cupy-cuda13x",), "compute capability 6.1; 7.0 or newer is needed"),
+    ],
+)
+def test_a_gpu_that_cannot_be_used_is_one_line_and_exit_2(play, module, wheels, line, tmp_path, capsys):
+    play(module, wheels)
+    with pytest.raises(InputError, match="backend cuda cannot be used: .*" + line):
+        choose_backend("cuda")
+    assert main(["run", "smallest", "--backend", "cuda", "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1 and "Traceback" not in said.err
+    assert not (tmp_path / "run").exists()
+    assert choose_backend("auto")[0] != "cuda" and "cuda: " in choose_backend("auto")[1]
+
+
+def test_a_usable_gpu_is_taken_first(play):
+    play(_fake())
+    assert choose_backend("auto") == ("cuda", "cuda is usable")
+
+
+def test_short_device_memory_names_the_largest_number_of_replicas(play):
+    play(_fake())
+    system = made_up_system(made_up_model(), (4, 4, 4), vacancies=9)
+    most = cuda.largest_replicas(system.tables, 3_000_000_000)
+    cuda.check_memory(system.tables, most, 3_000_000_000)
+    with pytest.raises(InputError, match=f"replicas = {most + 1}: .* 3.00 GB are free; at most {most} replicas fit"):
+        cuda.check_memory(system.tables, most + 1, 3_000_000_000)
+    with pytest.raises(InputError, match=r"0\.01 GB are free; at most 0 replicas fit"):
+        cuda.CudaWalker(system.tables, system.initial_state(), seed=1)
+
+
+def test_a_kernel_that_does_not_compile_is_one_line(play):
+    play(_fake(compile_error=RuntimeError("nvrtc says\ntrial.cuh(3): error: identifier is undefined\n1 error")))
+    with pytest.raises(InputError, match=r"do not compile on this machine: trial.cuh\(3\): error: identifier is un"):
+        cuda._kernel("walk_plain")
