@@ -79,7 +79,7 @@ def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, 
 def test_correlation_factor_against_occupation(backend, occupied, f, tmp_path):
     """The table of the references (16^3 sites, simple cubic) within 1 %, with an error below 0.3 %.
 
-    Not on NumPy where a compiled backend is there: its walk is the same, bit for bit, and takes an hour.
+    Not on NumPy where a compiled backend is there: its walk is the same, bit for bit, and takes far longer.
     """
     vacancies = round((1 - occupied) * 4096)
     system = made_up_system(made_up_model(), (8, 8, 8), vacancies, replicas=40, seed=7)
