@@ -6,6 +6,7 @@ time slice is Poisson distributed. All slices of a run have the same mean, so on
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -16,18 +17,20 @@ _SCALE_BITS = 96
 
 
 @lru_cache(maxsize=8)
-def _table(mean: int) -> tuple[int, NDArray[np.uint64]]:
+def poisson_table(mean: int | Fraction) -> tuple[int, NDArray[np.uint64]]:
     """(first count, cumulative probabilities in units of 2^-64); terms below 2^-96 of the mode are dropped."""
+    mean = Fraction(mean)
+    mode = int(mean)
     above = []
-    weight, k = 1 << _SCALE_BITS, mean
+    weight, k = 1 << _SCALE_BITS, mode
     while weight:
         above.append(weight)
         k += 1
-        weight = weight * mean // k
+        weight = weight * mean.numerator // (mean.denominator * k)
     below = []
-    weight, k = (1 << _SCALE_BITS) if mean else 0, mean
+    weight, k = (1 << _SCALE_BITS) if mean else 0, mode
     while weight and k:
-        weight = weight * k // mean
+        weight = weight * k * mean.denominator // mean.numerator
         k -= 1
         below.append(weight)
     weights = below[::-1] + above
@@ -35,13 +38,13 @@ def _table(mean: int) -> tuple[int, NDArray[np.uint64]]:
     for value in weights:
         running += value
         cumulative.append(min((running << 64) // total, 2**64 - 1))
-    return mean - len(below), np.array(cumulative, dtype=np.uint64)
+    return mode - len(below), np.array(cumulative, dtype=np.uint64)
 
 
 def poisson_counts(mean: int, words: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Counts with the given mean (a whole number, 0 to 2^22), one for each 64-bit word."""
     if not 0 <= mean <= MAX_MEAN:
         raise ValueError(f"mean = {mean}: a window holds 0 to {MAX_MEAN} trials on average")
-    first, cumulative = _table(mean)
+    first, cumulative = poisson_table(mean)
     found = np.searchsorted(cumulative, words, side="right")
     return first + np.minimum(found, len(cumulative) - 1).astype(np.int64)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.domains import build_domains
 from kmc.selection import build_selection
 from kmc.state import State
 from kmc.system import System
@@ -25,8 +26,11 @@ class Walker(Protocol):
     def window(self) -> int:
         """Index of the next window."""
 
-    def advance(self, trials: NDArray[np.int64]) -> None:
-        """Walk one window of (R,) trials per replica; rejection-free, of the time that so many take on average."""
+    def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
+        """Walk one window of (R,) trials per replica; rejection-free, of the time that so many take on average.
+
+        With domains, that time in so many sweeps, each a window of its own; elsewhere `sweeps` means nothing.
+        """
 
     def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(R, F) trials and accepted hops since the start. Not to be changed."""
@@ -60,11 +64,16 @@ def choose_backend(name: str) -> tuple[str, str]:
     return name, "asked for"
 
 
-def make_walker(name: str, system: System, state: State, selection: str = "rejection", lags: int = 0) -> Walker:
+def make_walker(
+    name: str, system: System, state: State, selection: str = "rejection", lags: int = 0, block: int | None = None
+) -> Walker:
     """A walker of a usable backend that owns `state`.
 
-    selection: "rejection" or "rejection-free". lags: snapshots that the run will keep beside the state.
+    selection: "rejection" or "rejection-free". lags: snapshots that the run will keep beside the state. block: edge of
+    the blocks where the supercell is cut into domains; InputError if it cannot be cut so.
     """
+    if block is not None:
+        return _domain_walker(name, system, state, lags, block)
     bounds = build_selection(system.model, system.tables, state) if selection == "rejection-free" else None
     walkers = {"cpu": ("host", "HostWalker"), "cuda": ("cuda", "CudaWalker")}
     walkers["numpy"] = ("selected", "SelectedWalker") if bounds else ("reference", "ReferenceWalker")
@@ -73,6 +82,16 @@ def make_walker(name: str, system: System, state: State, selection: str = "rejec
     options: dict[str, Any] = {"selection": bounds} if bounds else {}
     options |= {"lags": lags} if name == "cuda" else {}
     made: Walker = walker(system.tables, state, system.seed, system.temperature_index, **options)
+    return made
+
+
+def _domain_walker(name: str, system: System, state: State, lags: int, block: int) -> Walker:
+    domains = build_domains(system.tables, block)
+    walkers = {"cpu": ("host_domains", "HostDomainWalker"), "cuda": ("cuda_domains", "CudaDomainWalker")}
+    module, kind = walkers.get(name, ("domain_reference", "DomainWalker"))
+    walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
+    options = {"lags": lags} if name == "cuda" else {}
+    made: Walker = walker(system.tables, state, system.seed, system.temperature_index, domains=domains, **options)
     return made
 
 

@@ -27,7 +27,7 @@ from lattices.errors import InputError
 OLDEST_CAPABILITY = 70
 SCRATCH_BYTES = 200 * CHUNK  # temporaries of the accumulators, a chunk of replicas at a time
 THREADS_PER_BLOCK = 64
-HEADERS = ("platform", "philox", "tables", "lattice", "rates", "weights", "trial", "lane", "selected")
+HEADERS = ("platform", "philox", "tables", "lattice", "rates", "weights", "trial", "lane", "selected", "domain")
 KERNELS = ("walk_energies", "walk_plain", "walk_free")  # by native.walk_kind
 
 
@@ -100,7 +100,7 @@ class CudaWalker:
         pointers += [array.data.ptr for array in self._free] or [0, 0, 0]
         self._arrays = cupy.asarray(np.array(pointers, dtype=np.uint64))
 
-    def advance(self, trials: NDArray[np.int64]) -> None:
+    def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
         """Walk one window of `trials` (R,) trials per replica; rejection-free, of that many mean trials."""
         import cupy
 

@@ -83,7 +83,7 @@ class HostWalker:
 
     live = read
 
-    def advance(self, trials: NDArray[np.int64]) -> None:
+    def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
         """Walk one window of `trials` (R,) trials per replica; rejection-free, of that many mean trials."""
         trials = np.ascontiguousarray(trials, dtype=np.int64)
         horizon = trials * self._horizon_per_trial
@@ -128,5 +128,12 @@ def _library(path: str) -> ctypes.CDLL:
         [ctypes.c_void_p] * 5 + [ctypes.c_int64] + [ctypes.c_uint32] * 3 + [ctypes.c_int64, ctypes.c_int64]
     )
     library.kmc_walk.restype = None
+    library.kmc_sweeps.argtypes = (
+        [ctypes.c_void_p] * 5
+        + [ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64]
+        + [ctypes.c_uint32] * 3
+        + [ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64]
+    )
+    library.kmc_sweeps.restype = None
     library.kmc_abi.restype = ctypes.c_int64
     return library

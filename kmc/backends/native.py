@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.domains import Domains, VisitTables
 from kmc.errors import BarrierBelowBound
 from kmc.selection import Selection
 from kmc.tables import EventTables
@@ -94,13 +95,22 @@ def _selection_arrays(q: Selection | None) -> list[tuple[str, int | NDArray[Any]
     return [*sizes.items(), *((name, getattr(q, name)) for name in names)]
 
 
+def domain_members(tables: EventTables, domains: Domains, visits: VisitTables) -> list[int | NDArray[Any]]:
+    """The members of `struct Domains` (kernels/domain.cuh), in its order."""
+    back = pack_places(domains.back, np.zeros_like(tables.bond_basis))
+    integers = [*domains.blocks.tolist(), *domains.rim.tolist(), visits.n_levels, domains.capacity]
+    return [*integers, back, visits.weight, visits.first_count, visits.row, visits.cumulative]
+
+
 STATE_MEMBERS = ("occupants", "particle_at", "coordinates", "image", "potential", "trials", "accepted")
+DOMAIN_MEMBERS = 13
 SELECTION_MEMBERS = ("base2", "weight", "tree")  # after the error array
 
 
 def abi(tables: EventTables) -> int:
     """What kmc_abi() of a library built from the same headers returns."""
-    return len(table_arrays(tables)) * 100 + len(STATE_MEMBERS) + 1 + len(SELECTION_MEMBERS)
+    members = len(table_arrays(tables)) * 100 + len(STATE_MEMBERS) + 1 + len(SELECTION_MEMBERS)
+    return members * 100 + DOMAIN_MEMBERS
 
 
 def walk_kind(tables: EventTables, selection: Selection | None) -> int:

@@ -58,7 +58,7 @@ class ReferenceWalker:
 
     live = read
 
-    def advance(self, trials: Ints) -> None:
+    def advance(self, trials: Ints, sweeps: int = 1) -> None:
         """Walk one window of `trials` (R,) trials per replica."""
         done = np.zeros(self.state.replicas, dtype=np.int64)
         lanes = np.flatnonzero(trials > 0)

@@ -127,7 +127,7 @@ class SelectedWalker:
 
     live = read
 
-    def advance(self, trials: Ints) -> None:
+    def advance(self, trials: Ints, sweeps: int = 1) -> None:
         """Walk one window as long as `trials` (R,) mean trials of the rejection clock."""
         horizon = trials * self.selection.horizon_per_trial
         now = np.zeros(len(trials))

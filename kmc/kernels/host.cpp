@@ -1,6 +1,6 @@
 // The compiled CPU backend: the lanes of lane.cuh shared out over threads. Called by kmc/backends/host.py through
 // ctypes; the module object exists only so that setuptools can build and find the library.
-#include "lane.cuh"
+#include "domain.cuh"
 #include "selected.cuh"
 
 #ifdef _OPENMP
@@ -16,13 +16,13 @@
 enum { BATCH = 128 };
 
 // A batch of consecutive calls; a loop that the compiler turns into vector instructions.
-KMC_CLONES static void fill(Pair64* out, uint32_t first, uint32_t window, uint32_t replica, Key key)
+KMC_CLONES static void fill(Pair64* out, uint32_t first, uint32_t window, uint32_t lane, uint32_t replica, Key key)
 {
     uint32_t c0[BATCH], c1[BATCH], c2[BATCH], c3[BATCH];
     for (int i = 0; i < BATCH; ++i) {
         c0[i] = first + (uint32_t)i;
         c1[i] = window;
-        c2[i] = 0;
+        c2[i] = lane;
         c3[i] = replica;
     }
     uint32_t k0 = key.k0, k1 = key.k1;
@@ -45,12 +45,12 @@ KMC_CLONES static void fill(Pair64* out, uint32_t first, uint32_t window, uint32
 
 struct HostRandom {
     Key key;
-    uint32_t window, replica;
+    uint32_t window, lane, replica;
     Pair64 batch[BATCH];
     inline Pair64 call(uint32_t index)
     {
         const uint32_t place = index % BATCH;
-        if (place == 0) fill(batch, index, window, replica, key);
+        if (place == 0) fill(batch, index, window, lane, replica, key);
         return batch[place];
     }
 };
@@ -65,6 +65,15 @@ KMC_CLONES static void walk_one(const Tables& t, const Lane& lane, int64_t trial
         walk_lane<true>(t, lane, trials, random);
     else
         walk_lane<false>(t, lane, trials, random);
+}
+
+KMC_CLONES static void visit_one(const Tables& t, const Domains& d, const Lane& lane, const Block& b, int64_t kind,
+                                 HostRandom& random)
+{
+    if (kind == 1)
+        visit<true>(t, d, lane, b, random);
+    else
+        visit<false>(t, d, lane, b, random);
 }
 
 extern "C" {
@@ -86,13 +95,58 @@ void kmc_walk(const Tables* tables, const Arrays* arrays, const int64_t* trials,
         HostRandom random;
         random.key = Key{key0, key1};
         random.window = window;
+        random.lane = 0;
         random.replica = (uint32_t)r;
         walk_one(t, lane_of(t, a, r), trials[r], horizon[r], kind, random);
     }
     (void)threads;
 }
 
-int64_t kmc_abi(void) { return (int64_t)(sizeof(Tables) / 8 * 100 + sizeof(Arrays) / 8); }
+// Walk `sweeps` sweeps of every replica, window by window. origin: (sweeps, 3) first cell of block 0; colours:
+// (sweeps, 8) their order; order: in which the lanes of a colour are walked, blocks of a colour times replicas;
+// scratch: (threads, capacity). kind as above, 0 or 1.
+void kmc_sweeps(const Tables* tables, const Arrays* arrays, const Domains* domains, const int64_t* origin,
+                const int64_t* colours, int64_t sweeps, const int64_t* order, int64_t replicas, uint32_t key0,
+                uint32_t key1, uint32_t window, int64_t kind, uint64_t* scratch, int64_t threads)
+{
+    const Tables t = *tables;
+    const Arrays a = *arrays;
+    const Domains d = *domains;
+    const int64_t blocks = d.blocks[0] * d.blocks[1] * d.blocks[2] / 8;
+#ifdef _OPENMP
+#pragma omp parallel num_threads((int)threads)
+#endif
+    {
+        HostRandom random;
+        random.key = Key{key0, key1};
+        uint64_t* mine = scratch;
+#ifdef _OPENMP
+        mine += omp_get_thread_num() * d.capacity;
+#endif
+        for (int64_t s = 0; s < sweeps; ++s)
+            for (int64_t c = 0; c < 8; ++c) {
+#ifdef _OPENMP
+#pragma omp for schedule(dynamic, 4)
+#endif
+                for (int64_t i = 0; i < blocks * replicas; ++i) {
+                    const int64_t r = order[i] / blocks;
+                    const Block b = block_of(t, d, origin + 3 * s, colours[8 * s + c], order[i] % blocks);
+                    random.window = window + (uint32_t)s;
+                    random.lane = (uint32_t)b.number + 1;
+                    random.replica = (uint32_t)r;
+                    Lane lane = lane_of(t, a, r);
+                    lane.coordinates = mine;
+                    visit_one(t, d, lane, b, kind, random);
+                }
+            }
+    }
+    (void)threads;
+}
+
+int64_t kmc_abi(void)
+{
+    return (int64_t)((sizeof(Tables) / 8 * 100 + sizeof(Arrays) / 8) * 100 + sizeof(Domains) / 8);
+}
 
 }  // extern "C"
 

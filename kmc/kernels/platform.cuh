@@ -17,10 +17,12 @@ typedef unsigned long long uint64_t;
 #ifdef __CUDACC__
 #define KMC_FN static __device__ __forceinline__
 #define KMC_LONG_FN static __device__ __noinline__  // long and called from several places
-#define KMC_STRIP 4                                 // a thread's share of registers
+#define KMC_MEMBER __device__ __forceinline__
+#define KMC_STRIP 4  // a thread's share of registers
 #else
 #define KMC_FN static inline __attribute__((always_inline))
 #define KMC_LONG_FN KMC_FN
+#define KMC_MEMBER inline __attribute__((always_inline))
 #define KMC_STRIP 32
 #endif
 
@@ -31,6 +33,38 @@ KMC_FN uint64_t high64(uint64_t a, uint64_t b)
     return __umul64hi(a, b);
 #else
     return (uint64_t)((unsigned __int128)a * b >> 64);
+#endif
+}
+
+// Eight bytes from any address, the lowest one first.
+KMC_FN uint64_t load64(const uint8_t* from)
+{
+    uint64_t word = 0;
+#ifdef __CUDACC__
+    for (int i = 0; i < 8; ++i) word |= (uint64_t)from[i] << 8 * i;
+#else
+    __builtin_memcpy(&word, from, 8);
+#endif
+    return word;
+}
+
+// Add to a counter that several lanes share.
+KMC_FN void add_shared(int64_t* counter, int64_t value)
+{
+#ifdef __CUDACC__
+    atomicAdd((unsigned long long*)counter, (unsigned long long)value);
+#else
+    __atomic_fetch_add(counter, value, __ATOMIC_RELAXED);
+#endif
+}
+
+// Trailing zeros of a word that is not 0.
+KMC_FN int trailing_zeros(uint64_t word)
+{
+#ifdef __CUDACC__
+    return __ffsll((long long)word) - 1;
+#else
+    return __builtin_ctzll(word);
 #endif
 }
 

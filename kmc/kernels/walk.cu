@@ -1,5 +1,5 @@
 // CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda.py.
-#include "lane.cuh"
+#include "domain.cuh"
 #include "selected.cuh"
 
 // Eight blocks of 64 threads per multiprocessor: enough loads in flight, at 128 registers each.
@@ -7,8 +7,8 @@
 
 struct DeviceRandom {
     Key key;
-    uint32_t window, replica;
-    __device__ __forceinline__ Pair64 call(uint32_t index) const { return philox(index, window, 0u, replica, key); }
+    uint32_t window, lane, replica;
+    __device__ __forceinline__ Pair64 call(uint32_t index) const { return philox(index, window, lane, replica, key); }
 };
 
 template <bool PLAIN>
@@ -18,7 +18,7 @@ static __device__ void walk_all(const Tables* tables, const Arrays* arrays, cons
     const Tables t = *tables;
     const Arrays a = *arrays;
     for (int64_t r = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; r < replicas; r += (int64_t)gridDim.x * blockDim.x) {
-        DeviceRandom random{key, window, (uint32_t)r};
+        DeviceRandom random{key, window, 0u, (uint32_t)r};
         walk_lane<PLAIN>(t, lane_of(t, a, r), trials[r], random);
     }
 }
@@ -41,7 +41,42 @@ extern "C" __global__ void KMC_LAUNCH walk_free(const Tables* tables, const Arra
     const Tables t = *tables;
     const Arrays a = *arrays;
     for (int64_t r = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; r < replicas; r += (int64_t)gridDim.x * blockDim.x) {
-        DeviceRandom random{Key{key0, key1}, window, (uint32_t)r};
+        DeviceRandom random{Key{key0, key1}, window, 0u, (uint32_t)r};
         walk_selected(t, lane_of(t, a, r), horizon[r], random);
     }
+}
+
+// One colour of one sweep: a thread per block and replica. scratch: (blocks of a colour x replicas, capacity).
+template <bool PLAIN>
+static __device__ void visit_all(const Tables* tables, const Arrays* arrays, const Domains* domains,
+                                 const int64_t* origin, int64_t colour, int64_t replicas, Key key, uint32_t window,
+                                 uint64_t* scratch)
+{
+    const Tables t = *tables;
+    const Arrays a = *arrays;
+    const Domains d = *domains;
+    const int64_t blocks = d.blocks[0] * d.blocks[1] * d.blocks[2] / 8;
+    for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < blocks * replicas;
+         i += (int64_t)gridDim.x * blockDim.x) {
+        const Block b = block_of(t, d, origin, colour, i % blocks);
+        DeviceRandom random{key, window, (uint32_t)b.number + 1u, (uint32_t)(i / blocks)};
+        Lane lane = lane_of(t, a, i / blocks);
+        lane.coordinates = scratch + i * d.capacity;
+        visit<PLAIN>(t, d, lane, b, random);
+    }
+}
+
+extern "C" __global__ void KMC_LAUNCH visit_plain(const Tables* tables, const Arrays* arrays, const Domains* domains,
+                                                  const int64_t* origin, int64_t colour, int64_t replicas,
+                                                  uint32_t key0, uint32_t key1, uint32_t window, uint64_t* scratch)
+{
+    visit_all<true>(tables, arrays, domains, origin, colour, replicas, Key{key0, key1}, window, scratch);
+}
+
+extern "C" __global__ void KMC_LAUNCH visit_energies(const Tables* tables, const Arrays* arrays,
+                                                     const Domains* domains, const int64_t* origin, int64_t colour,
+                                                     int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window,
+                                                     uint64_t* scratch)
+{
+    visit_all<false>(tables, arrays, domains, origin, colour, replicas, Key{key0, key1}, window, scratch);
 }

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from kmc.philox import sequence
-from kmc.poisson import MAX_MEAN, _table, poisson_counts
+from kmc.poisson import MAX_MEAN, poisson_table, poisson_counts
 
 
 @pytest.mark.parametrize("mean", [1, 7, 40])
@@ -29,7 +29,7 @@ def test_counts_follow_the_distribution(mean: int) -> None:
 @pytest.mark.parametrize("mean", [1, 7, 1000])
 def test_a_count_owns_the_words_below_its_cumulative_probability(mean: int) -> None:
     """The last word of a count, and the first of the next."""
-    first, cumulative = _table(mean)
+    first, cumulative = poisson_table(mean)
     middle = np.flatnonzero(np.diff(cumulative) > 2)  # far out, a step is narrower than a word
     words = np.concatenate([cumulative[middle] - np.uint64(1), cumulative[middle]])
     expected = np.concatenate([first + middle, first + middle + 1])

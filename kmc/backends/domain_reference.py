@@ -1,0 +1,175 @@
+"""Domains on NumPy: the blocks of one colour, of all replicas, walk in lockstep. Twin of kernels/domain.cuh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.backends.events import Choice, Ints, Words, multiply
+from kmc.backends.reference import ReferenceWalker
+from kmc.domains import Domains, VisitTables, sweep_plan, visit_tables
+from kmc.philox import high64, words64
+from kmc.state import State
+from kmc.tables import EventTables
+
+
+@dataclass
+class _Visits:
+    """The blocks of one colour. V of them: blocks times replicas.
+
+    replica, number: (V,) of the block. start: (V, 3) first cell. edge: (V, 3). counts: family -> (V,) carriers;
+    first: family -> (V,) place in `listed` of their first one, which is a place in the list of all carriers.
+    """
+
+    replica: Ints
+    number: Ints
+    start: Ints
+    edge: Ints
+    counts: Ints
+    first: Ints
+    listed: Ints
+
+
+class DomainWalker(ReferenceWalker):
+    """Walks the blocks of every replica in place."""
+
+    def __init__(
+        self, tables: EventTables, state: State, seed: int, temperature_index: int, domains: Domains
+    ) -> None:
+        super().__init__(tables, state, seed, temperature_index)
+        self.seed, self.temperature_index, self.domains = seed, temperature_index, domains
+        self._repeats = np.asarray(tables.supercell.repeats, dtype=np.int64)
+
+    def advance(self, trials: Ints, sweeps: int = 1) -> None:
+        """As many sweeps, together as long as `trials` (R,) mean trials, equal for all replicas."""
+        visits = visit_tables(self.tables, self.domains, Fraction(int(trials[0]), sweeps))
+        plan = sweep_plan(self.tables, self.seed, self.temperature_index, self.state.window, sweeps)
+        for origin, colours in zip(*plan, strict=True):
+            for colour in colours:
+                self._visit(self._blocks(origin, int(colour)), visits)
+            self.state.window += 1
+
+    def _blocks(self, origin: Ints, colour: int) -> _Visits:
+        """The blocks of a colour and the carriers in each, by x, y, z and basis from the block's start."""
+        d, t, s = self.domains, self.tables, self.state
+        begins = [d.begins(axis, int(self._repeats[axis])) for axis in range(3)]
+        mine = [np.arange(colour >> axis & 1, int(d.blocks[axis]), 2) for axis in range(3)]
+        grid = np.stack(np.meshgrid(*mine, indexing="ij"), axis=-1).reshape(-1, 3)
+        start = np.stack([(origin[a] + begins[a][grid[:, a]]) % self._repeats[a] for a in range(3)], axis=1)
+        edge = np.stack([begins[a][grid[:, a] + 1] - begins[a][grid[:, a]] for a in range(3)], axis=1)
+        number = (grid[:, 0] * d.blocks[1] + grid[:, 1]) * d.blocks[2] + grid[:, 2]
+        lane, local = self._lanes(origin, colour, begins)
+        blocks, replicas = len(grid), s.replicas
+        counts, first, listed, filled = {}, {}, [], 0
+        for code in dict.fromkeys(int(c) for c in t.carrier):
+            here = slice(int(t.list_offset[code]), int(t.list_offset[code] + t.counts[code]))
+            rows, columns = np.nonzero(lane[:, here] >= 0)
+            columns = columns + here.start
+            visit = rows * blocks + lane[rows, columns]
+            where = local[rows, columns]
+            order = np.lexsort((s.coordinates[rows, columns, 3], where[:, 2], where[:, 1], where[:, 0], visit))
+            counts[code] = np.bincount(visit, minlength=blocks * replicas)
+            first[code] = filled + np.cumsum(counts[code]) - counts[code]
+            listed.append(columns[order])
+            filled += len(order)
+        return _Visits(
+            np.repeat(np.arange(replicas), blocks),
+            np.tile(number, replicas),
+            np.tile(start, (replicas, 1)),
+            np.tile(edge, (replicas, 1)),
+            np.stack([counts[int(c)] for c in t.carrier]),
+            np.stack([first[int(c)] for c in t.carrier]),
+            np.concatenate(listed),
+        )
+
+    def _lanes(self, origin: Ints, colour: int, begins: list[Ints]) -> tuple[Ints, Ints]:
+        """((R, C) block of the colour that each carrier is in or on the rim of, or -1; (R, C, 3) local cell)."""
+        d = self.domains
+        cells = (self.state.coordinates[..., :3].astype(np.int64) - origin) % self._repeats
+        lane = np.zeros(cells.shape[:2], dtype=np.int64)
+        inside = np.ones(cells.shape[:2], dtype=np.bool_)
+        local = np.empty_like(cells)
+        for a in range(3):
+            block = np.searchsorted(begins[a], cells[..., a], side="right") - 1
+            local[..., a] = cells[..., a] - begins[a][block]
+            previous = (block - 1) % d.blocks[a]
+            rim = ((block & 1) != (colour >> a & 1)) & (local[..., a] < d.rim[a])
+            local[..., a] += rim * (begins[a][previous + 1] - begins[a][previous])
+            block = np.where(rim, previous, block)
+            inside &= (block & 1) == (colour >> a & 1)
+            lane = lane * (d.blocks[a] // 2) + block // 2
+        return np.where(inside, lane, -1), local
+
+    def _visit(self, v: _Visits, tables: VisitTables) -> None:
+        """Walk every block for its own number of trials."""
+        trials, call = self._numbers(v, tables)
+        for k in range(int(trials.max(initial=0))):
+            active = np.flatnonzero(k < trials)
+            counter = call[active] + (k >> 1 if self._events.single else k)
+            pair = words64((counter, self.state.window, v.number[active] + 1, v.replica[active]), self.key)
+            if self._events.single:
+                self._step(v, active, 0, pair[k & 1])
+            else:
+                self._step(v, active, self._families(v, tables, active, pair[0]), pair[1])
+
+    def _numbers(self, v: _Visits, tables: VisitTables) -> tuple[Ints, Ints]:
+        """((V,) trials, (V,) calls used to draw them): a Poisson count for every power of two in the carriers."""
+        trials, used = np.zeros(len(v.replica), dtype=np.int64), np.zeros(len(v.replica), dtype=np.int64)
+        for f, carriers in enumerate(v.counts):
+            for level in range(tables.n_levels):
+                last = level == tables.n_levels - 1
+                times = carriers >> level if last else carriers >> level & 1
+                for k in range(int(times.max(initial=0))):
+                    rows = np.flatnonzero(times > k)
+                    pair = words64((used[rows] >> 1, self.state.window, v.number[rows] + 1, v.replica[rows]), self.key)
+                    word = np.where(used[rows] & 1, pair[1], pair[0])
+                    begin, end = int(tables.row[f, level]), int(tables.row[f, level + 1])
+                    found = np.searchsorted(tables.cumulative[begin:end], word, side="right")
+                    trials[rows] += tables.first_count[f, level] + np.minimum(found, end - begin - 1)
+                    used[rows] += 1
+        return trials, (used + 1) >> 1
+
+    def _families(self, v: _Visits, tables: VisitTables, active: Ints, words: Words) -> Ints:
+        """The family of one trial in each of the visits `active`."""
+        shares = v.counts[:, active].astype(np.uint64) * tables.weight[:, None]
+        ends = np.cumsum(shares, axis=0, dtype=np.uint64)
+        return np.asarray((ends <= high64(words, ends[-1])[None]).sum(axis=0))
+
+    def _step(self, v: _Visits, active: Ints, family: Any, words: Words) -> None:
+        """One trial in each of the visits `active`."""
+        t, s = self.tables, self.state
+        family = np.broadcast_to(family, active.shape)
+        here = v.counts[family, active]
+        active, family, words, here = (array[here > 0] for array in (active, family, words, here))
+        carrier, rest = multiply(words, here)
+        direction, fraction = multiply(rest, t.directions[family])
+        listed = v.listed[v.first[family, active] + carrier]
+        lane = v.replica[active]
+        place = s.coordinates[lane, listed].astype(np.int64)
+        local = (place[:, :3] - v.start[active]) % self._repeats
+        back = self.domains.back[family, place[:, 3], direction]
+        owned = ((local >= back) & (local < v.edge[active] + back)).all(axis=1)
+        chosen: Choice = self._events.look(
+            lane[owned], 0 if self._events.single else family[owned], listed[owned], direction[owned], fraction[owned]
+        )
+        accepted = self._accept(chosen)
+        np.add.at(s.trials, (lane[owned], family[owned]), 1)
+        np.add.at(s.accepted, (lane[owned], family[owned]), accepted.astype(np.int64))
+        self._events.apply(chosen, np.flatnonzero(accepted))
+
+
+def listed_again(tables: EventTables, state: State) -> NDArray[np.int16]:
+    """(R, C, 4) places of all carriers, found from the ids on the sites."""
+    coordinates = state.coordinates.copy()
+    for code in np.flatnonzero(tables.list_offset >= 0):
+        s, first, count = int(tables.sublattice_of[code]), int(tables.first_particle[code]), int(tables.counts[code])
+        begin = int(tables.site_offset[s])
+        ids = state.particle_at[:, begin : begin + tables.supercell.n_sites_of(s)]
+        rows, local = np.nonzero((ids >= first) & (ids < first + count))
+        listed = int(tables.list_offset[code]) + ids[rows, local] - first
+        coordinates[rows, listed] = tables.supercell.coordinates_of(s, local)
+    return coordinates

@@ -1,0 +1,208 @@
+// One visit of one block of a large supercell. Twin of kmc/backends/domain_reference.py; rules in kmc/domains.py.
+#pragma once
+#include "lane.cuh"
+
+// Filled by kmc/backends/native.py; every member is eight bytes wide.
+struct Domains {
+    int64_t blocks[3];           // per axis, even
+    int64_t rim[3];              // cells that bonds reach beyond a block
+    int64_t n_levels;            // Poisson tables of a family: means of 1, 2, 4, ... carriers
+    int64_t capacity;            // carriers that a visit can hold
+    const uint64_t* back;        // (F, B, Z) cells that a bond reaches back, a 16-bit field an axis
+    const uint64_t* weight;      // (F) trials of one carrier, relative
+    const int64_t* first_count;  // (F, n_levels)
+    const int64_t* row;          // (F, n_levels + 1) begin of each table; the last one is its end
+    const uint64_t* cumulative;
+};
+
+// The block of one lane during a sweep.
+struct Block {
+    uint64_t minus_start, edge;  // 16-bit fields
+    int64_t start[3], cells[3];  // first cell, and cells with the rim
+    int64_t number;              // among all blocks
+};
+
+KMC_FN int64_t repeats_of(const Tables& t, int axis) { return (int64_t)(t.repeats >> 16 * axis & 0xFFFF); }
+
+// Block `lane` of a colour; bit a of the colour is the parity along axis a.
+KMC_FN Block block_of(const Tables& t, const Domains& d, const int64_t* origin, int64_t colour, int64_t lane)
+{
+    Block b;
+    b.minus_start = b.edge = 0;
+    int64_t place[3];
+    for (int axis = 2; axis >= 0; --axis) {
+        const int64_t half = d.blocks[axis] / 2, n = repeats_of(t, axis);
+        place[axis] = 2 * (lane % half) + (colour >> axis & 1);
+        lane /= half;
+        const int64_t begin = place[axis] * n / d.blocks[axis], end = (place[axis] + 1) * n / d.blocks[axis];
+        b.start[axis] = (origin[axis] + begin) % n;
+        b.cells[axis] = end - begin + d.rim[axis];
+        b.minus_start |= (uint64_t)((n - b.start[axis]) % n) << 16 * axis;
+        b.edge |= (uint64_t)(end - begin) << 16 * axis;
+    }
+    b.number = (place[0] * d.blocks[1] + place[1]) * d.blocks[2] + place[2];
+    return b;
+}
+
+// Whether the componentwise minimum of a bond's two cells lies in the block; `place` is the end that stands in it.
+KMC_FN bool owned(const Tables& t, const Block& b, uint64_t place, uint64_t back)
+{
+    const uint64_t high = 0x0000800080008000u, ones = 0x0000000100010001u;
+    const uint64_t local = step(t, place, b.minus_start).place;
+    const uint64_t lower = (local | high) - back, upper = ((b.edge + back) | high) - local - ones;
+    return (lower & upper & high) == high;
+}
+
+// Append the places of a species in a row of cells; `place` is that of the first cell.
+KMC_FN int64_t scan_row(const uint8_t* occupants, int64_t sites, int64_t n_basis, uint8_t species, uint64_t place,
+                        uint64_t* list, int64_t count)
+{
+    const uint64_t lanes = 0x0101010101010101u, pattern = lanes * species;
+    int64_t i = 0;
+    for (; i + 8 <= sites; i += 8) {
+        uint64_t differ = load64(occupants + i) ^ pattern;
+        uint64_t found = ~((((differ & ~(lanes << 7)) + ~(lanes << 7)) | differ) | ~(lanes << 7));
+        for (; found; found &= found - 1) {
+            const int64_t site = i + (trailing_zeros(found) >> 3);
+            list[count++] = place + ((uint64_t)(site / n_basis) << 32) + ((uint64_t)(site % n_basis) << 48);
+        }
+    }
+    for (; i < sites; ++i)
+        if (occupants[i] == species)
+            list[count++] = place + ((uint64_t)(i / n_basis) << 32) + ((uint64_t)(i % n_basis) << 48);
+    return count;
+}
+
+// Places of all carriers of a species in the block and its rim, by x, y, z and basis from the block's start.
+KMC_FN int64_t scan(const Tables& t, const Lane& lane, const Block& b, int64_t species, int64_t sublattice,
+                    uint64_t* list)
+{
+    const int64_t nx = repeats_of(t, 0), n_basis = t.basis_of[sublattice];
+    const uint8_t* occupants = lane.occupants + t.site_offset[sublattice];
+    int64_t count = 0;
+    for (int64_t i = 0; i < b.cells[0]; ++i)
+        for (int64_t j = 0; j < b.cells[1]; ++j) {
+            int64_t x = b.start[0] + i, y = b.start[1] + j, z = b.start[2], left = b.cells[2];
+            x -= x >= nx ? nx : 0;
+            y -= y >= t.ny ? t.ny : 0;
+            while (left > 0) {  // a row that leaves the supercell goes on at its beginning
+                const int64_t cells = left < t.nz - z ? left : t.nz - z;
+                const uint64_t place = (uint64_t)x | (uint64_t)y << 16 | (uint64_t)z << 32;
+                const uint8_t* row = occupants + ((x * t.ny + y) * t.nz + z) * n_basis;
+                count = scan_row(row, cells * n_basis, n_basis, (uint8_t)species, place, list, count);
+                left -= cells;
+                z = 0;
+            }
+        }
+    return count;
+}
+
+// Words one after another from a RANDOM.
+template <class RANDOM>
+struct WordStream {
+    RANDOM& random;
+    uint32_t used;
+    Pair64 words;
+    KMC_MEMBER uint64_t next()
+    {
+        if ((used & 1) == 0) words = random.call(used >> 1);
+        return used++ & 1 ? words.second : words.first;
+    }
+    KMC_MEMBER uint32_t calls() const { return (used + 1) >> 1; }
+};
+
+KMC_FN int64_t poisson(const Domains& d, int64_t f, int64_t level, uint64_t word)
+{
+    int64_t low = d.row[f * (d.n_levels + 1) + level], high = d.row[f * (d.n_levels + 1) + level + 1] - 1;
+    const int64_t begin = low;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (word < d.cumulative[middle])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return d.first_count[f * d.n_levels + level] + low - begin;
+}
+
+// Poisson number of trials of so many carriers of a family, as a sum over powers of two.
+template <class RANDOM>
+KMC_FN int64_t count_trials(const Domains& d, int64_t f, int64_t carriers, WordStream<RANDOM>& words)
+{
+    int64_t trials = 0, level = 0;
+    for (; level < d.n_levels - 1; ++level, carriers >>= 1)
+        if (carriers & 1) trials += poisson(d, f, level, words.next());
+    for (; carriers > 0; --carriers) trials += poisson(d, f, level, words.next());
+    return trials;
+}
+
+template <bool PLAIN>
+KMC_FN void visit_trial(const Tables& t, const Domains& d, const Lane& lane, const Block& b, const Family& family,
+                        uint64_t word, int64_t& trials, int64_t& accepted)
+{
+    if (family.carriers == 0) return;
+    const int64_t listed = family.place_in_list + take(word, family.carriers);
+    const uint32_t direction = take(word, family.directions);
+    const uint64_t place = lane.coordinates[listed];
+    const int64_t bond = (family.number * t.n_basis + basis_of(place)) * t.n_directions + direction;
+    if (!owned(t, b, place, d.back[bond])) return;
+    ++trials;
+    const Proposal p = propose(t, lane, family, listed, direction);
+    if (!p.possible) return;
+    if (!PLAIN && !family.plain && !judge(t, lane, family, p, word)) return;
+    apply<PLAIN, false>(t, lane, family, p);
+    ++accepted;
+}
+
+// lane: that of the replica, its list of carriers replaced by scratch of `capacity` words.
+template <bool PLAIN, class RANDOM>
+KMC_FN void visit(const Tables& t, const Domains& d, const Lane& lane, const Block& b, RANDOM& random)
+{
+    enum { MOST = 8 };  // families; checked where the domains are built
+    int64_t begin[MOST], carriers[MOST], filled = 0;
+    for (int64_t f = 0; f < t.n_families; ++f) {
+        int64_t g = 0;
+        while (t.carrier[g] != t.carrier[f]) ++g;
+        begin[f] = g < f ? begin[g] : filled;
+        carriers[f] = g < f ? carriers[g] : scan(t, lane, b, t.carrier[f], t.sublattice[f], lane.coordinates + filled);
+        filled += g < f ? 0 : carriers[f];
+    }
+    if (filled == 0) return;
+    WordStream<RANDOM> words{random, 0, Pair64()};
+    int64_t trials = 0;
+    uint64_t total = 0;
+    for (int64_t f = 0; f < t.n_families; ++f) {
+        trials += count_trials(d, f, carriers[f], words);
+        total += d.weight[f] * (uint64_t)carriers[f];
+    }
+    const uint32_t first = words.calls();
+    if (t.n_families == 1) {
+        Family family = family_of(t, 0);
+        family.place_in_list = 0;
+        family.carriers = (uint32_t)carriers[0];
+        int64_t tried = 0, accepted = 0;
+        for (int64_t done = 0; done < trials; done += 2) {
+            const Pair64 pair = random.call(first + (uint32_t)(done >> 1));
+            visit_trial<PLAIN>(t, d, lane, b, family, pair.first, tried, accepted);
+            if (done + 1 < trials) visit_trial<PLAIN>(t, d, lane, b, family, pair.second, tried, accepted);
+        }
+        add_shared(lane.trials, tried);
+        add_shared(lane.accepted, accepted);
+        return;
+    }
+    int64_t tried[MOST] = {0}, accepted[MOST] = {0};
+    for (int64_t done = 0; done < trials; ++done) {
+        const Pair64 pair = random.call(first + (uint32_t)done);
+        uint64_t rest = high64(pair.first, total);
+        int64_t f = 0;
+        while (rest >= d.weight[f] * (uint64_t)carriers[f]) rest -= d.weight[f] * (uint64_t)carriers[f++];
+        Family family = family_of(t, f);
+        family.place_in_list = begin[f];
+        family.carriers = (uint32_t)carriers[f];
+        visit_trial<PLAIN>(t, d, lane, b, family, pair.second, tried[f], accepted[f]);
+    }
+    for (int64_t f = 0; f < t.n_families; ++f) {
+        add_shared(lane.trials + f, tried[f]);
+        add_shared(lane.accepted + f, accepted[f]);
+    }
+}
