@@ -37,9 +37,7 @@ class _Visits:
 class DomainWalker(ReferenceWalker):
     """Walks the blocks of every replica in place."""
 
-    def __init__(
-        self, tables: EventTables, state: State, seed: int, temperature_index: int, domains: Domains
-    ) -> None:
+    def __init__(self, tables: EventTables, state: State, seed: int, temperature_index: int, domains: Domains) -> None:
         super().__init__(tables, state, seed, temperature_index)
         self.seed, self.temperature_index, self.domains = seed, temperature_index, domains
         self._repeats = np.asarray(tables.supercell.repeats, dtype=np.int64)

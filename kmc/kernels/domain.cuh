@@ -53,23 +53,24 @@ KMC_FN bool owned(const Tables& t, const Block& b, uint64_t place, uint64_t back
     return (lower & upper & high) == high;
 }
 
-// Append the places of a species in a row of cells; `place` is that of the first cell.
-KMC_FN int64_t scan_row(const uint8_t* occupants, int64_t sites, int64_t n_basis, uint8_t species, uint64_t place,
-                        uint64_t* list, int64_t count)
+// z and basis of a site of a row, in their fields. inverse: 2^32 over the basis, rounded up; exact for any row.
+KMC_FN uint64_t in_row(uint64_t site, uint64_t n_basis, uint64_t inverse)
 {
-    const uint64_t lanes = 0x0101010101010101u, pattern = lanes * species;
-    int64_t i = 0;
-    for (; i + 8 <= sites; i += 8) {
-        uint64_t differ = load64(occupants + i) ^ pattern;
-        uint64_t found = ~((((differ & ~(lanes << 7)) + ~(lanes << 7)) | differ) | ~(lanes << 7));
-        for (; found; found &= found - 1) {
-            const int64_t site = i + (trailing_zeros(found) >> 3);
-            list[count++] = place + ((uint64_t)(site / n_basis) << 32) + ((uint64_t)(site % n_basis) << 48);
-        }
+    const uint64_t z = site * inverse >> 32;
+    return z << 32 | (site - z * n_basis) << 48;
+}
+
+// Append the places of a species in a row of cells; `place` is that of the first cell. readable: bytes that may be read.
+KMC_FN int64_t scan_row(const uint8_t* occupants, int64_t sites, int64_t readable, uint64_t n_basis, uint64_t inverse,
+                        uint8_t species, uint64_t place, uint64_t* list, int64_t count)
+{
+    for (int64_t i = 0; i < sites; i += 64) {
+        const int64_t left = sites - i;
+        uint64_t found = equal_bytes(occupants + i, readable - i, species);
+        if (left < 64) found &= ((uint64_t)1 << left) - 1;
+        for (; found; found &= found - 1)
+            list[count++] = place + in_row((uint64_t)(i + trailing_zeros(found)), n_basis, inverse);
     }
-    for (; i < sites; ++i)
-        if (occupants[i] == species)
-            list[count++] = place + ((uint64_t)(i / n_basis) << 32) + ((uint64_t)(i % n_basis) << 48);
     return count;
 }
 
@@ -78,7 +79,8 @@ KMC_FN int64_t scan(const Tables& t, const Lane& lane, const Block& b, int64_t s
                     uint64_t* list)
 {
     const int64_t nx = repeats_of(t, 0), n_basis = t.basis_of[sublattice];
-    const uint8_t* occupants = lane.occupants + t.site_offset[sublattice];
+    const uint8_t *occupants = lane.occupants + t.site_offset[sublattice], *end = lane.occupants + t.n_sites;
+    const uint64_t inverse = (((uint64_t)1 << 32) + (uint64_t)n_basis - 1) / (uint64_t)n_basis;
     int64_t count = 0;
     for (int64_t i = 0; i < b.cells[0]; ++i)
         for (int64_t j = 0; j < b.cells[1]; ++j) {
@@ -89,7 +91,9 @@ KMC_FN int64_t scan(const Tables& t, const Lane& lane, const Block& b, int64_t s
                 const int64_t cells = left < t.nz - z ? left : t.nz - z;
                 const uint64_t place = (uint64_t)x | (uint64_t)y << 16 | (uint64_t)z << 32;
                 const uint8_t* row = occupants + ((x * t.ny + y) * t.nz + z) * n_basis;
-                count = scan_row(row, cells * n_basis, n_basis, (uint8_t)species, place, list, count);
+                const int32_t* ids = lane.particle_at + (row - lane.occupants);
+                for (int64_t i = 0; i < cells * n_basis; i += 16) KMC_PREFETCH(ids + i);
+                count = scan_row(row, cells * n_basis, end - row, n_basis, inverse, (uint8_t)species, place, list, count);
                 left -= cells;
                 z = 0;
             }

@@ -13,7 +13,7 @@
 #define KMC_CLONES
 #endif
 
-enum { BATCH = 128 };
+enum { BATCH = 64 };
 
 // A batch of consecutive calls; a loop that the compiler turns into vector instructions.
 KMC_CLONES static void fill(Pair64* out, uint32_t first, uint32_t window, uint32_t lane, uint32_t replica, Key key)

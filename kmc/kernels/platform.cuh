@@ -14,15 +14,21 @@ typedef unsigned long long uint64_t;
 #include <stdint.h>
 #endif
 
+#if defined(__SSE2__) && !defined(__CUDACC__)
+#include <emmintrin.h>
+#endif
+
 #ifdef __CUDACC__
 #define KMC_FN static __device__ __forceinline__
 #define KMC_LONG_FN static __device__ __noinline__  // long and called from several places
 #define KMC_MEMBER __device__ __forceinline__
+#define KMC_PREFETCH(address)
 #define KMC_STRIP 4  // a thread's share of registers
 #else
 #define KMC_FN static inline __attribute__((always_inline))
 #define KMC_LONG_FN KMC_FN
 #define KMC_MEMBER inline __attribute__((always_inline))
+#define KMC_PREFETCH(address) __builtin_prefetch(address, 1)
 #define KMC_STRIP 32
 #endif
 
@@ -36,16 +42,22 @@ KMC_FN uint64_t high64(uint64_t a, uint64_t b)
 #endif
 }
 
-// Eight bytes from any address, the lowest one first.
-KMC_FN uint64_t load64(const uint8_t* from)
+// Bit i: whether byte i of the next 64 has a value; at most `readable` bytes are looked at.
+KMC_FN uint64_t equal_bytes(const uint8_t* from, int64_t readable, uint8_t value)
 {
-    uint64_t word = 0;
-#ifdef __CUDACC__
-    for (int i = 0; i < 8; ++i) word |= (uint64_t)from[i] << 8 * i;
-#else
-    __builtin_memcpy(&word, from, 8);
+    uint64_t found = 0;
+#if defined(__SSE2__) && !defined(__CUDACC__)
+    if (readable >= 64) {
+        const __m128i wanted = _mm_set1_epi8((char)value);
+        for (int k = 0; k < 4; ++k) {
+            const __m128i bytes = _mm_loadu_si128((const __m128i*)(from + 16 * k));
+            found |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted)) << 16 * k;
+        }
+        return found;
+    }
 #endif
-    return word;
+    for (int i = 0; i < 64 && i < readable; ++i) found |= (uint64_t)(from[i] == value) << i;
+    return found;
 }
 
 // Add to a counter that several lanes share.

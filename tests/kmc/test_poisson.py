@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from kmc.philox import sequence
-from kmc.poisson import MAX_MEAN, poisson_table, poisson_counts
+from kmc.poisson import MAX_MEAN, poisson_counts, poisson_table
 
 
 @pytest.mark.parametrize("mean", [1, 7, 40])
