@@ -3,8 +3,8 @@
 The supercell is cut into blocks of cells, an even number along every axis; parities make eight colours. In a sweep the
 colours take turns in random order, from a random origin, and the blocks of one colour walk at the same time. A bond
 belongs to the block that holds the componentwise minimum of the cells of its two ends: it works both ways while its
-block is active, so that detailed balance holds, and is active once a sweep. No carrier can leave the block and its rim of
-one bond length during a visit, so that the carriers of a visit are a fixed list and its trial rate is constant.
+block is active, so that detailed balance holds, and is active once a sweep. No carrier can leave the block and its rim
+of one bond length during a visit, so that the carriers of a visit are a fixed list and its trial rate is constant.
 
 What remains of the cut is a bias that grows as the square of a visit's length; see `expected_bias`.
 """
@@ -79,12 +79,13 @@ def build_domains(tables: EventTables, block: int) -> Domains:
     smallest = rim + np.maximum(reach, 1)
     if block < smallest.max():
         raise InputError(
-            f"parallel.domains.block = {block}: bonds and interactions of this model need at least {smallest.max()} cells"
+            f"run.parallel.domains.block = {block}: bonds and interactions of this model need {smallest.max()} cells "
+            "or more"
         )
     if (repeats < 2 * block).any():
         raise InputError(
-            f"crystal.repeats = {repeats.tolist()}: too small for two blocks of {block} cells along every axis; use more "
-            'cells, smaller blocks, or parallel = "replicas"'
+            f"crystal.repeats = {repeats.tolist()}: too small for eight colours, two blocks of {block} cells along "
+            'every axis; use more cells, smaller blocks, or parallel = "replicas"'
         )
     blocks = 2 * (repeats // (2 * block))
     edges = -(-repeats // blocks) + rim
@@ -99,6 +100,11 @@ def _range(cell: NDArray[np.int16], basis: NDArray[np.int16], repeats: Ints) -> 
     signed = (cell.astype(np.int64) + repeats // 2) % repeats - repeats // 2
     signed = np.abs(signed[basis >= 0]).reshape(-1, 3)
     return np.asarray(signed.max(axis=0, initial=0))
+
+
+def owned(local: Ints, edge: Ints, back: Ints) -> NDArray[np.bool_]:
+    """Whether blocks own bonds: (..., 3) cell of the standing end from the block's start, edges, cells reached back."""
+    return np.asarray(((local >= back) & (local < edge + back)).all(axis=-1))
 
 
 def sweep_plan(tables: EventTables, seed: int, temperature_index: int, window: int, sweeps: int) -> tuple[Ints, Ints]:
@@ -161,6 +167,13 @@ def _visit_tables(rates: tuple[float, ...], total: float, capacity: int, trials:
         cumulative=np.concatenate(parts),
         weight=np.array(weight, dtype=np.uint64),
     )
+
+
+def edge_in_hops(tables: EventTables, domains: Domains) -> float:
+    """Smallest edge of a block over the length of the longest hop."""
+    cells = np.asarray(tables.supercell.repeats) // domains.blocks
+    lengths = np.linalg.norm(tables.supercell.crystal.cell_angstrom, axis=1)
+    return float((cells * lengths).min() / tables.hop_length_angstrom.max())
 
 
 def expected_bias(hops_per_visit: float, edge: float) -> float:

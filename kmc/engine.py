@@ -24,6 +24,7 @@ from kmc.schedule import (
     equilibrated,
     freeze,
     start_equilibration,
+    sweep_trials,
     window_length,
 )
 from kmc.state import State, unwrapped_grid_positions
@@ -138,7 +139,9 @@ class _Walk:
         progress, last_written = self.equilibration, time.monotonic()
         over = False
         while not over:
-            self._window(progress.mean)
+            seen = self.walker.counters()[1].sum(axis=0)
+            progress.sweep = sweep_trials(self.system, self.settings, seen, progress.elapsed)
+            self._window(progress.mean, progress.sweep)
             progress.windows += 1
             progress.elapsed += progress.mean * self.system.replicas
             unmarked = progress.half_elapsed < 0
@@ -166,7 +169,7 @@ class _Walk:
         progress = self.equilibration
         if progress.selection:
             return
-        progress.selection = decide_selection(self.system.tables, hops, progress.elapsed, over)
+        progress.selection = decide_selection(self.system.tables, self.settings, hops, progress.elapsed, over)
         if progress.selection == "rejection-free":
             self.walker = _walker(self.walker.name, self.system, self.settings, self.walker.read(), progress.selection)
 
@@ -180,13 +183,15 @@ class _Walk:
         self._keep(positions, summed)
         self._save()
 
-    def _window(self, mean: int) -> None:
-        self.walker.advance(window_length(self.system, self.equilibration.selection, self.walker.window, mean))
+    def _window(self, mean: int, sweep: int) -> None:
+        selection, window = self.equilibration.selection, self.walker.window
+        length = window_length(self.system, self.settings, selection, window, mean)
+        self.walker.advance(length, sweeps=-(-mean // sweep) if sweep else 1)
 
     def _walk_frame(self) -> None:
         assert self.schedule is not None and self.accumulator is not None
         for _ in range(self.schedule.windows_per_frame):
-            self._window(self.schedule.mean)
+            self._window(self.schedule.mean, self.schedule.sweep)
         live = self.walker.live()
         _check_images(live)
         self.frame += 1
@@ -231,6 +236,7 @@ class _Walk:
             "window": self.walker.window,
             "frame": self.frame,
             "frames": self.settings.frames,
+            "domains": asdict(self.settings.domains) if self.settings.domains else None,
             "block_frames": self.accumulator.block_frames if self.accumulator else None,
             "equilibration": asdict(self.equilibration),
             "half_accepted": self.half_accepted,
@@ -246,7 +252,9 @@ class _Walk:
 
 
 def _walker(backend: str, system: System, settings: Settings, state: State, selection: str) -> Walker:
-    return make_walker(backend, system, state, selection or "rejection", lags=len(lags_of(settings.frames)))
+    block = settings.domains.block if settings.domains else None
+    lags = len(lags_of(settings.frames))
+    return make_walker(backend, system, state, selection or "rejection", lags=lags, block=block)
 
 
 def _fresh(system: System, settings: Settings, folder: Path, backend: str) -> _Walk:
@@ -261,6 +269,7 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
     arrays, meta = read_checkpoint(folder)
     here = {"digest": system.tables.digest, "seed": system.seed, "replicas": system.replicas}
     here |= {"temperature_index": system.temperature_index, "frames": settings.frames}
+    here |= {"domains": asdict(settings.domains) if settings.domains else None}
     for name, value in here.items():
         if meta[name] != value:
             raise InputError(

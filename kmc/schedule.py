@@ -23,7 +23,25 @@ Selection = Literal["rejection", "rejection-free"]
 FREE_BELOW = 10  # rejection-free selection where fewer than one trial in so many is accepted
 ENOUGH_HOPS, ENOUGH_TRIALS = 1000, 2**22  # of all replicas: either is enough to judge the acceptance
 LONGEST_MEAN = 2**50  # of a rejection-free window
+SHORTEST_VISIT, LONGEST_VISIT = 0.01, 16.0  # hops of the fastest carrier; the bias grows as the square
 PATIENCE = 2**33  # trials of all replicas without a single hop after which nothing is said to move
+
+
+@dataclass(frozen=True)
+class DomainSettings:
+    """How a large supercell is cut. block: smallest edge in cells. hops_per_visit: of the fastest carrier."""
+
+    block: int = 12
+    hops_per_visit: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.block < 1:
+            raise InputError(f"run.parallel.domains.block = {self.block}: at least 1 cell is needed")
+        if not SHORTEST_VISIT <= self.hops_per_visit <= LONGEST_VISIT:
+            raise InputError(
+                f"run.parallel.domains.hops_per_visit = {self.hops_per_visit}: from {SHORTEST_VISIT} to "
+                f"{LONGEST_VISIT} is allowed"
+            )
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,7 @@ class Settings:
     positions: Literal["none", "first", "all"] = "first"
     checkpoint_every_s: float = 60.0
     selection: Literal["auto", "rejection", "rejection-free"] = "auto"
+    domains: DomainSettings | None = None
 
     def __post_init__(self) -> None:
         pairs = {
@@ -56,6 +75,8 @@ class Settings:
             raise InputError(f"frames = {self.frames}: from 2 to 1000000 is allowed")
         if self.selection not in ("auto", "rejection", "rejection-free"):
             raise InputError(f"selection = {self.selection!r}: auto, rejection, rejection-free are allowed")
+        if self.domains and self.selection == "rejection-free":
+            raise InputError('selection = "rejection-free": with domains, "auto" and "rejection" are allowed')
 
 
 @dataclass
@@ -63,7 +84,8 @@ class Equilibration:
     """Progress of the equilibration; part of the checkpoint.
 
     mean: length of a window, in mean trials of the rejection clock. elapsed: time of all replicas together in the same
-    unit, and what it was half way. selection: as used; "" while "auto" is undecided, where rejection is used.
+    unit, and what it was half way. selection: as used; "" while "auto" is undecided, where rejection is used. sweep:
+    with domains, mean trials of a sweep and replica; else 0.
     """
 
     mean: int
@@ -71,11 +93,15 @@ class Equilibration:
     elapsed: int = 0
     half_elapsed: int = -1
     windows: int = 0
+    sweep: int = 0
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Production as frozen after equilibration. mean: mean trials of the rejection clock per window and replica."""
+    """Production as frozen after equilibration. mean: mean trials of the rejection clock per window and replica.
+
+    sweep: with domains, most mean trials of a sweep and replica; else 0.
+    """
 
     mean: int
     windows_per_frame: int
@@ -83,6 +109,7 @@ class Schedule:
     acceptance: float  # of the slowest carrier, over all trials of the rejection clock
     slowest: str
     selection: Selection
+    sweep: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """For files."""
@@ -123,18 +150,33 @@ def start_equilibration(system: System, settings: Settings) -> Equilibration:
     return Equilibration(mean=min(max(slots, 16), MAX_MEAN), selection=selection)
 
 
-def decide_selection(tables: EventTables, hops: int, trials: int, over: bool) -> str:
+def decide_selection(tables: EventTables, settings: Settings, hops: int, trials: int, over: bool) -> str:
     """Selection by the acceptance seen, from counts of all replicas; "" while they are too few and it is not `over`."""
-    if tables.plain.all() or not tables.tracked:
+    if tables.plain.all() or not tables.tracked or settings.domains:
         return "rejection"
     if hops < ENOUGH_HOPS and trials < ENOUGH_TRIALS and not over:
         return ""
     return "rejection-free" if hops * FREE_BELOW < trials else "rejection"
 
 
-def window_length(system: System, selection: str, window: int, mean: int) -> NDArray[np.int64]:
-    """(R,) what a walker is told: Poisson numbers of trials, or rejection-free the time of `mean` trials."""
-    if selection == "rejection-free":
+def sweep_trials(system: System, settings: Settings, accepted: NDArray[np.int64], elapsed: int) -> int:
+    """Mean trials of a sweep and replica after which the fastest carrier has made `hops_per_visit` hops each.
+
+    accepted: (F,) hops of all replicas in `elapsed` trials. While they are too few every trial is taken for a hop.
+    """
+    if settings.domains is None:
+        return 0
+    tables, wanted = system.tables, Fraction(settings.domains.hops_per_visit)
+    codes = [c for c in dict.fromkeys(int(c) for c in tables.carrier) if tables.counts[c]]
+    each = {c: int(accepted[tables.carrier == c].sum()) for c in codes}
+    if accepted.sum() < ENOUGH_HOPS:
+        return max(1, int(wanted * min(int(tables.counts[c]) for c in codes)))
+    return max(1, int(min(wanted * int(tables.counts[c]) * elapsed / each[c] for c in codes if each[c])))
+
+
+def window_length(system: System, settings: Settings, selection: str, window: int, mean: int) -> NDArray[np.int64]:
+    """(R,) what a walker is told: Poisson numbers of trials, or rejection-free and with domains the time of `mean`."""
+    if selection == "rejection-free" or settings.domains:
         return np.full(system.replicas, mean, dtype=np.int64)
     return window_trials(system, window, mean)
 
@@ -157,15 +199,15 @@ def equilibrated(
     goal = max(Fraction(settings.equilibration_hops_per_carrier or 0) * particles * system.replicas, Fraction(100))
     share = Fraction(hops) / goal
     _mark_half(progress, 2 * share >= 1)
-    longest = longest_mean(progress.selection)
+    longest = longest_mean(settings, progress.selection)
     if progress.windows >= 4 and 32 * share < progress.windows and progress.mean < longest:
         progress.mean = min(2 * progress.mean, longest)
     return share >= 1 and elapsed > progress.half_elapsed, float(min(share, Fraction(1)))
 
 
-def longest_mean(selection: str) -> int:
-    """The longest window; a rejection-free one needs no Poisson table."""
-    return LONGEST_MEAN if selection == "rejection-free" else MAX_MEAN
+def longest_mean(settings: Settings, selection: str) -> int:
+    """The longest window; a rejection-free one, or one of sweeps, needs no Poisson table of the whole."""
+    return LONGEST_MEAN if selection == "rejection-free" or settings.domains else MAX_MEAN
 
 
 def _mark_half(progress: Equilibration, reached: bool) -> None:
@@ -189,8 +231,9 @@ def freeze(
             raise InputError("no hop of the slowest carrier during equilibration: lengthen it")
         total = Fraction(settings.hops_per_carrier or 0) * particles * elapsed / hops
     per_frame = total / settings.frames
-    windows = max(1, math.ceil(per_frame / longest_mean(progress.selection)))
+    windows = max(1, math.ceil(per_frame / longest_mean(settings, progress.selection)))
     mean = max(1, round(per_frame / windows))
     interval = mean * windows / tables.total_rate_per_s
     selection: Selection = "rejection-free" if progress.selection == "rejection-free" else "rejection"
-    return Schedule(mean, windows, interval, acceptance, tables.species[code], selection)
+    sweep = sweep_trials(system, settings, accepted - before, elapsed)
+    return Schedule(mean, windows, interval, acceptance, tables.species[code], selection, sweep)

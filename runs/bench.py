@@ -138,7 +138,7 @@ def _begin(system: System, case: Case) -> tuple[State, str]:
     if not case.equilibrate:
         return system.initial_state(), "rejection"
     from kmc.backends import available_backends, make_walker
-    from kmc.schedule import decide_selection
+    from kmc.schedule import Settings, decide_selection
 
     few = dataclasses.replace(system, replicas=min(system.replicas, MOST_EQUILIBRATED))
     backend = "numpy" if available_backends()["cpu"] else "cpu"
@@ -153,7 +153,7 @@ def _begin(system: System, case: Case) -> tuple[State, str]:
     arrays: Any = {
         name: np.tile(a, (copies, *[1] * (a.ndim - 1)))[: system.replicas] for name, a in state.arrays().items()
     }
-    return type(state)(**arrays), decide_selection(system.tables, hops, elapsed, True)
+    return type(state)(**arrays), decide_selection(system.tables, Settings(), hops, elapsed, True)
 
 
 def _measure(walker: Walker, system: System, seconds: float) -> tuple[int, int, float]:

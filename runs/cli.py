@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from kmc.errors import BarrierBelowBound, DisplacementOverflow
 from lattices.errors import InputError
 
 
@@ -28,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except InputError as error:
         print(f"kmc: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        return 2
+    except (BarrierBelowBound, DisplacementOverflow) as error:
+        print(f"kmc: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("kmc: stopped; the last checkpoint is kept, go on with --resume", file=sys.stderr)

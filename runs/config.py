@@ -251,10 +251,10 @@ def system_of(config: RunConfig, base: Path, number: int) -> System:
 
 def settings_of(config: RunConfig) -> Settings:
     """What the engine is asked for; a wanted precision begins with a first stretch that is doubled as needed."""
-    from kmc.schedule import Settings
+    from kmc.schedule import DomainSettings, Settings
 
     run = config.run
-    hops = run.duration.hops_per_carrier
+    hops, domains = run.duration.hops_per_carrier, run.parallel.domains
     return Settings(
         equilibration_hops_per_carrier=run.equilibration.hops_per_carrier,
         equilibration_time_s=run.equilibration.time_s,
@@ -264,4 +264,5 @@ def settings_of(config: RunConfig) -> Settings:
         positions=run.positions,
         checkpoint_every_s=run.checkpoint_every_s,
         selection=run.selection,
+        domains=DomainSettings(**domains.model_dump()) if domains else None,
     )

@@ -28,6 +28,23 @@ def describe_system(system: System, config: RunConfig) -> list[str]:
         f"{system.model.name}: {tables.supercell.n_sites} sites, {system.replicas} replicas: {', '.join(parts)}",
         *composition.notes,
         *field_lines(system, config.run.field_V_per_m),
+        *domain_lines(system, config),
+    ]
+
+
+def domain_lines(system: System, config: RunConfig) -> list[str]:
+    """The blocks and the bias to expect; InputError where the supercell cannot be cut as asked."""
+    asked = config.run.parallel.domains
+    if asked is None:
+        return []
+    from kmc.domains import build_domains, edge_in_hops, expected_bias
+
+    domains = build_domains(system.tables, asked.block)
+    edge = edge_in_hops(system.tables, domains)
+    bias = expected_bias(asked.hops_per_visit, edge)
+    return [
+        f"domains: {' x '.join(str(n) for n in domains.blocks)} blocks in eight colours, {asked.hops_per_visit:g} hops "
+        f"of the fastest carrier per visit; expected bias of D* {bias:+.2%} (-2.4 % h^2/edge, edge {edge:.1f} hops)"
     ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lattices.errors import InputError
 from runs.config import RunConfig, first_difference, load_config, resolve, resolved_toml, settings_of, system_of
-from runs.estimate import describe_system, file_bytes
+from runs.estimate import describe_system, domain_lines, file_bytes
 from runs.progress import Log, Stop, progress, signals
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     _check_folder(folder, folders, resume)
     backend, why = choose_backend(config.run.backend)
     systems = [system_of(config, base, number) for number in range(len(folders))]
+    for system in systems:
+        domain_lines(system, config)  # refuses what cannot be cut before anything is written
     resolved = resolve(config, base, backend)
     if resume:
         _check_same(resolved, folder)

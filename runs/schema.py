@@ -155,6 +155,32 @@ class DurationSpec(_OneOf):
     precision: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = None
 
 
+class DomainsSpec(_Strict):
+    """One large supercell in parallel: smallest edge of a block in cells, hops of the fastest carrier per visit."""
+
+    block: AtLeastOne = 12
+    hops_per_visit: Annotated[float, Field(strict=True, ge=0.01, le=16)] = 0.5
+
+
+class ParallelSpec(_Strict):
+    """The word "replicas", or { domains = { block, hops_per_visit } }."""
+
+    domains: DomainsSpec | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        if isinstance(value, dict | ParallelSpec):
+            return value
+        if value == "replicas":
+            return {}
+        raise ValueError(f'{value!r} was given; "replicas" or {{ domains = {{ block, hops_per_visit }} }} is allowed')
+
+    @model_serializer
+    def _as_written(self) -> Any:
+        return "replicas" if self.domains is None else {"domains": self.domains.model_dump()}
+
+
 class RunSpec(_Strict):
     """[run]. track: "all" follows every particle that moves, "carriers" the carriers alone, in less memory.
 
@@ -174,7 +200,7 @@ class RunSpec(_Strict):
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 1
     backend: Literal["auto", "cuda", "cpu", "numpy"] = "auto"
     field_V_per_m: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
-    parallel: Literal["replicas"] = "replicas"
+    parallel: ParallelSpec = ParallelSpec()
     track: Literal["all", "carriers"] = "all"
     selection: Literal["auto", "rejection", "rejection-free"] = "auto"
 
@@ -193,6 +219,12 @@ class RunSpec(_Strict):
     @field_serializer("temperature_K")
     def _scalar(self, value: list[float]) -> float | list[float]:
         return value[0] if len(value) == 1 else value
+
+    @model_validator(mode="after")
+    def _domains_reject(self) -> RunSpec:
+        if self.parallel.domains and self.selection == "rejection-free":
+            raise ValueError('selection = "rejection-free" was given; with domains, "auto" and "rejection" are allowed')
+        return self
 
     @model_validator(mode="after")
     def _precision_needs_no_field(self) -> RunSpec:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kmc.backends.events import Choice, Ints, Words, multiply
 from kmc.backends.reference import ReferenceWalker
-from kmc.domains import Domains, VisitTables, sweep_plan, visit_tables
+from kmc.domains import Domains, VisitTables, owned, sweep_plan, visit_tables
 from kmc.philox import high64, words64
 from kmc.state import State
 from kmc.tables import EventTables
@@ -149,14 +149,14 @@ class DomainWalker(ReferenceWalker):
         lane = v.replica[active]
         place = s.coordinates[lane, listed].astype(np.int64)
         local = (place[:, :3] - v.start[active]) % self._repeats
-        back = self.domains.back[family, place[:, 3], direction]
-        owned = ((local >= back) & (local < v.edge[active] + back)).all(axis=1)
+        mine = owned(local, v.edge[active], self.domains.back[family, place[:, 3], direction])
+        lane, family = lane[mine], family[mine]
         chosen: Choice = self._events.look(
-            lane[owned], 0 if self._events.single else family[owned], listed[owned], direction[owned], fraction[owned]
+            lane, 0 if self._events.single else family, listed[mine], direction[mine], fraction[mine]
         )
         accepted = self._accept(chosen)
-        np.add.at(s.trials, (lane[owned], family[owned]), 1)
-        np.add.at(s.accepted, (lane[owned], family[owned]), accepted.astype(np.int64))
+        np.add.at(s.trials, (lane, family), 1)
+        np.add.at(s.accepted, (lane, family), accepted.astype(np.int64))
         self._events.apply(chosen, np.flatnonzero(accepted))
 
 

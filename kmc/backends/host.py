@@ -128,11 +128,10 @@ def _library(path: str) -> ctypes.CDLL:
         [ctypes.c_void_p] * 5 + [ctypes.c_int64] + [ctypes.c_uint32] * 3 + [ctypes.c_int64, ctypes.c_int64]
     )
     library.kmc_walk.restype = None
+    pointer, number, word = ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint32
     library.kmc_sweeps.argtypes = (
-        [ctypes.c_void_p] * 5
-        + [ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64]
-        + [ctypes.c_uint32] * 3
-        + [ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64]
+        *(pointer, pointer, pointer, pointer, pointer, number, pointer, number),
+        *(word, word, word, number, pointer, number),
     )
     library.kmc_sweeps.restype = None
     library.kmc_abi.restype = ctypes.c_int64

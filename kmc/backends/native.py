@@ -97,7 +97,7 @@ def _selection_arrays(q: Selection | None) -> list[tuple[str, int | NDArray[Any]
 
 def domain_members(tables: EventTables, domains: Domains, visits: VisitTables) -> list[int | NDArray[Any]]:
     """The members of `struct Domains` (kernels/domain.cuh), in its order."""
-    back = pack_places(domains.back, np.zeros_like(tables.bond_basis))
+    back = pack_places(domains.back.astype(np.int16), np.zeros_like(tables.bond_basis))
     integers = [*domains.blocks.tolist(), *domains.rim.tolist(), visits.n_levels, domains.capacity]
     return [*integers, back, visits.weight, visits.first_count, visits.row, visits.cumulative]
 

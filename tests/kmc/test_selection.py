@@ -14,7 +14,7 @@ from kmc.backends.selected import SelectedWalker, Weights, exponential
 from kmc.composition import compose
 from kmc.model import load_model
 from kmc.philox import STREAM_TRIALS, high64, sequence, stream_key
-from kmc.schedule import decide_selection, window_length
+from kmc.schedule import Settings, decide_selection, window_length
 from kmc.selection import LOG_UNIT, build_selection
 from kmc.system import build_system
 from lattices.errors import InputError
@@ -88,12 +88,12 @@ def test_bounds_are_exact_where_carriers_do_not_interact():
 
 def test_selection_is_decided_by_counts():
     tables = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.2)]), (3, 3, 3), vacancies=5).tables
-    assert decide_selection(tables, 999, 9999, False) == ""
-    assert decide_selection(tables, 1000, 9999, False) == "rejection"
-    assert decide_selection(tables, 1000, 10001, False) == "rejection-free"
-    assert decide_selection(tables, 0, 10, True) == "rejection-free"
+    assert decide_selection(tables, Settings(), 999, 9999, False) == ""
+    assert decide_selection(tables, Settings(), 1000, 9999, False) == "rejection"
+    assert decide_selection(tables, Settings(), 1000, 10001, False) == "rejection-free"
+    assert decide_selection(tables, Settings(), 0, 10, True) == "rejection-free"
     plain = made_up_system(made_up_model(), (3, 3, 3), vacancies=5).tables
-    assert decide_selection(plain, 0, 0, False) == "rejection"
+    assert decide_selection(plain, Settings(), 0, 0, False) == "rejection"
 
 
 @pytest.mark.skipif(BACKENDS == ["numpy"], reason="long for NumPy alone: the compiled extension is missing")
@@ -113,7 +113,7 @@ def test_selections_agree_on_doped_ceria(temperature_K, trials):
         walker.advance(np.full(48, trials * (2 + number)))  # equilibration, of two lengths: two independent walks
         state = walker.read().copy()
         walker = make_walker(BACKENDS[0], system, state.copy(), selection)
-        walker.advance(window_length(system, selection, 1, trials))
+        walker.advance(window_length(system, Settings(), selection, 1, trials))
         after = walker.read()
         moved = summed_positions(system.tables, unwrapped_grid_positions(system.tables, after)) - summed_positions(
             system.tables, unwrapped_grid_positions(system.tables, state)
