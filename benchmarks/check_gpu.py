@@ -23,7 +23,16 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 CORRECTNESS = ("test_backends.py", "test_checkpoint.py", "test_selection.py", "test_oracle.py", "test_domains.py")
 PHYSICS = ("test_physics.py",)
-CASES = ("ideal-512", "ideal-8000", "ideal-512-carriers", "gdc-1000K", "gdc-673K")
+CASES = (
+    "ideal-512",
+    "ideal-8000",
+    "ideal-512-carriers",
+    "gdc-1000K",
+    "gdc-673K",
+    "ideal-1e4",
+    "ideal-1e6",
+    "ideal-1e8",
+)
 WALK = """
 from kmc.schedule import window_trials
 from kmc.backends import make_walker
@@ -83,8 +92,9 @@ def _registers(backend: str) -> dict[str, Any]:
     if backend != "cuda":
         return {"left out": "no device kernels"}
     from kmc.backends.cuda import KERNELS, _kernel
+    from kmc.backends.cuda_domains import KERNELS as VISITS
 
-    kernels = {name: _kernel(name) for name in KERNELS}
+    kernels = {name: _kernel(name) for name in (*KERNELS, *VISITS)}
     return {
         "passed": True,
         "kernels": {n: {"registers": k.num_regs, "spilled_bytes": k.local_size_bytes} for n, k in kernels.items()},

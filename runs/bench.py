@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class Case:
     """model: shipped set; repeats of conventional fluorite cells; amounts by species; lanes by backend.
 
-    equilibrate: start from an equilibrated arrangement, and let its acceptance decide the selection.
+    equilibrate: start from an equilibrated arrangement, and let its acceptance decide the selection. block: edge of the
+    domains of one large supercell, walked with half a hop per carrier and visit.
     """
 
     model: str
@@ -38,10 +39,13 @@ class Case:
     lanes: dict[str, int]
     tracked: bool = True
     equilibrate: bool = False
+    block: int | None = None
 
 
+HOPS_PER_VISIT = 0.5  # with domains; nearly every trial of the ideal gas is a hop
 MOST_EQUILIBRATED, EQUILIBRATION_HOPS = 64, 5  # replicas, hops per carrier before interacting carriers are timed
 GDC_LANES = {"numpy": 64, "cpu": 16, "cuda": 8192}
+ONE = {"numpy": 1, "cpu": 1, "cuda": 1}
 CASES = {
     "ideal-4096": Case("ideal-fluorite", (8, 8, 8), {}, 0.05, 1000.0, {"numpy": 8192, "cpu": 16, "cuda": 16384}),
     "ideal-8000": Case("ideal-fluorite", (10, 10, 10), {}, 0.05, 1000.0, {"numpy": 4096, "cpu": 16, "cuda": 16384}),
@@ -49,6 +53,11 @@ CASES = {
     "ideal-512-carriers": Case(
         "ideal-fluorite", (4, 4, 4), {}, 0.05, 1000.0, {"numpy": 8192, "cpu": 64, "cuda": 131072}, tracked=False
     ),
+    "ideal-1e4": Case("ideal-fluorite", (12, 12, 12), {}, 0.05, 1000.0, ONE, block=6),
+    "ideal-1e5": Case("ideal-fluorite", (24, 24, 24), {}, 0.05, 1000.0, ONE, block=12),
+    "ideal-1e6": Case("ideal-fluorite", (50, 50, 50), {}, 0.05, 1000.0, ONE, block=12),
+    "ideal-1e7": Case("ideal-fluorite", (108, 108, 108), {}, 0.05, 1000.0, ONE, block=13),
+    "ideal-1e8": Case("ideal-fluorite", (232, 232, 232), {}, 0.05, 1000.0, ONE, block=8),
     "gdc-1000K": Case(
         "gdc-chgnet-preview", (10, 10, 10), {"Gd": 0.1}, "charge-balance", 1000.0, GDC_LANES, equilibrate=True
     ),
@@ -89,10 +98,10 @@ def _row(backend: str, name: str, threads: int, seconds: float) -> dict[str, Any
     case = CASES[name]
     system = _system(case, case.lanes[backend])
     state, selection = _begin(system, case)
-    walker = make_walker(backend, system, state, selection)
+    walker = make_walker(backend, system, state, selection, block=case.block)
     if backend == "cpu" and threads:
         walker.threads = threads  # type: ignore[attr-defined]  # of the compiled backend only
-    trials, hops, wall = _measure(walker, system, seconds)
+    trials, hops, wall = _measure(walker, system, seconds, case.block is not None)
     return {
         "backend": backend,
         "device": _device(backend),
@@ -103,6 +112,7 @@ def _row(backend: str, name: str, threads: int, seconds: float) -> dict[str, Any
         "model": case.model,
         "selection": selection,
         "tracked": case.tracked,
+        "parallel": "replicas" if case.block is None else f"domains of {case.block}",
         "sites": system.tables.supercell.n_sites_of(0),
         "lanes": system.replicas,
         "threads": getattr(walker, "threads", 1),
@@ -156,19 +166,20 @@ def _begin(system: System, case: Case) -> tuple[State, str]:
     return type(state)(**arrays), decide_selection(system.tables, Settings(), hops, elapsed, True)
 
 
-def _measure(walker: Walker, system: System, seconds: float) -> tuple[int, int, float]:
+def _measure(walker: Walker, system: System, seconds: float, domains: bool) -> tuple[int, int, float]:
     """(trials, hops, wall seconds) of the best of three stretches after a warm-up."""
-    each = 64
-    while (wall := _stretch(walker, system, each)[2]) < seconds / 10:
+    carriers = int(system.tables.counts[system.tables.carrier].max())
+    each = sweep = max(int(HOPS_PER_VISIT * carriers), 1) if domains else 64
+    while (wall := _stretch(walker, system, each, -(-each // sweep))[2]) < seconds / 10:
         each = int(each * min(8.0, max(2.0, 0.15 * seconds / max(wall, 1e-4))))
-    each = max(int(each * seconds / 3 / wall), 64)
-    return max((_stretch(walker, system, each) for _ in range(3)), key=lambda s: s[1] / s[2])
+    each = max(int(each * seconds / 3 / wall), sweep)
+    return max((_stretch(walker, system, each, -(-each // sweep)) for _ in range(3)), key=lambda s: s[1] / s[2])
 
 
-def _stretch(walker: Walker, system: System, trials: int) -> tuple[int, int, float]:
+def _stretch(walker: Walker, system: System, trials: int, sweeps: int) -> tuple[int, int, float]:
     before = [int(counter.sum()) for counter in walker.counters()]
     start = time.perf_counter()
-    walker.advance(np.full(system.replicas, trials, dtype=np.int64))
+    walker.advance(np.full(system.replicas, trials, dtype=np.int64), sweeps)
     after = [int(counter.sum()) for counter in walker.counters()]
     return after[0] - before[0], after[1] - before[1], time.perf_counter() - start
 

@@ -171,7 +171,7 @@ def check_memory(tables: EventTables, replicas: int, free: int, lags: int = 0) -
         )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _kernel(name: str) -> Any:
     """A compiled kernel of walk.cu; InputError with the compiler's first line if it does not compile."""
     import cupy
