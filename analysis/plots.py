@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, told apart by colour-blind readers
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+
+HOST_FRACTION = 0.5  # a species above it is not drawn in a profile
 
 
 def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: tuple[float, float] = FIT_RANGE) -> Path:
@@ -72,15 +76,56 @@ def plot_arrhenius(results: dict[str, Any], path: Path | str) -> Path | None:
     return _save(figure, axes, path)
 
 
+def plot_profile(results: dict[str, Any], path: Path | str) -> Path:
+    """Site fractions (above) and local diffusivities (below) along the axis of a run that kept a profile."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 6.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, sharex=True)
+    profile = results["profile"]
+    place = np.array(profile["position_angstrom"]) / 10
+    series = 0
+    for name, entry in profile["species"].items():
+        fractions = np.array(entry["site_fraction"]["value"], dtype=float)
+        if fractions.max() > HOST_FRACTION:
+            continue  # the host: its profile is that of the others turned round
+        colour = COLOURS[series % len(COLOURS)]
+        series += 1
+        _steps(above, place, entry["site_fraction"], name, colour)
+        local = entry.get("local_tracer_diffusivity_m2_s")
+        if local and local["value"] is not None:
+            _steps(below, place, local, f"$D^*$ of {name}", colour)
+    above.set(ylabel="site fraction", title=f"{results['model']}, {results['temperature_K']:g} K")
+    below.set(ylabel="local diffusivity (m²/s)", xlabel=f"place along axis {profile['axis']} (nm)")
+    for axes in (above, below):
+        axes.grid(True, linewidth=0.3, alpha=0.5)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False, fontsize=9)
+    figure.savefig(path, dpi=150)
+    return Path(path)
+
+
+def _steps(axes: Any, place: Any, entry: dict[str, Any], label: str, colour: str) -> None:
+    value = np.array(entry["value"], dtype=float)
+    stderr = np.array(entry["stderr"], dtype=float) if entry["stderr"] else np.zeros(len(value))
+    axes.step(place, value, where="mid", color=colour, linewidth=0.8)
+    axes.errorbar(place, value, np.nan_to_num(stderr), fmt=".", color=colour, capsize=2, label=label)
+
+
 def plot_folder(folder: Path | str) -> list[Path]:
     """All pictures of an analysed run; InputError if it has no results.json."""
-    import json
-
     from kmc.trajectory import read_trajectory
 
     folder = Path(folder)
     if (folder / "trajectory.h5").exists():
-        return [plot_msd(read_trajectory(folder / "trajectory.h5"), folder / "msd.png")]
+        trajectory = read_trajectory(folder / "trajectory.h5")
+        pictures = [plot_msd(trajectory, folder / "msd.png")]
+        if trajectory.profile and (folder / "results.json").exists():
+            results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+            pictures.append(plot_profile(results, folder / "profile.png"))
+        return pictures
     if not (folder / "results.json").exists():
         raise InputError(f"{folder}: no results.json; run kmc analyze first")
     pictures = [picture for part in temperature_folders(folder) for picture in plot_folder(part)]

@@ -13,6 +13,7 @@ from analysis.drift import drift_figures
 from analysis.figures import Figure, Untrustworthy, attempt
 from analysis.fit import FIT_RANGE, Units, check_range, choose_units, planned_range
 from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
+from analysis.profile import profile_json
 from analysis.tracer import tracer_figures
 from lattices.errors import InputError
 
@@ -76,6 +77,8 @@ def _results(
     for key in ("thermodynamic_factor_O", "thermodynamic_factor_V"):
         results[key] = Figure.absent(NO_THERMODYNAMICS).as_json()
     results["chemical_diffusivity_m2_s"] = Figure.absent(NO_THERMODYNAMICS).as_json()
+    if (profile := profile_json(trajectory, units, fit_range)) is not None:
+        results["profile"] = profile
     results["hops"] = _hops(trajectory)
     results["warnings"] = warnings
     return results

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
+from kmc.profile import Profile, ProfileSettings, new_profile
 from kmc.state import State, unwrapped_grid_positions
 from kmc.tables import EventTables
 
@@ -41,11 +42,24 @@ class Accumulator:
     origin: NDArray[np.int64]
     windows: NDArray[np.int64]
     second_moment: NDArray[np.int64]
+    profile: Profile | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array by name, on the host; what a checkpoint holds."""
         names = ("lag_frames", "begin", "snapshots", "origin", "windows", "second_moment")
-        return {name: to_host(getattr(self, name)) for name in names}
+        profile = self.profile.arrays() if self.profile else {}
+        kept = {f"profile_{name}": value for name, value in profile.items()}
+        return {name: to_host(getattr(self, name)) for name in names} | kept
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]], block_frames: int) -> Accumulator:
+        """The accumulator of a checkpoint."""
+        profile = {k.removeprefix("profile_"): v for k, v in arrays.items() if k.startswith("profile_")}
+        own: dict[str, Any] = {k: v for k, v in arrays.items() if not k.startswith("profile_")}
+        if not profile:
+            return cls(**own, block_frames=block_frames)
+        axis = int(profile.pop("axis"))
+        return cls(**own, block_frames=block_frames, profile=Profile(axis=axis, **profile))
 
     def move_beside(self, array: Any) -> None:
         """Bring the large arrays to where `array` lies."""
@@ -56,9 +70,14 @@ class Accumulator:
     def record(self, tables: EventTables, positions: NDArray[np.int32], frame: int) -> NDArray[np.int64]:
         """Take frame `frame` (1, 2, ...); returns the (R, S, 3) summed displacements since frame 0."""
         block = (frame - 1) // self.block_frames
+        species = species_slices(tables)
+        if self.profile:
+            self.profile.record_frame(tables, positions, block, species)
         for k, lag in enumerate(self.lag_frames):
             if (frame - self.begin[k]) % lag == 0:
                 self.second_moment[k, block] += second_moments(tables, positions, self.snapshots[k])
+                if self.profile:
+                    self.profile.record_window(tables, (self.snapshots[k], positions), k, block, species)
                 self.windows[k, block] += 1
                 self.snapshots[k] = positions
         return summed_positions(tables, positions) - self.origin
@@ -77,6 +96,8 @@ class Accumulator:
         self.lag_frames = np.append(self.lag_frames, np.array(longer, dtype=np.int64))
         self.begin = np.append(self.begin, np.full(len(longer), frame, dtype=np.int64))
         self.snapshots = xp.concatenate([self.snapshots, *(positions[None] for _ in longer)])
+        if self.profile:
+            self.profile.extend(*self.windows.shape)
 
 
 def lags_of(frames: int) -> list[int]:
@@ -84,7 +105,9 @@ def lags_of(frames: int) -> list[int]:
     return [1 << k for k in range(64) if 1 << k <= max(frames // 2, 1)]
 
 
-def new_accumulator(tables: EventTables, state: State, frames: int) -> Accumulator:
+def new_accumulator(
+    tables: EventTables, state: State, frames: int, profile: ProfileSettings | None = None
+) -> Accumulator:
     """Begin at frame 0 with the state as it is."""
     positions = unwrapped_grid_positions(tables, state)
     xp = module_of(positions)
@@ -102,6 +125,7 @@ def new_accumulator(tables: EventTables, state: State, frames: int) -> Accumulat
         origin=summed_positions(tables, positions),
         windows=np.zeros((len(lags), blocks), dtype=np.int64),
         second_moment=xp.zeros((len(lags), blocks, replicas, species, 6), dtype=np.int64),
+        profile=new_profile(tables, state, profile, len(lags), blocks) if profile else None,
     )
 
 

@@ -175,7 +175,7 @@ class _Walk:
 
     def _begin_production(self, state: State) -> None:
         live = self.walker.live()
-        self.accumulator = new_accumulator(self.system.tables, live, self.settings.frames)
+        self.accumulator = new_accumulator(self.system.tables, live, self.settings.frames, self.settings.profile)
         self.start_trials, self.start_accepted = state.trials.copy(), state.accepted.copy()
         self.writer.create(state)
         positions = unwrapped_grid_positions(self.system.tables, live)
@@ -286,7 +286,7 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
     if meta["schedule"] is not None:
         kept = {k.removeprefix("accumulator_"): v for k, v in arrays.items() if k.startswith("accumulator_")}
         walk.schedule = Schedule(**meta["schedule"])
-        walk.accumulator = Accumulator(**kept, block_frames=meta["block_frames"])
+        walk.accumulator = Accumulator.from_arrays(kept, meta["block_frames"])
         walk.accumulator.move_beside(walker.live().image)
         walk.frame = meta["frame"]
         walk.start_trials, walk.start_accepted = arrays["start_trials"], arrays["start_accepted"]

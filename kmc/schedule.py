@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kmc.philox import STREAM_POISSON, stream_key, words64
 from kmc.poisson import MAX_MEAN, poisson_counts
+from kmc.profile import ProfileSettings
 from kmc.system import System
 from kmc.tables import EventTables
 from lattices.errors import InputError
@@ -60,6 +61,7 @@ class Settings:
     checkpoint_every_s: float = 60.0
     selection: Literal["auto", "rejection", "rejection-free"] = "auto"
     domains: DomainSettings | None = None
+    profile: ProfileSettings | None = None
 
     def __post_init__(self) -> None:
         pairs = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.profile import Profile
 from lattices.errors import InputError
 
 SCHEMA = 1
@@ -47,7 +49,7 @@ class Trajectory:
     ended in time block b. second_moment: (K, B, R, S, 6) int64, sums over particles and windows of the products
     xx yy zz xy xz yz. trials, accepted: (T + 1, R, F) int64 since frame 0. configuration: (R,) equal for replicas that
     share their dopants. cubic: every second-rank tensor is isotropic by symmetry. planned_frames: frames asked for at
-    first; a run that was extended for precision has more. None: not extended.
+    first; a run that was extended for precision has more. None: not extended. repeats, grid: of the supercell.
     """
 
     temperature_K: float
@@ -72,6 +74,9 @@ class Trajectory:
     versions: dict[str, str]
     cubic: bool
     planned_frames: int | None = None
+    repeats: tuple[int, ...] = ()
+    grid: int = 1
+    profile: Profile | None = None
 
     @property
     def replicas(self) -> int:
@@ -128,5 +133,13 @@ def _read(file: object) -> Trajectory:
         versions=run["versions"],
         cubic=meta["cubic"],
         planned_frames=run["planned_frames"],
+        repeats=tuple(meta["repeats"]),
+        grid=meta.get("grid", 1),
+        profile=_profile(group["profile"]) if "profile" in group else None,
         **arrays,
     )
+
+
+def _profile(group: Any) -> Profile:
+    arrays = {name: group[name][()] for name in group}
+    return Profile(axis=int(arrays.pop("axis")), **arrays)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.accumulate import Accumulator
+from kmc.arrays import to_host
 from kmc.state import State
 from kmc.system import System
 from kmc.trajectory import SCHEMA
@@ -43,6 +44,7 @@ def describe(system: System) -> dict[str, Any]:
         "temperature_K": tables.temperature_K,
         "volume_m3": tables.supercell.volume_m3,
         "repeats": list(tables.supercell.repeats),
+        "grid": tables.supercell.crystal.grid,
         "field_V_per_m": tables.field_V_per_m.tolist(),
         "configuration": system.configuration,
         "grid_vectors_m": (cell * 1e-10).tolist(),
@@ -110,15 +112,10 @@ class TrajectoryWriter:
                 _extend(group[name], np.array([frame[name] for frame in frames]))
             for replica in range(self.shown):
                 self._append_positions(file[_group_name(replica)], frames, replica)
-            msd = group.require_group("msd")
-            for name, value in {
-                "lag_frames": accumulator.lag_frames,
-                "windows": accumulator.windows,
-                "second_moment": accumulator.second_moment,
-            }.items():
-                if name in msd:
-                    del msd[name]
-                msd[name] = value
+            moments = {name: getattr(accumulator, name) for name in ("lag_frames", "windows")}
+            _replace(group.require_group("msd"), moments | {"second_moment": to_host(accumulator.second_moment)})
+            if accumulator.profile:
+                _replace(group.require_group("profile"), accumulator.profile.arrays())
             group.attrs["run"] = json.dumps(run)
 
     def _check_room(self, frames_bytes: int, accumulator: Accumulator) -> None:
@@ -179,6 +176,17 @@ class TrajectoryWriter:
         group["position"] = np.concatenate(positions).astype(np.float32)
         _unit(group["position"], "Angstrom")
         _species(group, tables.species, state.occupants[0, tables.n_mobile_sites :].astype(np.int32))
+
+
+def _replace(group: Any, arrays: dict[str, Any]) -> None:
+    """Datasets anew; those of the same shape are overwritten, since a deleted one leaves its room behind."""
+    for name, value in arrays.items():
+        if name in group and group[name].shape == value.shape:
+            group[name][...] = value
+        else:
+            if name in group:
+                del group[name]
+            group[name] = value
 
 
 def _group_name(replica: int) -> str:

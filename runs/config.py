@@ -251,6 +251,7 @@ def system_of(config: RunConfig, base: Path, number: int) -> System:
 
 def settings_of(config: RunConfig) -> Settings:
     """What the engine is asked for; a wanted precision begins with a first stretch that is doubled as needed."""
+    from kmc.profile import ProfileSettings
     from kmc.schedule import DomainSettings, Settings
 
     run = config.run
@@ -264,5 +265,6 @@ def settings_of(config: RunConfig) -> Settings:
         positions=run.positions,
         checkpoint_every_s=run.checkpoint_every_s,
         selection=run.selection,
+        profile=ProfileSettings(**run.profile.model_dump()) if run.profile else None,
         domains=DomainSettings(**domains.model_dump()) if domains else None,
     )

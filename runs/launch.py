@@ -25,6 +25,7 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     already (without resume), or that holds none or another one (with resume).
     """
     from kmc.backends import choose_backend
+    from kmc.profile import ProfileSettings, check_profile
 
     folders = folders_of(config, folder)
     _check_folder(folder, folders, resume)
@@ -32,6 +33,8 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     systems = [system_of(config, base, number) for number in range(len(folders))]
     for system in systems:
         domain_lines(system, config)  # refuses what cannot be cut before anything is written
+        if config.run.profile:
+            check_profile(system.tables, ProfileSettings(**config.run.profile.model_dump()))
     resolved = resolve(config, base, backend)
     if resume:
         _check_same(resolved, folder)

@@ -181,6 +181,13 @@ class ParallelSpec(_Strict):
         return "replicas" if self.domains is None else {"domains": self.domains.model_dump()}
 
 
+class KeptProfileSpec(_Strict):
+    """Site fractions and local diffusivities along a lattice vector, in bins of equal width."""
+
+    axis: Annotated[int, Field(strict=True, ge=0, le=2)] = 0
+    bins: AtLeastOne = 20
+
+
 class RunSpec(_Strict):
     """[run]. track: "all" follows every particle that moves, "carriers" the carriers alone, in less memory.
 
@@ -201,6 +208,7 @@ class RunSpec(_Strict):
     backend: Literal["auto", "cuda", "cpu", "numpy"] = "auto"
     field_V_per_m: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
     parallel: ParallelSpec = ParallelSpec()
+    profile: KeptProfileSpec | None = None
     track: Literal["all", "carriers"] = "all"
     selection: Literal["auto", "rejection", "rejection-free"] = "auto"
 
