@@ -12,7 +12,7 @@ import numpy as np
 from analysis.arrhenius import fit_arrhenius
 from analysis.figures import Untrustworthy
 from analysis.fit import FIT_RANGE, planned_range
-from analysis.report import temperature_folders, with_error
+from analysis.report import temperature_folders, window_folders, with_error
 from analysis.tracer import msd_curve
 from lattices.errors import InputError
 
@@ -126,6 +126,8 @@ def plot_folder(folder: Path | str) -> list[Path]:
             results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
             pictures.append(plot_profile(results, folder / "profile.png"))
         return pictures
+    if windows := window_folders(folder):
+        return [picture for part in windows for picture in plot_folder(part)]
     if not (folder / "results.json").exists():
         raise InputError(f"{folder}: no results.json; run kmc analyze first")
     pictures = [picture for part in temperature_folders(folder) for picture in plot_folder(part)]

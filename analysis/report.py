@@ -15,6 +15,7 @@ from analysis.fit import FIT_RANGE, Units, check_range, choose_units, planned_ra
 from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
 from analysis.profile import profile_json
 from analysis.tracer import tracer_figures
+from analysis.windows import extrapolate
 from lattices.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _results(
         "backend": trajectory.backend,
         "elapsed_time_s": float(trajectory.time_s[-1]),
         "replicas": trajectory.replicas,
+        "hops_per_visit": trajectory.hops_per_visit,
         "errors_from": units.words if units else None,
         "species": {},
     }
@@ -120,6 +122,9 @@ def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANG
     if (folder / "trajectory.h5").exists():
         results = analyze(read_trajectory(folder / "trajectory.h5"), fit_range)
         return _write(folder, results)
+    if windows := window_folders(folder):
+        runs = [analyze_folder(part, fit_range) for part in windows]
+        return _write(folder, extrapolate(runs, [run["hops_per_visit"] for run in runs]))
     parts = temperature_folders(folder)
     if not parts:
         raise InputError(f"{folder}: neither a trajectory.h5 nor sub-folders T...K with one")
@@ -134,9 +139,14 @@ def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANG
 
 
 def temperature_folders(folder: Path) -> list[Path]:
-    """Sub-folders T...K that hold a trajectory, by temperature."""
-    parts = [p for p in folder.glob("T*K") if (p / "trajectory.h5").exists()] if folder.is_dir() else []
+    """Sub-folders T...K that hold a trajectory, or windows with one, by temperature."""
+    parts = [p for p in folder.glob("T*K") if (p / "trajectory.h5").exists() or window_folders(p)]
     return sorted(parts, key=lambda part: (len(part.name), part.name))
+
+
+def window_folders(folder: Path) -> list[Path]:
+    """Sub-folders window1 ... that hold a trajectory each: runs of domains with visits of several lengths."""
+    return sorted(part for part in folder.glob("window?") if (part / "trajectory.h5").exists())
 
 
 def _write(folder: Path, results: dict[str, Any]) -> dict[str, Any]:

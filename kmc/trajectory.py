@@ -49,7 +49,8 @@ class Trajectory:
     ended in time block b. second_moment: (K, B, R, S, 6) int64, sums over particles and windows of the products
     xx yy zz xy xz yz. trials, accepted: (T + 1, R, F) int64 since frame 0. configuration: (R,) equal for replicas that
     share their dopants. cubic: every second-rank tensor is isotropic by symmetry. planned_frames: frames asked for at
-    first; a run that was extended for precision has more. None: not extended. repeats, grid: of the supercell.
+    first; a run that was extended for precision has more. None: not extended. hops_per_visit: of domains.
+    repeats, grid: of the supercell.
     """
 
     temperature_K: float
@@ -74,6 +75,7 @@ class Trajectory:
     versions: dict[str, str]
     cubic: bool
     planned_frames: int | None = None
+    hops_per_visit: float | None = None
     repeats: tuple[int, ...] = ()
     grid: int = 1
     profile: Profile | None = None
@@ -133,6 +135,7 @@ def _read(file: object) -> Trajectory:
         versions=run["versions"],
         cubic=meta["cubic"],
         planned_frames=run["planned_frames"],
+        hops_per_visit=run.get("hops_per_visit"),
         repeats=tuple(meta["repeats"]),
         grid=meta.get("grid", 1),
         profile=_profile(group["profile"]) if "profile" in group else None,

@@ -266,5 +266,5 @@ def settings_of(config: RunConfig) -> Settings:
         checkpoint_every_s=run.checkpoint_every_s,
         selection=run.selection,
         profile=ProfileSettings(**run.profile.model_dump()) if run.profile else None,
-        domains=DomainSettings(**domains.model_dump()) if domains else None,
+        domains=DomainSettings(domains.block, domains.hops_per_visit) if domains else None,
     )

@@ -25,16 +25,18 @@ def export(folder: Path | str, form: str, output: Path | str | None = None) -> l
     InputError for another format, a folder without a run, or a run that kept no positions. (With run.positions =
     "all" the file holds the other replicas too, but the dopants of replica 0 only.)
     """
-    from analysis.report import temperature_folders
+    from analysis.report import temperature_folders, window_folders
 
     folder = Path(folder)
     if form not in FORMATS:
         raise InputError(f"--format {form}: {', '.join(FORMATS)} are allowed")
-    parts = [folder] if (folder / "trajectory.h5").exists() else temperature_folders(folder)
+    parts = [folder] if (folder / "trajectory.h5").exists() else temperature_folders(folder) or [folder]
+    parts = [inner for part in parts for inner in window_folders(part) or [part]]
+    parts = [part for part in parts if (part / "trajectory.h5").exists()]
     if not parts:
         raise InputError(f"{folder}: neither a trajectory.h5 nor sub-folders T...K with one")
     if output is not None and len(parts) > 1:
-        raise InputError(f"--output {output}: {folder} holds {len(parts)} temperatures; name one of them")
+        raise InputError(f"--output {output}: {folder} holds {len(parts)} trajectories; name one of them")
     return [_export_one(part, form, Path(output) if output else None) for part in parts]
 
 

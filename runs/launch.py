@@ -10,12 +10,15 @@ from lattices.errors import InputError
 from runs.config import RunConfig, first_difference, load_config, resolve, resolved_toml, settings_of, system_of
 from runs.estimate import describe_system, domain_lines, file_bytes
 from runs.progress import Log, Stop, progress, signals
+from runs.schema import DomainsSpec, ParallelSpec
 
 if TYPE_CHECKING:
     from kmc.system import System
 
 MOST_DOUBLINGS = 8  # of a run that is to reach a precision: 256 times the first stretch
 RUN_FILE = "run.toml"
+WINDOW_SHARES = (1.0, 0.5**0.5, 0.5)  # of the length of a visit, where it is extrapolated to zero
+WINDOW_STREAMS = 2**16  # apart, in temperature indices
 
 
 def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False) -> int:
@@ -27,10 +30,10 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     from kmc.backends import choose_backend
     from kmc.profile import ProfileSettings, check_profile
 
-    folders = folders_of(config, folder)
-    _check_folder(folder, folders, resume)
+    jobs = jobs_of(config, folder)
+    _check_folder(folder, [part for _, part in jobs], resume)
     backend, why = choose_backend(config.run.backend)
-    systems = [system_of(config, base, number) for number in range(len(folders))]
+    systems = [system_of(single, base, 0) for single, _ in jobs]
     for system in systems:
         domain_lines(system, config)  # refuses what cannot be cut before anything is written
         if config.run.profile:
@@ -51,19 +54,42 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     more = "; more if the wanted precision needs more frames" if config.run.duration.precision is not None else ""
     log(f"trajectory files: about {size / 1e6:.1f} MB{more}")
     with signals() as stop:
-        for number, (system, part) in enumerate(zip(systems, folders, strict=True)):
+        for system, (single, part) in zip(systems, jobs_of(resolved, folder), strict=True):
             log(f"{system.tables.temperature_K:g} K -> {part}")
-            if not _run_one(_single(resolved, number), system, part, backend, resume, stop, log):
+            if not _run_one(single, system, part, backend, resume, stop, log):
                 log(f"stopped; the checkpoint is written, go on with: kmc run {folder} --resume")
                 return 128 + stop.signal
     _finish(folder, log)
     return 0
 
 
-def folders_of(config: RunConfig, folder: Path) -> list[Path]:
-    """The folder of each temperature: the run's own for one, sub-folders T0773K ... for a list."""
-    temperatures = config.run.temperatures_K
-    return [folder] if len(temperatures) == 1 else [folder / _folder_name(t) for t in temperatures]
+def jobs_of(config: RunConfig, folder: Path) -> list[tuple[RunConfig, Path]]:
+    """(run file, folder) of every walk.
+
+    One temperature has the run's own folder, a list sub-folders T0773K ...; runs of domains that are to be
+    extrapolated have sub-folders window1, window2, window3 of it for their lengths of a visit.
+    """
+    temperatures, jobs = config.run.temperatures_K, []
+    for number, temperature in enumerate(temperatures):
+        part = folder if len(temperatures) == 1 else folder / _folder_name(temperature)
+        single, domains = _single(config, number), config.run.parallel.domains
+        if domains is None or not domains.extrapolate:
+            jobs.append((single, part))
+            continue
+        for k, share in enumerate(WINDOW_SHARES):
+            jobs.append((_with_visit(single, domains.hops_per_visit * share, k), part / f"window{k + 1}"))
+    return jobs
+
+
+def _with_visit(config: RunConfig, hops_per_visit: float, number: int) -> RunConfig:
+    """The run file of one length of a visit, with random numbers of its own."""
+    run = config.run
+    domains = DomainsSpec(block=run.parallel.domains.block, hops_per_visit=hops_per_visit)  # type: ignore[union-attr]
+    update = {
+        "parallel": ParallelSpec(domains=domains),
+        "temperature_index": run.temperature_index + number * WINDOW_STREAMS,
+    }
+    return config.model_copy(update={"run": run.model_copy(update=update)})
 
 
 def _finish(folder: Path, log: Log) -> None:

@@ -156,10 +156,20 @@ class DurationSpec(_OneOf):
 
 
 class DomainsSpec(_Strict):
-    """One large supercell in parallel: smallest edge of a block in cells, hops of the fastest carrier per visit."""
+    """One large supercell in parallel: smallest edge of a block in cells, hops of the fastest carrier per visit.
+
+    extrapolate: walk with three lengths of a visit (1, 0.71 and 0.5 of it) and report the figures at zero length.
+    """
 
     block: AtLeastOne = 12
     hops_per_visit: Annotated[float, Field(strict=True, ge=0.01, le=16)] = 0.5
+    extrapolate: bool = False
+
+    @model_validator(mode="after")
+    def _short_visits(self) -> DomainsSpec:
+        if self.extrapolate and self.hops_per_visit > 1:
+            raise ValueError(f"extrapolate = true with hops_per_visit = {self.hops_per_visit}; at most 1 is allowed")
+        return self
 
 
 class ParallelSpec(_Strict):
@@ -196,7 +206,7 @@ class RunSpec(_Strict):
     """
 
     temperature_K: Annotated[list[Temperature], Field(min_length=1)]
-    temperature_index: Annotated[int, Field(strict=True, ge=0, le=65535)] = 0
+    temperature_index: Annotated[int, Field(strict=True, ge=0, lt=2**24)] = 0
     replicas: AtLeastOne = 8
     replicas_per_configuration: AtLeastOne = 1
     equilibration: EquilibrationSpec = EquilibrationSpec(hops_per_carrier=100.0)

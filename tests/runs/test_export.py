@@ -102,7 +102,7 @@ def test_mdanalysis_reads_times_and_lengths(walk: Path, tmp_path: Path, exported
 
 def test_every_temperature_of_a_list(tiny_run: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
     line = refused("export", tiny_run, "--output", tmp_path / "one.extxyz")
-    assert "holds 2 temperatures" in line
+    assert "holds 2 trajectories" in line
     assert main(["export", str(tiny_run), "--format", "h5md"]) == 0
     for part in ("T1300K", "T1400K"):
         (tiny_run / part / "trajectory.h5md").unlink()

@@ -205,3 +205,29 @@ def test_a_full_disk_is_one_line_and_keeps_the_checkpoint(tmp_path, monkeypatch,
     assert said.count("\n") == 1 and "no space left on the disk" in said and "checkpoint" in said
     monkeypatch.undo()
     assert main(["run", "smallest", "--backend", "numpy", "--out", str(tmp_path / "run"), "--resume"]) == 0
+
+
+def test_three_lengths_of_a_visit_are_extrapolated(tmp_path, capsys):
+    """Each length has its folder and random numbers of its own; the figures are those of the fit at zero length."""
+    from analysis.windows import fit_at_zero
+
+    domains = "run.parallel={domains={block=3, hops_per_visit=1.0, extrapolate=true}}"
+    changes = ["crystal.repeats=[6, 6, 6]", "run.temperature_K=1000", "run.replicas=6", domains, "run.selection=auto"]
+    overrides = [word for change in changes for word in ("--set", change)]
+    assert main(["run", "ideal-fluorite", *overrides, "--out", str(tmp_path / "run")]) == 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    figure = results["species"]["O"]["tracer_diffusivity_m2_s"]
+    parts = [json.loads((tmp_path / "run" / f"window{k}" / "results.json").read_text()) for k in (1, 2, 3)]
+    h = np.array([part["hops_per_visit"] for part in parts])
+    assert np.allclose(h, [1.0, 0.5**0.5, 0.5]) and results["hops_per_visit"] == h.tolist()
+    each = [part["species"]["O"]["tracer_diffusivity_m2_s"] for part in parts]
+    value, stderr = (np.array([entry[key] for entry in each]) for key in ("value", "stderr"))
+    assert len(set(value.tolist())) == 3 and figure["by_window"] == value.tolist()
+    _, intercept = np.polyfit(h**2, value, 1, w=1 / stderr)
+    assert figure["value"] == pytest.approx(intercept) and "h^2" in figure["formula"]
+    best, error = fit_at_zero(h, np.array([3.0, 2.0, 1.5]), np.ones(3))
+    assert best == pytest.approx(1.0) and error == pytest.approx(
+        np.sqrt(np.linalg.inv([[3, (h**2).sum()], [(h**2).sum(), (h**4).sum()]])[0, 0])
+    )
+    assert main(["analyze", str(tmp_path / "run")]) == 0 and main(["plot", str(tmp_path / "run")]) == 0
+    assert main(["run", "ideal-fluorite", *overrides, "--out", str(tmp_path / "run"), "--resume"]) == 0

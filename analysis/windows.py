@@ -1,0 +1,57 @@
+"""Figures of a run of domains at vanishing length of a visit, from runs with three lengths.
+
+The bias of domains grows as the square of the hops per visit h; each figure is fitted as a + b h^2 and a is reported.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from analysis.figures import FloatArray
+
+NOTE = "a of a + b h^2 over h = {} hops per visit, weighted least squares"
+
+
+def extrapolate(runs: list[dict[str, Any]], hops_per_visit: list[float]) -> dict[str, Any]:
+    """The results of the shortest visit (the last), each figure replaced by its value at h = 0.
+
+    A figure that one of the runs lacks is null with that run's reason.
+    """
+    result: dict[str, Any] = copy.deepcopy(runs[-1])
+    note = NOTE.format(", ".join(f"{h:.3g}" for h in hops_per_visit))
+    for key in result:
+        if key not in ("hops", "profile", "arrhenius"):
+            result[key] = _at_zero([run[key] for run in runs], np.array(hops_per_visit), note)
+    result["hops_per_visit"] = [float(h) for h in hops_per_visit]
+    return result
+
+
+def _at_zero(values: list[Any], h: FloatArray, note: str) -> Any:
+    """The same entry of every run, with its figures extrapolated."""
+    last = values[-1]
+    if not isinstance(last, dict):
+        return last
+    if "value" not in last or "stderr" not in last:
+        return {key: _at_zero([value[key] for value in values], h, note) for key in last}
+    missing = next((value for value in values if value["value"] is None), None)
+    if missing is not None:
+        return missing
+    value, stderr = (np.array([entry[key] for entry in values], dtype=float) for key in ("value", "stderr"))
+    best, error = fit_at_zero(h, value, stderr)
+    formula = f"{last['formula']}; {note}" if "formula" in last else note
+    kept = {key: entry for key, entry in last.items() if key not in ("tensor", "tensor_stderr")}
+    return kept | {"value": best.tolist(), "stderr": error.tolist(), "formula": formula, "by_window": value.tolist()}
+
+
+def fit_at_zero(h: FloatArray, value: FloatArray, stderr: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(a, its error) of a + b h^2 for (W, ...) values; entries without error (exactly zero) weigh alike."""
+    weight = np.where(stderr > 0, 1.0 / np.where(stderr > 0, stderr, 1.0) ** 2, 1.0)
+    x = (h**2).reshape(-1, *[1] * (value.ndim - 1))
+    s0, s1, s2 = weight.sum(axis=0), (weight * x).sum(axis=0), (weight * x * x).sum(axis=0)
+    determinant = s0 * s2 - s1**2
+    y0, y1 = (weight * value).sum(axis=0), (weight * x * value).sum(axis=0)
+    error = np.sqrt(s2 / determinant)
+    return (s2 * y0 - s1 * y1) / determinant, np.where((stderr > 0).all(axis=0), error, 0.0)
