@@ -12,6 +12,8 @@ import numpy as np
 
 from analysis.figures import FloatArray
 
+LEAST_RATIO = 1.2  # of the longest visit to the shortest
+TOO_ALIKE = "not extrapolated: visits are cut short by the frames; take fewer frames. Figures are of the shortest visit"
 NOTE = "a of a + b h^2 over h = {} hops per visit, weighted least squares"
 
 
@@ -21,6 +23,9 @@ def extrapolate(runs: list[dict[str, Any]], hops_per_visit: list[float]) -> dict
     A figure that one of the runs lacks is null with that run's reason.
     """
     result: dict[str, Any] = copy.deepcopy(runs[-1])
+    if max(hops_per_visit) < LEAST_RATIO * min(hops_per_visit):
+        result["warnings"] = [*result["warnings"], TOO_ALIKE]
+        return result | {"hops_per_visit": [float(h) for h in hops_per_visit]}
     note = NOTE.format(", ".join(f"{h:.3g}" for h in hops_per_visit))
     for key in result:
         if key not in ("hops", "profile", "arrhenius"):

@@ -218,7 +218,7 @@ class _Walk:
         self.wall_s, self._clock = self.wall_s + now - self._clock, now
         if self.accumulator is not None and self._pending:
             self.writer.append(
-                self._pending, self.accumulator, _run_facts(self.walker.name, self.wall_s, self.settings)
+                self._pending, self.accumulator, _run_facts(self.walker.name, self.wall_s, self.settings, self.schedule)
             )
             self._pending = []
         arrays = {f"state_{k}": v for k, v in self.walker.read().arrays().items()}
@@ -307,8 +307,8 @@ def _chunks(state: State) -> Iterator[slice]:
     return replica_chunks(*state.image.shape)
 
 
-def _run_facts(backend: str, wall_s: float, settings: Settings) -> dict[str, Any]:
+def _run_facts(backend: str, wall_s: float, settings: Settings, schedule: Schedule | None) -> dict[str, Any]:
     versions = {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()}
-    visit = settings.domains.hops_per_visit if settings.domains else None
+    visit = settings.domains.hops_per_visit * schedule.visit_share if settings.domains and schedule else None
     facts = {"backend": backend, "wall_s": wall_s, "planned_frames": settings.frames, "versions": versions}
     return facts | {"hops_per_visit": visit}

@@ -113,6 +113,11 @@ class Schedule:
     selection: Selection
     sweep: int = 0
 
+    @property
+    def visit_share(self) -> float:
+        """Length of a sweep over the wanted one: less than 1 where a frame is no whole number of them, or shorter."""
+        return self.mean / -(-self.mean // self.sweep) / self.sweep if self.sweep else 1.0
+
     def as_dict(self) -> dict[str, Any]:
         """For files."""
         return asdict(self)

