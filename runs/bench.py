@@ -55,8 +55,8 @@ CASES = {
     ),
     "ideal-1e4": Case("ideal-fluorite", (12, 12, 12), {}, 0.05, 1000.0, ONE, block=6),
     "ideal-1e5": Case("ideal-fluorite", (24, 24, 24), {}, 0.05, 1000.0, ONE, block=12),
-    "ideal-1e6": Case("ideal-fluorite", (50, 50, 50), {}, 0.05, 1000.0, ONE, block=12),
-    "ideal-1e7": Case("ideal-fluorite", (108, 108, 108), {}, 0.05, 1000.0, ONE, block=13),
+    "ideal-1e6": Case("ideal-fluorite", (50, 50, 50), {}, 0.05, 1000.0, ONE, block=25),
+    "ideal-1e7": Case("ideal-fluorite", (108, 108, 108), {}, 0.05, 1000.0, ONE, block=27),
     "ideal-1e8": Case("ideal-fluorite", (232, 232, 232), {}, 0.05, 1000.0, ONE, block=8),
     "gdc-1000K": Case(
         "gdc-chgnet-preview", (10, 10, 10), {"Gd": 0.1}, "charge-balance", 1000.0, GDC_LANES, equilibrate=True

@@ -225,6 +225,7 @@ def test_three_lengths_of_a_visit_are_extrapolated(tmp_path, capsys):
     assert len(set(value.tolist())) == 3 and figure["by_window"] == value.tolist()
     _, intercept = np.polyfit(h**2, value, 1, w=1 / stderr)
     assert figure["value"] == pytest.approx(intercept) and "h^2" in figure["formula"]
+    h = np.array([1.0, 0.5**0.5, 0.5])
     best, error = fit_at_zero(h, np.array([3.0, 2.0, 1.5]), np.ones(3))
     assert best == pytest.approx(1.0) and error == pytest.approx(
         np.sqrt(np.linalg.inv([[3, (h**2).sum()], [(h**2).sum(), (h**4).sum()]])[0, 0])
