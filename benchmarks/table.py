@@ -14,12 +14,13 @@ BEGIN, END = (
 def table() -> str:
     """A Markdown table, a line per row of every JSON file."""
     lines = [
-        "| case | backend | device | threads | lanes | accepted hops/s | acceptance |",
-        "|---|---|---|---|---|---|---|",
+        "| case | backend | device | threads | sites | parallel | accepted hops/s | acceptance |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for path in sorted(Path(__file__).parent.glob("*.json")):
         for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
-            cells = [row["case"], row["backend"], row["device"], row["threads"], row["lanes"]]
+            lanes = row["parallel"] if row["parallel"] != "replicas" else f"{row['lanes']} replicas"
+            cells = [row["case"], row["backend"], row["device"], row["threads"], row["sites"], lanes]
             cells += [f"{row['accepted_per_s']:.3g}", f"{row['acceptance']:.3g}"]
             lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     return "\n".join(lines)
