@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.acceptance import BOLTZMANN_EV_K, acceptance_table
+from kmc.bonds import Bond, bonds_of, wrap
+from kmc.gates import gate_tables
 from kmc.model import Hop, Model
 from kmc.pairs import Influence, influences, own_share, to_micro
 from kmc.rates import kra_barrier2, lowest_d_energy, marcus_barrier2
 from kmc.tables import EventTables, pack_image
 from lattices.crystal import Supercell
 from lattices.errors import InputError
-from lattices.stencils import Stencil, common_neighbours, shells
-
-Bond = tuple[int, int, int, int, int]  # basis of the first end, cell offset, basis of the second end
+from lattices.stencils import Stencil, shells
 
 
 def build_tables(
@@ -44,8 +43,8 @@ def build_tables(
     acting = [influences(model, supercell, f) for f in range(len(model.hops))]
     bonds = [_bond_stencil(model, supercell, hop) for hop in model.hops]
     bond_tables = _bond_tables(model, supercell, bonds, acting, field)
-    gate_tables = _gate_tables(model, supercell, bonds, base["counts"])
-    rate_tables = _rate_tables(model, supercell, bonds, acting, field, gate_tables["barrier2"], base)
+    gates = gate_tables(model, supercell, bonds, base["counts"])
+    rate_tables = _rate_tables(model, supercell, bonds, acting, field, gates["barrier2"], base)
     clock = _clock(model, base["counts"], rate_tables["reference2"], bond_tables["directions"], temperature_K)
     return EventTables(
         supercell=supercell,
@@ -58,7 +57,7 @@ def build_tables(
         acceptance=acceptance_table(temperature_K),
         **base,
         **bond_tables,
-        **gate_tables,
+        **gates,
         **rate_tables,
         **clock,
         **_potential_tables(model, supercell, acting),
@@ -149,20 +148,6 @@ def _work(model: Model, hop: Hop, field: Any, home: int, bond: Bond) -> int:
     return charge * int(np.dot(vectors, (dx, dy, dz)) + basis[home][end] - basis[home][start])
 
 
-def _bonds_of(stencil: Stencil) -> list[tuple[int, int, Bond]]:
-    """(basis, direction, bond) of every bond of a stencil."""
-    return [
-        (b, d, (b, *neighbour)) for b in range(len(stencil.basis)) for d, neighbour in enumerate(stencil.neighbours(b))
-    ]
-
-
-def _wrap(supercell: Supercell, cell: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Offset brought into the supercell, and the whole supercells added to do so."""
-    repeats = np.asarray(supercell.repeats, dtype=np.int64)
-    wrapped = np.asarray(cell, dtype=np.int64) % repeats
-    return wrapped, (wrapped - np.asarray(cell)) // repeats
-
-
 def _bond_tables(
     model: Model, supercell: Supercell, bonds: list[Stencil], acting: list[list[Influence]], field: Any
 ) -> dict[str, Any]:
@@ -175,8 +160,8 @@ def _bond_tables(
     energy = np.zeros((n_families, n_basis, width), dtype=np.int64)
     for f, (hop, stencil) in enumerate(zip(model.hops, bonds, strict=True)):
         a, b_code = model.code(hop.carrier), model.code(hop.partner)
-        for b, d, bond in _bonds_of(stencil):
-            wrapped, added = _wrap(supercell, bond[1:4])
+        for b, d, bond in bonds_of(stencil):
+            wrapped, added = wrap(supercell, bond[1:4])
             if bond[4] == b and not wrapped.any():
                 raise InputError(
                     f"crystal.repeats = {list(supercell.repeats)}: too small, a bond of hop {hop.name!r} "
@@ -197,92 +182,6 @@ def _bond_tables(
     }
 
 
-def _gate_tables(model: Model, supercell: Supercell, bonds: list[Stencil], counts: NDArray[np.int64]) -> dict[str, Any]:
-    gates = [_gate_sites(supercell, hop, stencil) for hop, stencil in zip(model.hops, bonds, strict=True)]
-    n_slots = max(len(slots) for slots, _ in gates)
-    n_basis = max(len(stencil.basis) for stencil in bonds)
-    width = max(stencil.coordination for stencil in bonds)
-    shape = (len(bonds), n_basis, width, n_slots)
-    sublattice = np.zeros((len(bonds), n_slots), dtype=np.int64)
-    cell, basis = np.zeros((*shape, 3), dtype=np.int16), np.full(shape, -1, dtype=np.int16)
-    weight = np.zeros((len(bonds), n_slots, len(model.names)), dtype=np.int64)
-    barriers = []
-    for f, (hop, (slots, sites)) in enumerate(zip(model.hops, gates, strict=True)):
-        sublattice[f, : len(slots)] = slots
-        for (b, d), row in sites.items():
-            for g, (x, y, z, t) in enumerate(row):
-                cell[f, b, d, g] = _wrap(supercell, (x, y, z))[0]
-                basis[f, b, d, g] = t
-        barriers.append(_gate_codes(model, supercell, hop, slots, counts, weight[f]))
-    codes = max(len(row) for row in barriers)
-    table = np.full((len(bonds), codes), -1, dtype=np.int64)
-    for f, row in enumerate(barriers):
-        table[f, : len(row)] = row
-    return {
-        "gate_sublattice": sublattice,
-        "gate_cell": cell,
-        "gate_basis": basis,
-        "gate_weight": weight,
-        "barrier2": table,
-    }
-
-
-def _gate_sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int], dict[tuple[int, int], list[Any]]]:
-    """Sublattice of each gate slot, and the gate sites of every bond, slot by slot."""
-    crystal = supercell.crystal
-    chosen = list(dict.fromkeys(crystal.index(name) for name in hop.gate))
-    slots: list[int] | None = None
-    sites: dict[tuple[int, int], list[Any]] = {(b, d): [] for b, d, _ in _bonds_of(stencil)}
-    found = [(s, common_neighbours(crystal, stencil, s)) for s in chosen]
-    for (b, d), row in sites.items():
-        here = []
-        for s, table in found:
-            row.extend(table[b][d])
-            here.extend([s] * len(table[b][d]))
-        if slots is not None and here != slots:
-            raise InputError(f"hop {hop.name!r}: its bonds differ in the number of gate sites; split the shell")
-        slots = here
-    if hop.gate and not slots:
-        raise InputError(f"hop {hop.name!r}: no site of {', '.join(hop.gate)} is a nearest neighbour of both ends")
-    return slots or [], sites
-
-
-def _gate_codes(
-    model: Model, supercell: Supercell, hop: Hop, slots: list[int], counts: NDArray[np.int64], weight: NDArray[np.int64]
-) -> list[int]:
-    """2 E0 by gate code; fills `weight`. InputError if a gate that can occur has no barrier."""
-    if hop.rate == "marcus":
-        return [0]
-    given = {tuple(sorted(barrier.gate)): 2 * to_micro(barrier.energy_eV) for barrier in hop.barriers}
-    if len(given) != len(hop.barriers):
-        raise InputError(f"hop {hop.name!r}: a gate is listed twice")
-    for gate in given:
-        if len(gate) != len(slots):
-            raise InputError(
-                f"hop {hop.name!r}: gate {list(gate)} names {len(gate)} species; the bonds have {len(slots)}"
-            )
-    crystal = supercell.crystal
-    digits = [model.on_sublattice(crystal.sublattices[s].name) for s in slots]
-    radix = 1
-    for g, names in enumerate(digits):
-        for digit, name in enumerate(names):
-            weight[g, model.code(name)] = digit * radix
-        radix *= len(names)
-    table = [-1] * radix
-    for combination in itertools.product(*digits):
-        code = sum(int(weight[g, model.code(name)]) for g, name in enumerate(combination))
-        key = tuple(sorted(combination))
-        possible = all(counts[model.code(name)] >= key.count(name) for name in set(key))
-        if key in given:
-            table[code] = given[key]
-        elif possible:
-            raise InputError(
-                f"hop {hop.name!r}: no barrier for the gate [{', '.join(key)}], which can occur in this supercell; "
-                f"given are {', '.join('[' + ', '.join(k) + ']' for k in given)}"
-            )
-    return table
-
-
 def _rate_tables(
     model: Model,
     supercell: Supercell,
@@ -298,7 +197,7 @@ def _rate_tables(
         marcus = hop.rate == "marcus"
         lam = to_micro(hop.reorganisation_energy_eV.value) if hop.reorganisation_energy_eV else 0
         v2 = 2 * to_micro(hop.transfer_integral_eV.value) if hop.transfer_integral_eV else 0
-        works = [(bond, _work(model, hop, field, stencil.origin, bond)) for _, _, bond in _bonds_of(stencil)]
+        works = [(bond, _work(model, hop, field, stencil.origin, bond)) for _, _, bond in bonds_of(stencil)]
         lowest = min(
             lowest_d_energy(supercell, acting[f], bond, work, base["counts"], base["sublattice_of"])
             for bond, work in works
@@ -362,8 +261,8 @@ def _potential_tables(model: Model, supercell: Supercell, acting: list[list[Infl
         for influence in (one for f in range(n) for one in acting[f] if one.stencil.target == home[g]):
             delta = int(influence.values[a] - influence.values[b_code])
             back = shells(supercell.crystal, home[g], influence.stencil.origin, influence.shell)[-1]
-            for b, _, (_, x, y, z, t) in _bonds_of(back) if delta else []:
-                rows.setdefault((g, influence.family, b), []).append((_wrap(supercell, (x, y, z))[0], t, delta))
+            for b, _, (_, x, y, z, t) in bonds_of(back) if delta else []:
+                rows.setdefault((g, influence.family, b), []).append((wrap(supercell, (x, y, z))[0], t, delta))
     width = max((len(row) for row in rows.values()), default=0)
     n_basis = max(supercell.crystal.sublattices[s].n_basis for s in home)
     cell = np.zeros((n, n, n_basis, width, 3), dtype=np.int16)

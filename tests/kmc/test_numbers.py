@@ -8,7 +8,7 @@ from scipy import stats
 
 from kmc.acceptance import BOLTZMANN_EV_K, acceptance_table
 from kmc.philox import philox4x32, sequence
-from kmc.poisson import MAX_MEAN, _table, poisson_counts
+from kmc.poisson import MAX_MEAN, poisson_counts, poisson_table
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_philox_known_answers(word, known):
 
 @pytest.mark.parametrize("mean", [1, 7, 1000])
 def test_poisson_table_is_exact(mean):
-    first, cumulative = _table(mean)
+    first, cumulative = poisson_table(mean)
     counts = np.arange(first, first + len(cumulative))
     assert np.abs(cumulative / 2.0**64 - stats.poisson.cdf(counts, mean)).max() < 1e-12
 

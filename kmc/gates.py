@@ -1,0 +1,103 @@
+"""The sites that gate a bond, and the barrier of every occupation of them, as integer tables."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.bonds import bonds_of, wrap
+from kmc.model import Hop, Model
+from kmc.pairs import to_micro
+from lattices.crystal import Supercell
+from lattices.errors import InputError
+from lattices.stencils import Stencil, common_neighbours
+
+
+def gate_tables(model: Model, supercell: Supercell, bonds: list[Stencil], counts: NDArray[np.int64]) -> dict[str, Any]:
+    """The members of EventTables that say which sites gate a bond and which barrier each occupation has."""
+    gates = [_gate_sites(supercell, hop, stencil) for hop, stencil in zip(model.hops, bonds, strict=True)]
+    n_slots = max(len(slots) for slots, _ in gates)
+    n_basis = max(len(stencil.basis) for stencil in bonds)
+    width = max(stencil.coordination for stencil in bonds)
+    shape = (len(bonds), n_basis, width, n_slots)
+    sublattice = np.zeros((len(bonds), n_slots), dtype=np.int64)
+    cell, basis = np.zeros((*shape, 3), dtype=np.int16), np.full(shape, -1, dtype=np.int16)
+    weight = np.zeros((len(bonds), n_slots, len(model.names)), dtype=np.int64)
+    barriers = []
+    for f, (hop, (slots, sites)) in enumerate(zip(model.hops, gates, strict=True)):
+        sublattice[f, : len(slots)] = slots
+        for (b, d), row in sites.items():
+            for g, (x, y, z, t) in enumerate(row):
+                cell[f, b, d, g] = wrap(supercell, (x, y, z))[0]
+                basis[f, b, d, g] = t
+        barriers.append(_gate_codes(model, supercell, hop, slots, counts, weight[f]))
+    codes = max(len(row) for row in barriers)
+    table = np.full((len(bonds), codes), -1, dtype=np.int64)
+    for f, row in enumerate(barriers):
+        table[f, : len(row)] = row
+    return {
+        "gate_sublattice": sublattice,
+        "gate_cell": cell,
+        "gate_basis": basis,
+        "gate_weight": weight,
+        "barrier2": table,
+    }
+
+
+def _gate_sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int], dict[tuple[int, int], list[Any]]]:
+    """Sublattice of each gate slot, and the gate sites of every bond, slot by slot."""
+    crystal = supercell.crystal
+    chosen = list(dict.fromkeys(crystal.index(name) for name in hop.gate))
+    slots: list[int] | None = None
+    sites: dict[tuple[int, int], list[Any]] = {(b, d): [] for b, d, _ in bonds_of(stencil)}
+    found = [(s, common_neighbours(crystal, stencil, s)) for s in chosen]
+    for (b, d), row in sites.items():
+        here = []
+        for s, table in found:
+            row.extend(table[b][d])
+            here.extend([s] * len(table[b][d]))
+        if slots is not None and here != slots:
+            raise InputError(f"hop {hop.name!r}: its bonds differ in the number of gate sites; split the shell")
+        slots = here
+    if hop.gate and not slots:
+        raise InputError(f"hop {hop.name!r}: no site of {', '.join(hop.gate)} is a nearest neighbour of both ends")
+    return slots or [], sites
+
+
+def _gate_codes(
+    model: Model, supercell: Supercell, hop: Hop, slots: list[int], counts: NDArray[np.int64], weight: NDArray[np.int64]
+) -> list[int]:
+    """2 E0 by gate code; fills `weight`. InputError if a gate that can occur has no barrier."""
+    if hop.rate == "marcus":
+        return [0]
+    given = {tuple(sorted(barrier.gate)): 2 * to_micro(barrier.energy_eV) for barrier in hop.barriers}
+    if len(given) != len(hop.barriers):
+        raise InputError(f"hop {hop.name!r}: a gate is listed twice")
+    for gate in given:
+        if len(gate) != len(slots):
+            raise InputError(
+                f"hop {hop.name!r}: gate {list(gate)} names {len(gate)} species; the bonds have {len(slots)}"
+            )
+    crystal = supercell.crystal
+    digits = [model.on_sublattice(crystal.sublattices[s].name) for s in slots]
+    radix = 1
+    for g, names in enumerate(digits):
+        for digit, name in enumerate(names):
+            weight[g, model.code(name)] = digit * radix
+        radix *= len(names)
+    table = [-1] * radix
+    for combination in itertools.product(*digits):
+        code = sum(int(weight[g, model.code(name)]) for g, name in enumerate(combination))
+        key = tuple(sorted(combination))
+        possible = all(counts[model.code(name)] >= key.count(name) for name in set(key))
+        if key in given:
+            table[code] = given[key]
+        elif possible:
+            raise InputError(
+                f"hop {hop.name!r}: no barrier for the gate [{', '.join(key)}], which can occur in this supercell; "
+                f"given are {', '.join('[' + ', '.join(k) + ']' for k in given)}"
+            )
+    return table
