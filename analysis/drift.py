@@ -10,13 +10,35 @@ from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_ro
 from analysis.fit import Units
 from analysis.onsager import carriers_of
 from analysis.tracer import group_edges
-from analysis.units import ELEMENTARY_CHARGE_C
+from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory
 
 VELOCITY_FORMULA = "v = <R_i>/(N_i t) along the applied field"
 DRIFT_FORMULA = "sigma = e sum_i z_i N_i v_i/(V E) along the applied field"
+
+
+LINEAR_WITHIN = 0.01  # of the response, before a warning
+
+
+def nonlinearity(trajectory: Trajectory) -> float:
+    """Largest relative departure from a linear response: x^2/6 of sinh(x)/x, x = |z| e E l/(2 kT) of a hop."""
+    charge = {record.name: record.charge_e for record in trajectory.species}
+    reach = max(abs(charge[f.carrier] - charge[f.partner]) * f.hop_length_m for f in trajectory.families)
+    strength = float(np.linalg.norm(trajectory.field_V_per_m))
+    return (ELEMENTARY_CHARGE_C * strength * reach / (2 * BOLTZMANN_J_K * trajectory.temperature_K)) ** 2 / 6
+
+
+def drift_warning(trajectory: Trajectory) -> list[str]:
+    """One line where the field is too strong for a linear response."""
+    departure = nonlinearity(trajectory)
+    if departure <= LINEAR_WITHIN:
+        return []
+    return [
+        f"the field is beyond the linear response: hops along it depart by up to {departure:.1%} "
+        "(x^2/6, x = |z| e E l/(2 kT)); the drift conductivity is that of this field"
+    ]
 
 
 def drift_figures(trajectory: Trajectory, units: Units) -> tuple[Figure, dict[str, Figure]]:

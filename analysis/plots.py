@@ -14,6 +14,7 @@ from analysis.figures import Untrustworthy
 from analysis.fit import FIT_RANGE, planned_range
 from analysis.report import temperature_folders, window_folders, with_error
 from analysis.tracer import msd_curve
+from analysis.transport_plots import plot_conductivities, plot_onsager
 from lattices.errors import InputError
 
 if TYPE_CHECKING:
@@ -122,9 +123,10 @@ def plot_folder(folder: Path | str) -> list[Path]:
     if (folder / "trajectory.h5").exists():
         trajectory = read_trajectory(folder / "trajectory.h5")
         pictures = [plot_msd(trajectory, folder / "msd.png")]
-        if trajectory.profile and (folder / "results.json").exists():
+        if (folder / "results.json").exists():
             results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-            pictures.append(plot_profile(results, folder / "profile.png"))
+            pictures += [plot_profile(results, folder / "profile.png")] if "profile" in results else []
+            pictures += [picture] if (picture := plot_onsager(results, folder / "onsager.png")) else []
         return pictures
     if windows := window_folders(folder):
         return [picture for part in windows for picture in plot_folder(part)]
@@ -132,8 +134,9 @@ def plot_folder(folder: Path | str) -> list[Path]:
         raise InputError(f"{folder}: no results.json; run kmc analyze first")
     pictures = [picture for part in temperature_folders(folder) for picture in plot_folder(part)]
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    overview = plot_arrhenius(results, folder / "arrhenius.png")
-    return [*pictures, *([overview] if overview else [])]
+    overview = [plot_arrhenius(results, folder / "arrhenius.png")]
+    overview.append(plot_conductivities(results, folder / "conductivities.png"))
+    return [*pictures, *(picture for picture in overview if picture)]
 
 
 def _arrhenius_series(

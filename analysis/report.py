@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.arrhenius import fit_arrhenius
-from analysis.drift import drift_figures
+from analysis.drift import drift_figures, drift_warning
 from analysis.figures import Figure, Untrustworthy, attempt
 from analysis.fit import FIT_RANGE, Units, check_range, choose_units, planned_range
 from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
@@ -82,7 +82,7 @@ def _results(
     if (profile := profile_json(trajectory, units, fit_range)) is not None:
         results["profile"] = profile
     results["hops"] = _hops(trajectory)
-    results["warnings"] = warnings
+    results["warnings"] = warnings + drift_warning(trajectory)
     return results
 
 

@@ -28,12 +28,16 @@ class Sourced(_Strict):
 
 
 class Species(_Strict):
-    """What can stand on a site. charge: Kroger-Vink effective charge in units of e; element: "X" for a vacancy."""
+    """What can stand on a site. charge: Kroger-Vink effective charge in units of e; element: "X" for a vacancy.
+
+    oxidation_state: of the ion, where its mean over the sublattice is to be told.
+    """
 
     sublattice: str
     charge: int
     element: str
     label: str = ""
+    oxidation_state: int | None = None
 
 
 class Barrier(_Strict):

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from analysis.units import ELECTRONIC
 from kmc.model import Model, first_error, load_model, shipped_models
 from lattices.errors import InputError
-from runs.schema import AmountSpec, CarrierSpec, RunConfig
+from runs.schema import AmountSpec, CarrierSpec, CrystalSpec, RunConfig
 
 if TYPE_CHECKING:
     from kmc.composition import Amount, Composition
@@ -203,8 +204,39 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell) -> Com
         name = _vacancy(model)
         if name in carriers:
             raise InputError(f"crystal.carriers.{name} and crystal.vacancies are both given")
-        carriers[name] = _amount(spec.vacancies)
-    return compose(model, supercell, doping, carriers)
+        carriers[name] = _vacancies(spec)
+    given = [name for name, value in spec.carriers.items() if name in ELECTRONIC and not value.charge_balance]
+    found = compose(model, supercell, doping, carriers)
+    if found.net_charge and given:
+        balance = " ".join(
+            f"{model.species[name].charge * number:+d} ({name})"
+            for name, number in found.counts.items()
+            if model.species[name].charge * number
+        )
+        raise InputError(
+            f"crystal.carriers.{given[0]}: the supercell is not neutral: {balance} = {found.net_charge:+d} e; "
+            'give one carrier as "charge-balance"'
+        )
+    return found
+
+
+ANIONS_PER_FORMULA = {"fluorite": 2, "perovskite": 3}
+
+
+def _vacancies(spec: CrystalSpec) -> Amount:
+    """The amount of vacancies; delta is a number per formula unit."""
+    from lattices.doping import Doping
+
+    assert spec.vacancies is not None
+    delta = spec.vacancies.delta
+    if delta is None:
+        return _amount(spec.vacancies)
+    if spec.prototype is None:
+        raise InputError(f"crystal.vacancies.delta = {delta}: for a structure file give a fraction or a number")
+    per_formula = ANIONS_PER_FORMULA[spec.prototype]
+    if delta > per_formula:
+        raise InputError(f"crystal.vacancies.delta = {delta}: at most {per_formula}, the anions of a formula unit")
+    return Doping(fraction=delta / per_formula)
 
 
 def _vacancy(model: Model) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.units import ELECTRONIC
 from runs.config import RunConfig, system_of
 
 if TYPE_CHECKING:
@@ -27,8 +28,29 @@ def describe_system(system: System, config: RunConfig) -> list[str]:
     return [
         f"{system.model.name}: {tables.supercell.n_sites} sites, {system.replicas} replicas: {', '.join(parts)}",
         *composition.notes,
+        *balance_lines(system),
         *field_lines(system, config.run.field_V_per_m),
         *domain_lines(system, config),
+    ]
+
+
+def balance_lines(system: System) -> list[str]:
+    """delta, mean oxidation state and electronic carriers per cation, where the model knows oxidation states."""
+    model, counts = system.model, system.composition.counts
+    charged = {name: s for name, s in model.species.items() if s.oxidation_state is not None}
+    empty = [name for name, s in model.species.items() if s.element == "X"]
+    if not charged or len(empty) != 1:
+        return []
+    sublattice = next(iter(charged.values())).sublattice
+    cations = system.tables.supercell.n_sites_of(system.tables.supercell.crystal.index(sublattice))
+    ions = sum(counts[name] for name in charged)
+    mean = sum((s.oxidation_state or 0) * counts[name] for name, s in charged.items()) / ions
+    element = next(iter(charged.values())).element
+    net = sum((1 if name == "hole" else -1) * counts[name] for name in ELECTRONIC & set(charged))
+    fixed = sum(s.charge * counts[name] for name, s in model.species.items() if name not in ELECTRONIC | set(empty))
+    return [
+        f"delta = {counts[empty[0]] / cations:.4f}; mean oxidation state of {element} = {mean:.4f}; "
+        f"p - n = {net / cations:.4f} per {sublattice} site (neutrality: {-fixed / cations:.4f} - 2 delta)"
     ]
 
 

@@ -74,9 +74,10 @@ class AmountSpec(_Strict):
 
 
 class CarrierSpec(AmountSpec):
-    """An amount, or "charge-balance": as many as neutrality needs."""
+    """An amount, "charge-balance": as many as neutrality needs, or delta: per formula unit of a prototype."""
 
     charge_balance: Literal[True] | None = None
+    delta: Annotated[float, Field(strict=True, ge=0, le=3, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -86,7 +87,7 @@ class CarrierSpec(AmountSpec):
     @classmethod
     def wording(cls) -> str:
         """What is allowed, for messages."""
-        return '"charge-balance", ' + AmountSpec.wording()
+        return '"charge-balance", { delta = ... }, ' + AmountSpec.wording()
 
     @model_serializer
     def _as_written(self) -> Any:

@@ -1,0 +1,65 @@
+"""Charge balances from what a run file gives: delta, dopants, one carrier that balances; and what is printed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lattices.errors import InputError
+from runs.cli import main
+from runs.config import load_config, system_of
+from runs.estimate import balance_lines
+from tests.runs.conftest import arguments
+
+
+def test_lsf64_prints_its_balance():
+    """delta = 0.0273 at 40 % Sr: p = 0.4 - 2 delta = 0.345 and v_Fe = 3.4 - 2 delta = 3.345."""
+    config, base = load_config("lsf64", ["crystal.repeats=[20, 20, 20]"])
+    system = system_of(config, base, 0)
+    counts = system.composition.counts
+    assert counts["V_O"] == 218 and counts["hole"] == counts["Sr"] - 2 * 218
+    assert system.composition.net_charge == 0
+    line = balance_lines(system)[0]
+    assert "delta = 0.0272" in line and "p - n = 0.3455" in line and "mean oxidation state of Fe = 3.3455" in line
+    assert "neutrality: 0.4000 - 2 delta" in line
+
+
+def test_reduced_and_doped_ceria():
+    """Two electrons for every vacancy beyond those that dopants ask for."""
+    config, base = load_config("ceria-reduced", ["crystal.doping={Gd=0.1}", "crystal.vacancies={delta=0.07}"])
+    counts = system_of(config, base, 0).composition.counts
+    assert counts["electron"] == 2 * counts["V_O"] - counts["Gd"] and counts["V_O"] == round(0.07 * 2048)
+    assert "n = -0.0" in balance_lines(system_of(config, base, 0))[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (["crystal.doping={Gd=0.1}"], r"the doping cannot be neutral: .* negative number"),
+        (
+            ["crystal.carriers={electron={number=3}}"],
+            r"electron: the supercell is not neutral: .*\(V_O\).* -3 \(electron\)",
+        ),
+        (["crystal.vacancies={delta=2.5}"], r"delta = 2.5: at most 2"),
+        (["crystal.vacancies={delta=-0.1}"], r"crystal.vacancies.delta = -0.1"),
+        (["crystal.vacancies={delta=0.1, number=3}"], r"crystal.vacancies: .*delta"),
+    ],
+)
+def test_what_cannot_be_neutral_is_refused(changes, told):
+    with pytest.raises(InputError, match=told):
+        system_of(*load_config("ceria-reduced", changes), 0)
+
+
+def test_a_mixed_conductor_is_analysed_and_drawn(tmp_path):
+    """Both carriers move; t_ion + t_e = 1 to rounding; the pictures are there."""
+    changes = ["crystal.repeats=[6, 6, 6]", "run.temperature_K=[1200, 1400]", "run.duration={hops_per_carrier=60}"]
+    assert main(["run", "ceria-reduced", *arguments(changes), "--out", str(tmp_path / "run")]) == 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    for run in results["runs"]:
+        ionic, electronic = (run[f"{kind}_transference_number"]["value"] for kind in ("ionic", "electronic"))
+        assert ionic + electronic == pytest.approx(1, abs=1e-12)
+        assert run["onsager"]["species"] == ["V_O", "electron"]
+        assert run["electronic_conductivity_S_m"]["value"] > 0
+    for picture in ("conductivities.png", "T1200K/onsager.png", "T1400K/onsager.png", "arrhenius.png"):
+        assert (tmp_path / "run" / picture).stat().st_size > 10_000
