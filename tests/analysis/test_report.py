@@ -202,9 +202,13 @@ def test_pictures(folder: Path, tmp_path: Path) -> None:
     pictures = plot_folder(folder)
     assert [path.relative_to(folder).as_posix() for path in pictures] == [
         "T0900K/msd.png",
+        "T0900K/onsager.png",
         "T1000K/msd.png",
+        "T1000K/onsager.png",
         "T1100K/msd.png",
+        "T1100K/onsager.png",
         "arrhenius.png",
+        "conductivities.png",
     ]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
     # a run that gives no fit is drawn nonetheless
