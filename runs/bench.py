@@ -28,7 +28,7 @@ class Case:
     """model: shipped set; repeats of conventional fluorite cells; amounts by species; lanes by backend.
 
     equilibrate: start from an equilibrated arrangement, and let its acceptance decide the selection. block: edge of the
-    domains of one large supercell, walked with half a hop per carrier and visit.
+    domains of one large supercell, walked with half a hop per carrier and visit. electrons: amount, if any.
     """
 
     model: str
@@ -40,11 +40,13 @@ class Case:
     tracked: bool = True
     equilibrate: bool = False
     block: int | None = None
+    electrons: float | str | None = None
 
 
 HOPS_PER_VISIT = 0.5  # with domains; nearly every trial of the ideal gas is a hop
 MOST_EQUILIBRATED, EQUILIBRATION_HOPS = 64, 5  # replicas, hops per carrier before interacting carriers are timed
 GDC_LANES = {"numpy": 64, "cpu": 16, "cuda": 8192}
+MIXED_LANES = {"numpy": 512, "cpu": 16, "cuda": 16384}
 ONE = {"numpy": 1, "cpu": 1, "cuda": 1}
 CASES = {
     "ideal-4096": Case("ideal-fluorite", (8, 8, 8), {}, 0.05, 1000.0, {"numpy": 8192, "cpu": 16, "cuda": 16384}),
@@ -58,6 +60,9 @@ CASES = {
     "ideal-1e6": Case("ideal-fluorite", (50, 50, 50), {}, 0.05, 1000.0, ONE, block=25),
     "ideal-1e7": Case("ideal-fluorite", (108, 108, 108), {}, 0.05, 1000.0, ONE, block=27),
     "ideal-1e8": Case("ideal-fluorite", (232, 232, 232), {}, 0.05, 1000.0, ONE, block=8),
+    "mixed": Case("ceria-reduced", (10, 10, 10), {}, 0.05, 1400.0, MIXED_LANES, electrons="charge-balance"),
+    "mixed-vacancies": Case("ceria-reduced", (10, 10, 10), {}, 0.05, 1400.0, MIXED_LANES),
+    "mixed-electrons": Case("ceria-reduced", (10, 10, 10), {}, 0.0, 1400.0, MIXED_LANES, electrons=0.2),
     "gdc-1000K": Case(
         "gdc-chgnet-preview", (10, 10, 10), {"Gd": 0.1}, "charge-balance", 1000.0, GDC_LANES, equilibrate=True
     ),
@@ -131,7 +136,8 @@ def _system(case: Case, lanes: int) -> System:
 
     model = load_model(case.model)
     cell = Supercell(fluorite({"cation": "Ce"}, 5.411), case.repeats)
-    numbers = compose(model, cell, dict(case.doping), {"V_O": case.vacancies})  # type: ignore[dict-item]
+    carriers = {"V_O": case.vacancies} | ({"electron": case.electrons} if case.electrons is not None else {})
+    numbers = compose(model, cell, dict(case.doping), carriers)  # type: ignore[arg-type]
     return build_system(
         model,
         cell,
