@@ -17,7 +17,7 @@ from scipy import stats
 from analysis.small_cell import enumerate_cell, mean_square_at
 from kmc.accumulate import second_moments, summed_positions
 from kmc.backends import make_walker
-from kmc.schedule import window_length
+from kmc.schedule import Settings, window_length
 from kmc.state import state_from_occupants, unwrapped_grid_positions
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system
 
@@ -105,7 +105,7 @@ def _walk(system, small, walker, mean, selection):
     before = unwrapped_grid_positions(tables, walker.read())
     start = walker.counters()[1].copy()
     for window in range(WINDOWS):
-        walker.advance(window_length(system, selection, window, mean))
+        walker.advance(window_length(system, Settings(), selection, window, mean))
         state = walker.read()
         now = unwrapped_grid_positions(tables, state)
         moments = second_moments(tables, now, before) @ weights
