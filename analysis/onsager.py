@@ -14,8 +14,9 @@ import numpy as np
 
 from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows, jackknife_stderr, positive_from_rows
 from analysis.fit import Units, collective_weights
-from analysis.tracer import FIELD_REASON, check_tracked, group_edges, tracer_rows
-from analysis.units import BOLTZMANN_J_K, ELECTRONIC, ELEMENTARY_CHARGE_C
+from analysis.tracer import FIELD_REASON, check_tracked, group_edges, tracer_rows, without_true_motion
+from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
+from kmc.polarons import ELECTRONIC
 
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory
@@ -31,13 +32,14 @@ class Collective:
     """Leave-one-out rows of the collective motion.
 
     names: carriers, C of them. charges: (C,) charge moved per hop, in e. matrix: (U+1, C, C, 3, 3) L in 1/(J m s).
-    of_species: mobile species -> (U+1, 3, 3) its own L.
+    of_species: mobile species -> (U+1, 3, 3) its own L. left_out: why carriers of one kind are missing, if they are.
     """
 
     names: tuple[str, ...]
     charges: FloatArray
     matrix: FloatArray
     of_species: dict[str, FloatArray]
+    left_out: str | None = None
 
     @property
     def scalars(self) -> FloatArray:
@@ -49,7 +51,8 @@ def collective_rows(trajectory: Trajectory, units: Units, fit_range: tuple[float
     """All second moments of the summed displacements; Untrustworthy where the run cannot give them."""
     if np.any(trajectory.field_V_per_m):
         raise Untrustworthy(FIELD_REASON)
-    names = carriers_of(trajectory)
+    missing = without_true_motion(trajectory)
+    names = tuple(name for name in carriers_of(trajectory) if name not in missing)
     mobile = [record.name for record in trajectory.species if record.mobile and record.count]
     weights = collective_weights(trajectory.n_frames, units, fit_range)
     interval = float(trajectory.time_s[1])
@@ -64,7 +67,8 @@ def collective_rows(trajectory: Trajectory, units: Units, fit_range: tuple[float
     place = [mobile.index(name) for name in names]
     charges = np.array([_charge_moved(trajectory, name) for name in names], dtype=float)
     chosen = matrix[:, place][:, :, place]
-    return Collective(names, charges, chosen, {name: matrix[:, i, i] for i, name in enumerate(mobile)})
+    own = {name: matrix[:, i, i] for i, name in enumerate(mobile) if name not in missing}
+    return Collective(names, charges, chosen, own, next(iter(missing.values()), None))
 
 
 def carriers_of(trajectory: Trajectory) -> tuple[str, ...]:
@@ -84,6 +88,8 @@ def species_figures(
         if isinstance(collective, str):
             raise Untrustworthy(collective)
         check_tracked(record)
+        if name not in collective.of_species:
+            raise Untrustworthy(str(collective.left_out))
         return BOLTZMANN_J_K * trajectory.temperature_K * collective.of_species[name] / density
 
     def diffusivity() -> Figure:
@@ -110,22 +116,27 @@ def onsager_json(collective: Collective | str) -> dict[str, Any]:
 def conductivity_figures(trajectory: Trajectory, collective: Collective | str) -> dict[str, Figure]:
     """Conductivities and transference numbers by their key in results.json."""
 
-    def build(formula: str, make: Callable[[Collective], FloatArray], positive: bool = True) -> Figure:
+    def build(
+        formula: str, make: Callable[[Collective], FloatArray], positive: bool = True, both: bool = True
+    ) -> Figure:
         def figure() -> Figure:
             if isinstance(collective, str):
                 raise Untrustworthy(collective)
+            if collective.left_out and both:
+                raise Untrustworthy(collective.left_out)
             return (positive_from_rows if positive else from_rows)(make(collective), formula)
 
         return attempt(figure, formula)
 
     e2 = ELEMENTARY_CHARGE_C**2
-    ionic = "sigma_ion = e^2 sum over ions i, all j of z_i z_j L_ij"
-    electronic = "sigma_e = e^2 sum over electronic carriers i, all j of z_i z_j L_ij"
+    seen = "all j" if isinstance(collective, str) or not collective.left_out else "the same j (cross terms unknown)"
+    ionic = f"sigma_ion = e^2 sum over ions i, {seen} of z_i z_j L_ij"
+    electronic = f"sigma_e = e^2 sum over electronic carriers i, {seen} of z_i z_j L_ij"
     ambipolar = "sigma_amb = sigma_e sigma_V/(sigma_e + sigma_V), diagonal parts"
     with_cross = "z_V^2 e^2 L_amb, L_amb = z_e^2 (L_VV L_ee - L_Ve^2)/(z_V^2 L_VV + 2 z_V z_e L_Ve + z_e^2 L_ee)"
     return {
-        "ionic_conductivity_S_m": build(ionic, lambda c: e2 * _part(c, False)),
-        "electronic_conductivity_S_m": build(electronic, lambda c: e2 * _part(c, True)),
+        "ionic_conductivity_S_m": build(ionic, lambda c: e2 * _part(c, False), both=False),
+        "electronic_conductivity_S_m": build(electronic, lambda c: e2 * _part(c, True), both=False),
         "total_conductivity_S_m": build(
             "e^2 sum over all i, j of z_i z_j L_ij", lambda c: e2 * _weighted(c).sum(axis=(1, 2))
         ),
@@ -148,6 +159,8 @@ def _weighted(c: Collective) -> FloatArray:
 def _part(c: Collective, electronic: bool) -> FloatArray:
     """(U+1,) rows of z_i z_j L_ij summed over ions or over electronic carriers i."""
     chosen = [i for i, name in enumerate(c.names) if (name in ELECTRONIC) == electronic]
+    if not chosen and c.left_out:
+        raise Untrustworthy(c.left_out)
     if not chosen:
         raise Untrustworthy(NO_ELECTRONIC if electronic else "the model has no mobile ion")
     return np.asarray(_weighted(c)[:, chosen].sum(axis=(1, 2)))

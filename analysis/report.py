@@ -55,6 +55,7 @@ def _results(
         "elapsed_time_s": float(trajectory.time_s[-1]),
         "replicas": trajectory.replicas,
         "hops_per_visit": trajectory.hops_per_visit,
+        "polaron_mode": trajectory.polaron_mode,
         "errors_from": units.words if units else None,
         "species": {},
     }

@@ -17,6 +17,7 @@ from analysis.fit import (
     group_blocks,
     tracer_weights,
 )
+from kmc.polarons import ELECTRONIC
 
 if TYPE_CHECKING:
     from kmc.trajectory import SpeciesRecord, Trajectory
@@ -52,6 +53,8 @@ def tracer_rows(trajectory: Trajectory, units: Units, name: str, fit_range: tupl
         raise Untrustworthy(FIELD_REASON)
     s = [record.name for record in trajectory.species].index(name)
     check_tracked(trajectory.species[s])
+    if reason := without_true_motion(trajectory).get(name):
+        raise Untrustworthy(reason)
     bare = hop_rate_rows(trajectory, units, name)
     if not (bare > 0).all():
         raise Untrustworthy(f"{name} made no hop")
@@ -63,6 +66,17 @@ def tracer_rows(trajectory: Trajectory, units: Units, name: str, fit_range: tupl
     offset = np.einsum("k,ukaa->u", weights.offset, msd)
     check_correlation_time(weights, interval, float(trajectory.time_s[-1]), offset, bare, trace)
     return TracerRows(trace / 6.0, slope / 2.0, trace / bare, _warning(name, weights, msd))
+
+
+def without_true_motion(trajectory: Trajectory) -> dict[str, str]:
+    """Species whose hops did not have their true rates -> why; see kmc/polarons.py."""
+    if trajectory.polaron_mode == "kinetic":
+        return {}
+    electronic = trajectory.polaron_mode == "scaled"
+    kind = "electronic carriers were slowed down" if electronic else "ions stood still"
+    reason = f"polarons.mode = {trajectory.polaron_mode}: {kind}"
+    families = [f for f in trajectory.families if (f.carrier in ELECTRONIC) == electronic]
+    return {name: reason for f in families for name in (f.carrier, f.partner)}
 
 
 def check_tracked(record: SpeciesRecord) -> None:

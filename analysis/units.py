@@ -4,4 +4,3 @@ from __future__ import annotations
 
 BOLTZMANN_J_K = 1.380649e-23
 ELEMENTARY_CHARGE_C = 1.602176634e-19
-ELECTRONIC = frozenset({"electron", "hole"})  # species of these names carry the electronic current

@@ -28,9 +28,11 @@ def build_tables(
     temperature_K: float,
     field_V_per_m: Sequence[float] = (0.0, 0.0, 0.0),
     tracked: bool = True,
+    rate_factor: Mapping[str, float] | None = None,
 ) -> EventTables:
     """Event tables for `counts` particles of each species (name -> number, filling every site).
 
+    rate_factor: factors on the attempt frequencies of families, by name (polarons.py).
     tracked: follow every particle of the mobile sublattices; False follows the carriers alone, in less memory.
 
     Raises InputError for a temperature outside 1 to 10000 K, a supercell too small for the interactions, a gate
@@ -45,7 +47,9 @@ def build_tables(
     bond_tables = _bond_tables(model, supercell, bonds, acting, field)
     gates = gate_tables(model, supercell, bonds, base["counts"])
     rate_tables = _rate_tables(model, supercell, bonds, acting, field, gates["barrier2"], base)
-    clock = _clock(model, base["counts"], rate_tables["reference2"], bond_tables["directions"], temperature_K)
+    clock = _clock(
+        model, base["counts"], rate_tables["reference2"], bond_tables["directions"], temperature_K, rate_factor or {}
+    )
     return EventTables(
         supercell=supercell,
         temperature_K=float(temperature_K),
@@ -226,10 +230,13 @@ def _clock(
     reference2: NDArray[np.int64],
     directions: NDArray[np.int64],
     temperature_K: float,
+    rate_factor: Mapping[str, float],
 ) -> dict[str, Any]:
     """Trial rates, and the families' shares of the 64-bit range of the random word that picks one."""
     rate = [
-        hop.attempt_frequency_Hz.value * math.exp(-int(reference2[f]) * 0.5e-6 / (BOLTZMANN_EV_K * temperature_K))
+        hop.attempt_frequency_Hz.value
+        * rate_factor.get(hop.name, 1.0)
+        * math.exp(-int(reference2[f]) * 0.5e-6 / (BOLTZMANN_EV_K * temperature_K))
         for f, hop in enumerate(model.hops)
     ]
     slots = [int(counts[model.code(hop.carrier)] * directions[f]) for f, hop in enumerate(model.hops)]

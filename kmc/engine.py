@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,12 +62,14 @@ def run(
     backend: str = "numpy",
     resume: bool = False,
     extend_to_frames: int | None = None,
+    prepare: System | None = None,
     report: Report | None = None,
     stop: Stop | None = None,
 ) -> bool:
     """Walk and write folder/trajectory.h5; True when finished, False when `stop` asked for an end.
 
     resume continues from the checkpoint; extend_to_frames makes a finished run longer, at the same frame interval.
+    prepare: the same particles with other rates, equilibrated first (without checkpoints) for the run to begin from.
     Raises InputError if the folder holds a run already and resume is False, if the checkpoint belongs to another
     run, or if the folder cannot be written.
     """
@@ -75,8 +78,15 @@ def run(
         folder.mkdir(parents=True, exist_ok=True)
         if not resume and (has_checkpoint(folder) or (folder / NAME).exists()):
             raise InputError(f"{folder} already holds a run; resume it or choose another folder")
-        walk = _resumed(system, settings, folder, backend) if resume else _fresh(system, settings, folder, backend)
-        walk.report, walk.stop = report or (lambda _: None), stop or (lambda: False)
+        report, stop = report or (lambda _: None), stop or (lambda: False)
+        state = None
+        if prepare is not None and not resume:
+            state = _prepared(prepare, settings, backend, report, stop)
+            if state is None:
+                return False
+        begin = _resumed if resume else partial(_fresh, state=state)
+        walk = begin(system, settings, folder, backend)
+        walk.report, walk.stop = report, stop
         return walk.go(extend_to_frames or settings.frames)
     except OSError as error:
         raise InputError(
@@ -139,18 +149,7 @@ class _Walk:
         progress, last_written = self.equilibration, time.monotonic()
         over = False
         while not over:
-            seen = self.walker.counters()[1].sum(axis=0)
-            progress.sweep = sweep_trials(self.system, self.settings, seen, progress.elapsed)
-            self._window(progress.mean, progress.sweep)
-            progress.windows += 1
-            progress.elapsed += progress.mean * self.system.replicas
-            unmarked = progress.half_elapsed < 0
-            accepted = self.walker.counters()[1].sum(axis=0)
-            over, share = equilibrated(self.system, self.settings, accepted, progress)
-            if unmarked and progress.half_elapsed >= 0:
-                self.half_accepted = accepted.tolist()
-            self._decide_selection(int(accepted.sum()), over)
-            self._tell("equilibration", int(1000 * share), 1000)
+            over = self.equilibrate_on()
             asked = self.stop() and not over
             if asked or time.monotonic() - last_written > self.settings.checkpoint_every_s:
                 self._save()
@@ -163,6 +162,23 @@ class _Walk:
         )
         self._begin_production(state)
         return True
+
+    def equilibrate_on(self) -> bool:
+        """One window of equilibration; whether it was the last."""
+        progress = self.equilibration
+        seen = self.walker.counters()[1].sum(axis=0)
+        progress.sweep = sweep_trials(self.system, self.settings, seen, progress.elapsed)
+        self._window(progress.mean, progress.sweep)
+        progress.windows += 1
+        progress.elapsed += progress.mean * self.system.replicas
+        unmarked = progress.half_elapsed < 0
+        accepted = self.walker.counters()[1].sum(axis=0)
+        over, share = equilibrated(self.system, self.settings, accepted, progress)
+        if unmarked and progress.half_elapsed >= 0:
+            self.half_accepted = accepted.tolist()
+        self._decide_selection(int(accepted.sum()), over)
+        self._tell("equilibration", int(1000 * share), 1000)
+        return over
 
     def _decide_selection(self, hops: int, over: bool) -> None:
         """Settle what "auto" left open as soon as the counts allow it."""
@@ -257,9 +273,25 @@ def _walker(backend: str, system: System, settings: Settings, state: State, sele
     return make_walker(backend, system, state, selection or "rejection", lags=lags, block=block)
 
 
-def _fresh(system: System, settings: Settings, folder: Path, backend: str) -> _Walk:
+def _prepared(system: System, settings: Settings, backend: str, report: Report, stop: Stop) -> State | None:
+    """The state after equilibration with the rates of `system`, counters at zero; None if asked to stop."""
     equilibration = start_equilibration(system, settings)
     walker = _walker(backend, system, settings, system.initial_state(), equilibration.selection)
+    writer = TrajectoryWriter(Path(), system, "none")  # never created
+    walk = _Walk(system, settings, Path(), walker, writer, equilibration, [0] * system.tables.n_families)
+    walk.report, walk.stop, walk._clock = report, stop, time.monotonic()
+    while not walk.equilibrate_on():
+        if stop():
+            return None
+    state = walk.walker.read().copy()
+    state.trials[:] = state.accepted[:] = 0
+    state.image[:] = 0
+    return state
+
+
+def _fresh(system: System, settings: Settings, folder: Path, backend: str, state: State | None = None) -> _Walk:
+    equilibration = start_equilibration(system, settings)
+    walker = _walker(backend, system, settings, state or system.initial_state(), equilibration.selection)
     writer = TrajectoryWriter(folder, system, settings.positions)
     return _Walk(system, settings, folder, walker, writer, equilibration, [0] * system.tables.n_families)
 

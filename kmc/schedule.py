@@ -131,14 +131,14 @@ def window_trials(system: System, window: int, mean: int) -> NDArray[np.int64]:
 
 
 def slowest_carrier(tables: EventTables, accepted: NDArray[np.int64]) -> tuple[int, int, int]:
-    """(species code, hops, particles) of the carrier species with the fewest hops per particle.
+    """(species code, hops, particles) of the carrier species with the fewest hops per particle, of those that may hop.
 
     accepted: (F,) hops of all replicas by family; particles are those of one replica.
     """
     best: tuple[int, int, int] | None = None
     for code in dict.fromkeys(int(c) for c in tables.carrier):
         particles = int(tables.counts[code])
-        if particles == 0:
+        if particles == 0 or not tables.proposal_rate_per_s[tables.carrier == code].any():
             continue
         hops = int(accepted[tables.carrier == code].sum())
         if best is None or hops * best[2] < best[1] * particles:
@@ -174,7 +174,8 @@ def sweep_trials(system: System, settings: Settings, accepted: NDArray[np.int64]
     if settings.domains is None:
         return 0
     tables, wanted = system.tables, Fraction(settings.domains.hops_per_visit)
-    codes = [c for c in dict.fromkeys(int(c) for c in tables.carrier) if tables.counts[c]]
+    moving = tables.carrier[tables.proposal_rate_per_s > 0]
+    codes = [c for c in dict.fromkeys(int(c) for c in moving) if tables.counts[c]]
     each = {c: int(accepted[tables.carrier == c].sum()) for c in codes}
     if accepted.sum() < ENOUGH_HOPS:
         return max(1, int(wanted * min(int(tables.counts[c]) for c in codes)))

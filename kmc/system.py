@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from kmc.build_tables import build_tables
 from kmc.composition import Composition
 from kmc.model import Model
+from kmc.polarons import Mode, rate_factors
 from kmc.state import State, initial_state
 from kmc.tables import EventTables
 from lattices.crystal import Supercell
@@ -18,7 +19,10 @@ from lattices.errors import InputError
 
 @dataclass(frozen=True)
 class System:
-    """Model, tables and composition, with the seed and the numbers of replicas."""
+    """Model, tables and composition, with the seed and the numbers of replicas.
+
+    rate_factor: family -> factor on its true rate, by the mode of polarons.py.
+    """
 
     model: Model
     tables: EventTables
@@ -27,6 +31,8 @@ class System:
     temperature_index: int
     replicas: int
     replicas_per_configuration: int
+    mode: Mode = "kinetic"
+    rate_factor: Mapping[str, float] = field(default_factory=dict)
 
     def initial_state(self) -> State:
         """All replicas with their dopants and carriers drawn."""
@@ -64,14 +70,31 @@ def build_system(
     replicas_per_configuration: int = 1,
     field_V_per_m: Sequence[float] = (0.0, 0.0, 0.0),
     tracked: bool = True,
+    mode: Mode = "kinetic",
+    scale: float = 10.0,
 ) -> System:
-    """Event tables and everything else; InputError for numbers out of range (see `build_tables`)."""
+    """Event tables and everything else; InputError for numbers out of range (see `build_tables`).
+
+    mode, scale: how electronic carriers are walked beside ions; see polarons.py.
+    """
     if not 0 <= seed < 2**32:
         raise InputError(f"seed = {seed}: a whole number from 0 to 4294967295 is needed")
     if replicas < 1 or replicas_per_configuration < 1:
         raise InputError(f"replicas = {replicas}, per configuration {replicas_per_configuration}: at least 1 each")
-    tables = build_tables(model, supercell, composition.counts, temperature_K, field_V_per_m, tracked)
-    return System(model, tables, composition, seed, temperature_index, replicas, replicas_per_configuration)
+    what = (model, supercell, composition.counts, temperature_K, field_V_per_m, tracked)
+    tables = build_tables(*what)
+    factors = rate_factors(tables, mode, scale)
+    return System(
+        model,
+        build_tables(*what, factors) if factors else tables,
+        composition,
+        seed,
+        temperature_index,
+        replicas,
+        replicas_per_configuration,
+        mode,
+        factors,
+    )
 
 
 def _isotropic(tables: EventTables, family: int) -> bool:

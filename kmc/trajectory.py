@@ -50,6 +50,7 @@ class Trajectory:
     xx yy zz xy xz yz. trials, accepted: (T + 1, R, F) int64 since frame 0. configuration: (R,) equal for replicas that
     share their dopants. cubic: every second-rank tensor is isotropic by symmetry. planned_frames: frames asked for at
     first; a run that was extended for precision has more. None: not extended. hops_per_visit: of domains.
+    polaron_mode: of kmc/polarons.py; where it is not "kinetic" one kind of carrier has no true motion.
     repeats, grid: of the supercell.
     """
 
@@ -75,6 +76,7 @@ class Trajectory:
     versions: dict[str, str]
     cubic: bool
     planned_frames: int | None = None
+    polaron_mode: str = "kinetic"
     hops_per_visit: float | None = None
     repeats: tuple[int, ...] = ()
     grid: int = 1
@@ -135,6 +137,7 @@ def _read(file: object) -> Trajectory:
         versions=run["versions"],
         cubic=meta["cubic"],
         planned_frames=run["planned_frames"],
+        polaron_mode=meta.get("polarons", {}).get("mode", "kinetic"),
         hops_per_visit=run.get("hops_per_visit"),
         repeats=tuple(meta["repeats"]),
         grid=meta.get("grid", 1),

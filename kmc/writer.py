@@ -47,6 +47,7 @@ def describe(system: System) -> dict[str, Any]:
         "grid": tables.supercell.crystal.grid,
         "field_V_per_m": tables.field_V_per_m.tolist(),
         "configuration": system.configuration,
+        "polarons": {"mode": system.mode, "rate_factor": dict(system.rate_factor)},
         "grid_vectors_m": (cell * 1e-10).tolist(),
         "cubic": system.isotropic,
         "species": [

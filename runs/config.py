@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from analysis.units import ELECTRONIC
 from kmc.model import Model, first_error, load_model, shipped_models
+from kmc.polarons import ELECTRONIC
 from lattices.errors import InputError
 from runs.schema import AmountSpec, CarrierSpec, CrystalSpec, RunConfig
 
 if TYPE_CHECKING:
     from kmc.composition import Amount, Composition
+    from kmc.polarons import Mode
     from kmc.schedule import Settings
     from kmc.system import System
     from lattices.crystal import Crystal, Supercell
@@ -259,8 +260,11 @@ def _amount(value: AmountSpec) -> Amount:
     return Doping(value.fraction, value.number, value.sites, profile)
 
 
-def system_of(config: RunConfig, base: Path, number: int) -> System:
-    """Everything that fixes the walk at temperature `number` of the list; InputError names the run file."""
+def system_of(config: RunConfig, base: Path, number: int, mode: Mode | None = None) -> System:
+    """Everything that fixes the walk at temperature `number` of the list; InputError names the run file.
+
+    mode: of the electronic carriers, in place of the run file's.
+    """
     from kmc.system import build_system
 
     run = config.run
@@ -278,6 +282,8 @@ def system_of(config: RunConfig, base: Path, number: int) -> System:
             replicas_per_configuration=run.replicas_per_configuration,
             field_V_per_m=run.field_V_per_m,
             tracked=run.track == "all",
+            mode=mode or config.polarons.mode,
+            scale=config.polarons.scale,
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.units import ELECTRONIC
+from kmc.polarons import ELECTRONIC
 from runs.config import RunConfig, system_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,16 @@ def describe_system(system: System, config: RunConfig) -> list[str]:
         *balance_lines(system),
         *field_lines(system, config.run.field_V_per_m),
         *domain_lines(system, config),
+        *mode_lines(system),
     ]
+
+
+def mode_lines(system: System) -> list[str]:
+    """The mode of the electronic carriers where it is not the true kinetics, and the factors on rates."""
+    if system.mode == "kinetic":
+        return []
+    factors = ", ".join(f"{name} x {factor:.3g}" for name, factor in system.rate_factor.items())
+    return [f"polarons.mode = {system.mode}: rates of {factors}"]
 
 
 def balance_lines(system: System) -> list[str]:

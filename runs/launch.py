@@ -56,7 +56,9 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     with signals() as stop:
         for system, (single, part) in zip(systems, jobs_of(resolved, folder), strict=True):
             log(f"{system.tables.temperature_K:g} K -> {part}")
-            if not _run_one(single, system, part, backend, resume, stop, log):
+            frozen = config.polarons.mode == "frozen-ions"
+            prepare = system_of(single, base, 0, "scaled") if frozen else None
+            if not _run_one(single, (system, prepare), part, backend, resume, stop, log):
                 log(f"stopped; the checkpoint is written, go on with: kmc run {folder} --resume")
                 return 128 + stop.signal
     _finish(folder, log)
@@ -103,10 +105,22 @@ def _finish(folder: Path, log: Log) -> None:
     log("written: " + ", ".join(str(path) for path in [folder / "results.json", *pictures]))
 
 
-def _run_one(config: RunConfig, system: System, folder: Path, backend: str, resume: bool, stop: Stop, log: Log) -> bool:
-    """One temperature; False if stopped. config: resolved, with this temperature alone."""
+def _run_one(
+    config: RunConfig,
+    systems: tuple[System, System | None],
+    folder: Path,
+    backend: str,
+    resume: bool,
+    stop: Stop,
+    log: Log,
+) -> bool:
+    """One temperature; False if stopped. config: resolved, with this temperature alone.
+
+    systems: what is walked, and what is equilibrated beforehand if that has other rates.
+    """
     from kmc.engine import frozen_schedule, run
 
+    system, prepare = systems
     settings = settings_of(config)
     precision = config.run.duration.precision
     going_on, reached = _where_it_stands(folder) if resume else (False, 0)
@@ -122,6 +136,7 @@ def _run_one(config: RunConfig, system: System, folder: Path, backend: str, resu
                 backend=backend,
                 resume=going_on,
                 extend_to_frames=frames,
+                prepare=prepare,
                 report=report,
                 stop=stop,
             )

@@ -260,12 +260,23 @@ class RunSpec(_Strict):
         return list(self.temperature_K)
 
 
+class PolaronSpec(_Strict):
+    """[polarons]: how electronic carriers are walked beside ions; see kmc/polarons.py.
+
+    scale: of the mode "scaled", fastest electronic rate over fastest ionic rate.
+    """
+
+    mode: Literal["kinetic", "scaled", "frozen-ions"] = "kinetic"
+    scale: Annotated[float, Field(strict=True, ge=1, le=1e6, allow_inf_nan=False)] = 10.0
+
+
 class RunConfig(_Strict):
     """A whole run file. resolved: what the program decided, written into the output folder and not read again."""
 
     crystal: CrystalSpec
     model: ModelSpec
     run: RunSpec
+    polarons: PolaronSpec = PolaronSpec()
     resolved: dict[str, Any] = {}
 
     _where: str = PrivateAttr("run file")

@@ -1,0 +1,132 @@
+"""The ways to walk fast electronic carriers beside ions agree with true kinetics on a small box.
+
+Fixed seeds; figures lie within 4 joint standard errors (false alarms 6e-5 each).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.report import analyze
+from kmc.acceptance import BOLTZMANN_EV_K
+from kmc.engine import Settings, run
+from kmc.polarons import bare_rates, rate_factors
+from kmc.trajectory import read_trajectory
+from lattices.errors import InputError
+from runs.config import load_config, system_of
+from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system
+
+FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
+TEMPERATURE_K = 1200.0
+BOUND = [("V_O", "electron", 1, -0.08)]
+
+
+def box(mode, scale=10.0, electrons=18, **more):
+    """Vacancies at 0.55 eV with bound polarons at 0.33 eV: about ten times as fast, fcc."""
+    model = made_up_model("fluorite", {(): 0.55}, BOUND, polarons={"barriers": [{"energy_eV": 0.33, **NOTE}]})
+    return made_up_system(
+        model, (3, 3, 3), 9, TEMPERATURE_K, electrons=electrons, replicas=96, mode=mode, scale=scale, **more
+    )
+
+
+def test_factors_bring_the_fastest_electron_to_the_scale():
+    """z nu exp(-E/kT): 12 bonds at 0.33 eV against 6 at 0.55 eV."""
+    true = box("kinetic").tables
+    rates, kt = bare_rates(true), BOLTZMANN_EV_K * TEMPERATURE_K
+    assert rates["vacancy"] == pytest.approx(6e13 * math.exp(-0.55 / kt), rel=1e-9)
+    assert rates["polaron"] == pytest.approx(12e13 * math.exp(-0.33 / kt), rel=1e-9)
+    factor = rate_factors(true, "scaled", 3.0)["polaron"]
+    assert factor == pytest.approx(1.5 * math.exp(-0.22 / kt), rel=1e-9)
+    assert rate_factors(true, "scaled", 1e6) == {"polaron": 1.0}
+    assert rate_factors(true, "frozen-ions", 3.0) == {"vacancy": 0.0}
+    scaled = box("scaled", 3.0).tables
+    assert scaled.proposal_rate_per_s[1] == pytest.approx(factor * true.proposal_rate_per_s[1], rel=1e-12)
+    with pytest.raises(InputError, match=r'polarons.mode = "scaled": needs a mobile ion and an electron or hole'):
+        box("scaled", electrons=0)
+
+
+def walked(system, folder, backend, hops, prepare=None):
+    asked = Settings(20.0, None, hops, None, frames=100, positions="none")
+    run(system, asked, folder, backend=backend, prepare=prepare)
+    return analyze(read_trajectory(folder / "trajectory.h5"), (0.02, 0.3))
+
+
+@pytest.mark.parametrize("backend", FAST)
+def test_modes_agree_with_true_kinetics(backend, tmp_path):
+    """Vacancy figures of the scaled walk at two scales, electronic figures on frozen ions, with V-electron binding."""
+    true = walked(box("kinetic", seed=1), tmp_path / "kinetic", backend, 60.0)
+    for scale in (4.0, 8.0):
+        slow = walked(box("scaled", scale, seed=2), tmp_path / f"scaled{scale}", backend, 60.0)
+        for name, key in (("V_O", "tracer_diffusivity_m2_s"), ("O", "tracer_diffusivity_m2_s")):
+            one, other = true["species"][name][key], slow["species"][name][key]
+            error = np.hypot(one["stderr"], other["stderr"])
+            assert error < 0.03 * one["value"] and abs(one["value"] - other["value"]) < 4 * error, (scale, name)
+        assert slow["polaron_mode"] == "scaled"
+        for figure in (slow["species"]["electron"]["tracer_diffusivity_m2_s"], slow["electronic_conductivity_S_m"]):
+            assert figure["value"] is None and "slowed down" in figure["reason"]
+        assert slow["total_conductivity_S_m"]["value"] is None and slow["onsager"]["species"] == ["V_O"]
+        assert (
+            slow["ionic_conductivity_S_m"]["value"] > 0 and "cross terms" in slow["ionic_conductivity_S_m"]["formula"]
+        )
+    still = box("frozen-ions", seed=3)
+    frozen = walked(still, tmp_path / "frozen", backend, 2000.0, prepare=box("scaled", 8.0, seed=3))
+    assert frozen["hops"]["families"]["vacancy"]["accepted"] == 0
+    one, other = (r["species"]["electron"]["correlation_factor"] for r in (true, frozen))
+    assert abs(one["value"] - other["value"]) < 0.05  # ions move ten times as slowly, not infinitely so
+    assert (
+        frozen["species"]["V_O"]["tracer_diffusivity_m2_s"]["reason"] == "polarons.mode = frozen-ions: ions stood still"
+    )
+    ratio = frozen["electronic_conductivity_S_m"]["value"] / true["electronic_conductivity_S_m"]["value"]
+    assert 0.8 < ratio < 1.2
+
+
+def test_frozen_ions_stand_in_equilibrium(tmp_path):
+    """Beginning from the scaled walk: vacancies are bound to electrons as in true kinetics, not at random."""
+    system, prepare = box("frozen-ions", seed=5), box("scaled", 8.0, seed=5)
+    asked = Settings(20.0, None, 200.0, None, frames=20, positions="none")
+    run(system, asked, tmp_path, backend=FAST[0], prepare=prepare)
+    from kmc.checkpoint import read_checkpoint
+
+    occupants = read_checkpoint(tmp_path)[0]["state_occupants"]
+    start = system.initial_state().occupants
+    codes = [system.model.code(name) for name in ("V_O", "electron")]
+    assert contacts(system, occupants, codes) > 1.2 * contacts(system, start, codes)
+
+
+def contacts(system, occupants, codes):
+    """Electrons on the four cations around a vacancy, on average."""
+    from lattices.stencils import shells
+
+    cell = system.tables.supercell
+    anion, cation = (int(system.tables.sublattice_of[code]) for code in codes)
+    stencil = shells(cell.crystal, anion, cation, 1)[-1]
+    total = 0
+    for replica in occupants:
+        sites = np.flatnonzero(replica == codes[0]) - int(system.tables.site_offset[anion])
+        for x, y, z, b in cell.coordinates_of(anion, sites).astype(int):
+            for dx, dy, dz, t in stencil.neighbours(int(b)):
+                n = (x + dx) % 3, (y + dy) % 3, (z + dz) % 3
+                local = ((n[0] * 3 + n[1]) * 3 + n[2]) * int(system.tables.n_basis[cation]) + t
+                total += replica[int(system.tables.site_offset[cation]) + local] == codes[1]
+    return total / (len(occupants) * 9)
+
+
+def test_the_mode_of_a_run_file_is_told(tmp_path, capsys):
+    from runs.cli import main
+
+    config, base = load_config("ceria-reduced", ["polarons.mode=scaled", "polarons.scale=2.0"])
+    system = system_of(config, base, 0)
+    assert system.mode == "scaled" and 0 < system.rate_factor["polaron"] < 1
+    assert system_of(config, base, 0, "kinetic").tables.digest != system.tables.digest
+    changes = ["polarons.mode=frozen-ions", "crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=6"]
+    words = [word for change in changes for word in ("--set", change)]
+    assert main(["run", "ceria-reduced", *words, "--out", str(tmp_path / "run")]) == 0
+    assert "polarons.mode = frozen-ions: rates of vacancy x 0" in capsys.readouterr().out
+    seen = read_trajectory(tmp_path / "run" / "trajectory.h5")
+    assert seen.polaron_mode == "frozen-ions" and replace(seen, polaron_mode="kinetic").accepted[-1, :, 0].sum() == 0
+    assert main(["run", "ideal-fluorite", "--set", "polarons.mode=scaled", "--out", str(tmp_path / "other")]) == 2
+    assert not (tmp_path / "other").exists()
