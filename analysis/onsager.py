@@ -110,7 +110,11 @@ def onsager_json(collective: Collective | str) -> dict[str, Any]:
         return {"species": None, "matrix_1_per_J_m_s": {"value": None, "stderr": None, "reason": collective}}
     rows = collective.scalars
     matrix = {"value": rows[0].tolist(), "stderr": jackknife_stderr(rows).tolist(), "formula": L_FORMULA}
-    return {"species": list(collective.names), "matrix_1_per_J_m_s": matrix}
+    return {
+        "species": list(collective.names),
+        "charge_moved_e": collective.charges.tolist(),
+        "matrix_1_per_J_m_s": matrix,
+    }
 
 
 def conductivity_figures(trajectory: Trajectory, collective: Collective | str) -> dict[str, Figure]:

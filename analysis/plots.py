@@ -12,7 +12,7 @@ import numpy as np
 from analysis.arrhenius import fit_arrhenius
 from analysis.figures import Untrustworthy
 from analysis.fit import FIT_RANGE, planned_range
-from analysis.report import temperature_folders, window_folders, with_error
+from analysis.report import mode_folders, temperature_folders, window_folders, with_error
 from analysis.tracer import msd_curve
 from analysis.transport_plots import plot_conductivities, plot_onsager
 from lattices.errors import InputError
@@ -128,8 +128,8 @@ def plot_folder(folder: Path | str) -> list[Path]:
             pictures += [plot_profile(results, folder / "profile.png")] if "profile" in results else []
             pictures += [picture] if (picture := plot_onsager(results, folder / "onsager.png")) else []
         return pictures
-    if windows := window_folders(folder):
-        return [picture for part in windows for picture in plot_folder(part)]
+    if inner := window_folders(folder) or mode_folders(folder):
+        return [picture for part in inner for picture in plot_folder(part)]
     if not (folder / "results.json").exists():
         raise InputError(f"{folder}: no results.json; run kmc analyze first")
     pictures = [picture for part in temperature_folders(folder) for picture in plot_folder(part)]

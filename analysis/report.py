@@ -12,6 +12,7 @@ from analysis.arrhenius import fit_arrhenius
 from analysis.drift import drift_figures, drift_warning
 from analysis.figures import Figure, Untrustworthy, attempt
 from analysis.fit import FIT_RANGE, Units, check_range, choose_units, planned_range
+from analysis.modes import MODES, combine
 from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
 from analysis.profile import profile_json
 from analysis.tracer import tracer_figures
@@ -126,6 +127,8 @@ def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANG
     if windows := window_folders(folder):
         runs = [analyze_folder(part, fit_range) for part in windows]
         return _write(folder, extrapolate(runs, [run["hops_per_visit"] for run in runs]))
+    if modes := mode_folders(folder):
+        return _write(folder, combine({part.name: analyze_folder(part, fit_range) for part in modes}))
     parts = temperature_folders(folder)
     if not parts:
         raise InputError(f"{folder}: neither a trajectory.h5 nor sub-folders T...K with one")
@@ -141,8 +144,13 @@ def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANG
 
 def temperature_folders(folder: Path) -> list[Path]:
     """Sub-folders T...K that hold a trajectory, or windows with one, by temperature."""
-    parts = [p for p in folder.glob("T*K") if (p / "trajectory.h5").exists() or window_folders(p)]
+    parts = [p for p in folder.glob("T*K") if (p / "trajectory.h5").exists() or window_folders(p) or mode_folders(p)]
     return sorted(parts, key=lambda part: (len(part.name), part.name))
+
+
+def mode_folders(folder: Path) -> list[Path]:
+    """Sub-folders named by a mode of the electronic carriers that hold a trajectory each: a run in mode "auto"."""
+    return [folder / mode for mode in MODES if (folder / mode / "trajectory.h5").exists()]
 
 
 def window_folders(folder: Path) -> list[Path]:

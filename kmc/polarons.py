@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kmc.tables import EventTables
 
 Mode = Literal["kinetic", "scaled", "frozen-ions"]
+MOST_AFFORDABLE = 300.0  # electronic over ionic rate of a carrier alone
 ELECTRONIC = frozenset({"electron", "hole"})  # species of these names carry the electronic current
 
 
@@ -34,6 +35,14 @@ def bare_rates(tables: EventTables) -> dict[str, float]:
         factor = math.exp(-above_eV / (BOLTZMANN_EV_K * tables.temperature_K))
         rates[name] = float(tables.proposal_rate_per_s[f]) * int(tables.directions[f]) * factor
     return rates
+
+
+def affordable(tables: EventTables) -> bool:
+    """Whether true kinetics of both kinds is worth a walk: electrons not too many times as fast as ions."""
+    rates = {f: rate for f, rate in enumerate(bare_rates(tables).values()) if tables.counts[tables.carrier[f]]}
+    electronic = {f for f in rates if tables.species[int(tables.carrier[f])] in ELECTRONIC}
+    ionic = [rate for f, rate in rates.items() if f not in electronic]
+    return max(rates[f] for f in electronic) <= MOST_AFFORDABLE * max(ionic)
 
 
 def rate_factors(tables: EventTables, mode: Mode, scale: float) -> dict[str, float]:

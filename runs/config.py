@@ -282,7 +282,7 @@ def system_of(config: RunConfig, base: Path, number: int, mode: Mode | None = No
             replicas_per_configuration=run.replicas_per_configuration,
             field_V_per_m=run.field_V_per_m,
             tracked=run.track == "all",
-            mode=mode or config.polarons.mode,
+            mode=mode or ("kinetic" if config.polarons.mode == "auto" else config.polarons.mode),
             scale=config.polarons.scale,
         )
 

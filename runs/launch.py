@@ -10,7 +10,7 @@ from lattices.errors import InputError
 from runs.config import RunConfig, first_difference, load_config, resolve, resolved_toml, settings_of, system_of
 from runs.estimate import describe_system, domain_lines, file_bytes
 from runs.progress import Log, Stop, progress, signals
-from runs.schema import DomainsSpec, ParallelSpec
+from runs.schema import DomainsSpec, ParallelSpec, PolaronSpec
 
 if TYPE_CHECKING:
     from kmc.system import System
@@ -30,7 +30,7 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     from kmc.backends import choose_backend
     from kmc.profile import ProfileSettings, check_profile
 
-    jobs = jobs_of(config, folder)
+    jobs = jobs_of(config, base, folder)
     _check_folder(folder, [part for _, part in jobs], resume)
     backend, why = choose_backend(config.run.backend)
     systems = [system_of(single, base, 0) for single, _ in jobs]
@@ -54,9 +54,9 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     more = "; more if the wanted precision needs more frames" if config.run.duration.precision is not None else ""
     log(f"trajectory files: about {size / 1e6:.1f} MB{more}")
     with signals() as stop:
-        for system, (single, part) in zip(systems, jobs_of(resolved, folder), strict=True):
+        for system, (single, part) in zip(systems, jobs_of(resolved, base, folder), strict=True):
             log(f"{system.tables.temperature_K:g} K -> {part}")
-            frozen = config.polarons.mode == "frozen-ions"
+            frozen = single.polarons.mode == "frozen-ions"
             prepare = system_of(single, base, 0, "scaled") if frozen else None
             if not _run_one(single, (system, prepare), part, backend, resume, stop, log):
                 log(f"stopped; the checkpoint is written, go on with: kmc run {folder} --resume")
@@ -65,22 +65,45 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     return 0
 
 
-def jobs_of(config: RunConfig, folder: Path) -> list[tuple[RunConfig, Path]]:
+def jobs_of(config: RunConfig, base: Path, folder: Path) -> list[tuple[RunConfig, Path]]:
     """(run file, folder) of every walk.
 
     One temperature has the run's own folder, a list sub-folders T0773K ...; runs of domains that are to be
-    extrapolated have sub-folders window1, window2, window3 of it for their lengths of a visit.
+    extrapolated have sub-folders window1, window2, window3 of it for their lengths of a visit; electronic carriers in
+    mode "auto" have sub-folders named by mode.
     """
     temperatures, jobs = config.run.temperatures_K, []
     for number, temperature in enumerate(temperatures):
         part = folder if len(temperatures) == 1 else folder / _folder_name(temperature)
         single, domains = _single(config, number), config.run.parallel.domains
+        if config.polarons.mode == "auto":
+            jobs += [(_with_mode(single, mode), part / mode) for mode in _modes(single, base)]
+            continue
         if domains is None or not domains.extrapolate:
             jobs.append((single, part))
             continue
         for k, share in enumerate(WINDOW_SHARES):
             jobs.append((_with_visit(single, domains.hops_per_visit * share, k), part / f"window{k + 1}"))
     return jobs
+
+
+def _modes(config: RunConfig, base: Path) -> list[str]:
+    """The parts that mode "auto" walks, by the names of their folders."""
+    from kmc.polarons import affordable, rate_factors
+
+    system = system_of(config, base, 0, "kinetic")
+    rate_factors(system.tables, "scaled", config.polarons.scale)  # refuses what lacks a kind of carrier
+    return ["scaled", "scaled-half", "frozen-ions", *(["kinetic"] if affordable(system.tables) else [])]
+
+
+def _with_mode(config: RunConfig, part: str) -> RunConfig:
+    """The run file of one part of mode "auto", with random numbers of its own."""
+    from analysis.modes import MODES
+
+    update = {"temperature_index": config.run.temperature_index + MODES.index(part) * WINDOW_STREAMS}
+    scale = config.polarons.scale * (0.5 if part == "scaled-half" else 1.0)
+    polarons = PolaronSpec.model_validate({"mode": part.removesuffix("-half"), "scale": scale})
+    return config.model_copy(update={"run": config.run.model_copy(update=update), "polarons": polarons})
 
 
 def _with_visit(config: RunConfig, hops_per_visit: float, number: int) -> RunConfig:

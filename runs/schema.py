@@ -266,8 +266,8 @@ class PolaronSpec(_Strict):
     scale: of the mode "scaled", fastest electronic rate over fastest ionic rate.
     """
 
-    mode: Literal["kinetic", "scaled", "frozen-ions"] = "kinetic"
-    scale: Annotated[float, Field(strict=True, ge=1, le=1e6, allow_inf_nan=False)] = 10.0
+    mode: Literal["kinetic", "scaled", "frozen-ions", "auto"] = "kinetic"
+    scale: Annotated[float, Field(strict=True, ge=0.5, le=1e6, allow_inf_nan=False)] = 10.0
 
 
 class RunConfig(_Strict):
@@ -277,6 +277,17 @@ class RunConfig(_Strict):
     model: ModelSpec
     run: RunSpec
     polarons: PolaronSpec = PolaronSpec()
+
+    @model_validator(mode="after")
+    def _one_kind_of_parts(self) -> RunConfig:
+        if self.polarons.mode != "auto":
+            return self
+        if self.run.parallel.domains and self.run.parallel.domains.extrapolate:
+            raise ValueError('polarons.mode = "auto" takes no extrapolate = true; name a mode')
+        if self.run.duration.precision is not None:
+            raise ValueError('polarons.mode = "auto" takes no duration.precision; give hops_per_carrier or time_s')
+        return self
+
     resolved: dict[str, Any] = {}
 
     _where: str = PrivateAttr("run file")
