@@ -27,11 +27,14 @@ WINDOWS = 2
 FALSE_ALARM = 1e-4
 
 
-def random_system(seed):
-    """One of three kinds: perovskite with gates and V-V pairs; fluorite with gates; vacancy and bound polaron."""
+def random_system(seed, kind=None):
+    """One of three kinds (by seed, or as asked).
+
+    Perovskite with gates and V-V pairs; fluorite with gates; vacancy and bound polaron.
+    """
     rng = np.random.default_rng(seed)
     gates = lambda names: {gate: rng.uniform(0.3, 0.55) for gate in names}  # noqa: E731  # three uses, one line each
-    kind = seed % 3
+    kind = seed % 3 if kind is None else kind
     if kind == 0:
         pairs = [("V_O", "V_O", 1, rng.uniform(-0.1, 0.2)), ("V_O", "D", 1, rng.uniform(-0.15, 0.15))]
         model = made_up_model("perovskite", gates([("M",), ("D",)]), pairs)
@@ -54,9 +57,9 @@ def random_system(seed):
     )
 
 
-def deviations(seed, backend, selection):
+def deviations(seed, backend, selection, model_kind=None):
     """{kind: z values} of one random model."""
-    system = random_system(seed)
+    system = random_system(seed, model_kind)
     tables = system.tables
     small = enumerate_cell(system.model, tables, system.initial_state().occupants[0])
     stationary = small.stationary()
@@ -130,9 +133,57 @@ def _z(values, exact):
 @pytest.mark.parametrize("selection", ["rejection", "rejection-free"])
 @pytest.mark.parametrize("backend", BACKENDS[:1])
 def test_walk_agrees_with_the_exact_solution(backend, selection):
+    judge([deviations(seed, backend, selection) for seed in range(MODELS)])
+
+
+@pytest.mark.parametrize("backend", BACKENDS[:1])
+def test_two_carriers_agree_with_the_exact_solution(backend):
+    """Vacancy and bound polaron, KRA and Marcus: R_V^2, R_e^2, (R_V + R_e)^2 fix L_VV, L_ee and the sign of L_Ve."""
+    judge([deviations(100 + seed, backend, "rejection", 2) for seed in range(MODELS)])
+
+
+@pytest.mark.parametrize("backend", BACKENDS[:1])
+@pytest.mark.parametrize("binding_eV", [0.0, -0.4])
+def test_cross_term_of_two_carriers(backend, binding_eV):
+    """<R_V . R_e> after a while: zero without interactions, clearly not with strong binding, and the exact one."""
+    pairs = [("V_O", "electron", 1, binding_eV)] if binding_eV else []
+    model = made_up_model("perovskite", {(): 0.4}, pairs, polarons={"barriers": [{"energy_eV": 0.38, **NOTE}]})
+    system = made_up_system(model, (3, 3, 2), 1, electrons=1, temperature_K=1400.0, replicas=8192, seed=7)
+    tables = system.tables
+    small = enumerate_cell(model, tables, system.initial_state().occupants[0])
+    chosen = np.random.default_rng(7).choice(len(small.occupants), size=8192, p=small.stationary())
+    state = state_from_occupants(model, tables, small.occupants[chosen].copy())
+    walker, before = make_walker(backend, system, state), unwrapped_grid_positions(tables, state)
+    mean = 40 * tables.n_families
+    for window in range(4):
+        walker.advance(window_length(system, Settings(), "rejection", window, mean))
+    vectors = tables.supercell.crystal.cell_angstrom / tables.supercell.crystal.grid * 1e-10
+    moved = summed_positions(tables, unwrapped_grid_positions(tables, walker.read())) - summed_positions(tables, before)
+    one, other = (moved[:, tables.species.index(name)] @ vectors for name in ("V_O", "electron"))
+    seen = (one * other).sum(axis=1)
+    parts = [small.collective(name) for name in ("V_O", "electron")]
+    both = type(parts[0])(
+        parts[0].states,
+        parts[0].source,
+        parts[0].target,
+        parts[0].rate,
+        parts[0].moved + parts[1].moved,
+        parts[0].stationary,
+    )
+    square = [np.trace(mean_square_at(part, 4 * mean / tables.total_rate_per_s)) for part in (both, *parts)]
+    exact, error = (square[0] - square[1] - square[2]) / 2, seen.std(ddof=1) / np.sqrt(len(seen))
+    assert abs(seen.mean() - exact) < 4 * error
+    if binding_eV:
+        assert abs(exact) > 8 * error
+    else:
+        assert abs(exact) < 1e-9 * square[0]
+
+
+def judge(found):
+    """Pooled chi-square of each kind of observable, and the largest deviation of all."""
     pooled: dict[str, list[float]] = {}
-    for seed in range(MODELS):
-        for kind, values in deviations(seed, backend, selection).items():
+    for one in found:
+        for kind, values in one.items():
             pooled.setdefault(kind, []).extend(values)
     everything = np.concatenate([np.array(values) for values in pooled.values()])
     bound = stats.norm.isf(FALSE_ALARM / 2 / len(everything))
