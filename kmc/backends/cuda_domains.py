@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.cuda import THREADS_PER_BLOCK, CudaWalker, _kernel, _member, _on_device
+from kmc.backends.cuda import THREADS_PER_BLOCK, CudaWalker, _kernel, _member, _on_device, free_bytes
 from kmc.backends.domain_reference import listed_again
 from kmc.backends.native import domain_members, walk_kind
 from kmc.domains import Domains, sweep_plan, visit_tables
 from kmc.state import State
 from kmc.tables import EventTables
+from lattices.errors import InputError
 
 KERNELS = ("visit_energies", "visit_plain")  # by native.walk_kind
 
@@ -30,6 +31,12 @@ class CudaDomainWalker(CudaWalker):
         self.seed, self.temperature_index, self.domains = seed, temperature_index, domains
         self._visit = _kernel(KERNELS[walk_kind(tables, None)])
         self._lanes = domains.per_colour * state.replicas
+        needed, free = 8 * self._lanes * domains.capacity, free_bytes()
+        if needed > free:
+            raise InputError(
+                f"run.parallel.domains: the lists of the blocks need {needed / 1e9:.2f} GB of device memory, "
+                f"{free / 1e9:.2f} GB are free; smaller blocks need less"
+            )
         self._scratch = cupy.empty((self._lanes, domains.capacity), dtype=cupy.uint64)
 
     def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
