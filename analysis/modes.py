@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from analysis.figures import FloatArray
+from analysis.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA
 from analysis.units import ELEMENTARY_CHARGE_C
 from kmc.polarons import ELECTRONIC
 
@@ -68,10 +69,10 @@ def _of_one_kind(figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def _scale_check(by_mode: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
     """(species -> ratio of D* at the scale to D* at half of it, a line for each that differs beyond its error)."""
-    half = by_mode.get("scaled-half")
+    half = by_mode["scaled-half"]["species"] if "scaled-half" in by_mode else {}
     ratios, doubts = dict[str, Any](), list[str]()
     for name, entry in by_mode["scaled"]["species"].items() if half else ():
-        one, other = (e["tracer_diffusivity_m2_s"] for e in (entry, half["species"][name]))  # type: ignore[index]
+        one, other = (e["tracer_diffusivity_m2_s"] for e in (entry, half[name]))
         if one["value"] is None or other["value"] is None:
             continue
         ratio = one["value"] / other["value"]
@@ -149,18 +150,15 @@ def _conductivities(names: list[str], z: FloatArray, value: FloatArray, stderr: 
         "electronic_transference_number": figure(
             "t_e = sigma_e/sigma_total", lambda m: part(m, True) / float(weighted(m).sum())
         ),
-        "ambipolar_conductivity_S_m": figure("sigma_e sigma_V/(sigma_e + sigma_V), diagonal parts", diagonal)
-        if pair
-        else absent,
+        "ambipolar_conductivity_S_m": figure(AMBIPOLAR_FORMULA, diagonal) if pair else absent,
     }
-    with_cross = "z_V^2 e^2 L_amb, L_amb = z_e^2 (L_VV L_ee - L_Ve^2)/(z_V^2 L_VV + 2 z_V z_e L_Ve + z_e^2 L_ee)"
     reason = absent["reason"] if not pair else NO_CROSS if not known else None
     if reason is None and np.linalg.eigvalsh(weighted(full)).min() < 0:
         reason = NOT_POSITIVE
     if reason is not None:
-        lacking = {"value": None, "stderr": None, "reason": reason, "formula": with_cross}
+        lacking = {"value": None, "stderr": None, "reason": reason, "formula": AMBIPOLAR_ONSAGER_FORMULA}
         return result | {"ambipolar_onsager_conductivity_S_m": lacking}
-    amb = figure(with_cross, lambda m: float(np.linalg.det(weighted(m)) / weighted(m).sum()))
+    amb = figure(AMBIPOLAR_ONSAGER_FORMULA, lambda m: float(np.linalg.det(weighted(m)) / weighted(m).sum()))
     return result | {"ambipolar_onsager_conductivity_S_m": amb}
 
 

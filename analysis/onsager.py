@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 L_FORMULA = "L_ij = slope of <dR_i . dR_j> against t, over 6 V kT"
 COLLECTIVE_FORMULA = "D_sigma = kT L_ii/c_i"
 HAVEN_FORMULA = "H_R = D*/D_sigma"
+AMBIPOLAR_FORMULA = "sigma_amb = sigma_e sigma_V/(sigma_e + sigma_V), diagonal parts"
+AMBIPOLAR_ONSAGER_FORMULA = (
+    "z_V^2 e^2 L_amb, L_amb = z_e^2 (L_VV L_ee - L_Ve^2)/(z_V^2 L_VV + 2 z_V z_e L_Ve + z_e^2 L_ee)"
+)
 NO_ELECTRONIC = "the model has no electronic carrier (a species named electron or hole)"
 
 
@@ -136,8 +140,6 @@ def conductivity_figures(trajectory: Trajectory, collective: Collective | str) -
     seen = "all j" if isinstance(collective, str) or not collective.left_out else "the same j (cross terms unknown)"
     ionic = f"sigma_ion = e^2 sum over ions i, {seen} of z_i z_j L_ij"
     electronic = f"sigma_e = e^2 sum over electronic carriers i, {seen} of z_i z_j L_ij"
-    ambipolar = "sigma_amb = sigma_e sigma_V/(sigma_e + sigma_V), diagonal parts"
-    with_cross = "z_V^2 e^2 L_amb, L_amb = z_e^2 (L_VV L_ee - L_Ve^2)/(z_V^2 L_VV + 2 z_V z_e L_Ve + z_e^2 L_ee)"
     return {
         "ionic_conductivity_S_m": build(ionic, lambda c: e2 * _part(c, False), both=False),
         "electronic_conductivity_S_m": build(electronic, lambda c: e2 * _part(c, True), both=False),
@@ -150,8 +152,8 @@ def conductivity_figures(trajectory: Trajectory, collective: Collective | str) -
         "electronic_transference_number": build(
             "t_e = sigma_e/sigma_total", lambda c: _part(c, True) / _weighted(c).sum(axis=(1, 2)), False
         ),
-        "ambipolar_conductivity_S_m": build(ambipolar, lambda c: e2 * _ambipolar_diagonal(c)),
-        "ambipolar_onsager_conductivity_S_m": build(with_cross, lambda c: e2 * _ambipolar_full(c)),
+        "ambipolar_conductivity_S_m": build(AMBIPOLAR_FORMULA, lambda c: e2 * _ambipolar_diagonal(c)),
+        "ambipolar_onsager_conductivity_S_m": build(AMBIPOLAR_ONSAGER_FORMULA, lambda c: e2 * _ambipolar_full(c)),
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.arrhenius import fit_arrhenius
+from analysis.canvas import canvas
 from analysis.figures import Untrustworthy
 from analysis.fit import FIT_RANGE, planned_range
 from analysis.report import mode_folders, temperature_folders, window_folders, with_error
@@ -29,7 +30,7 @@ HOST_FRACTION = 0.5  # a species above it is not drawn in a profile
 
 def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: tuple[float, float] = FIT_RANGE) -> Path:
     """MSD of every mobile species against lag, log-log, with error bars, the fit and its range."""
-    figure, axes = _canvas()
+    figure, (axes,) = canvas()
     fit_range = planned_range(trajectory, fit_range)
     names = [record.name for record in trajectory.species if record.mobile and record.count and record.tracked]
     for name, colour in zip(names, itertools.cycle(COLOURS), strict=False):
@@ -58,7 +59,7 @@ def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: tuple[float, f
 
 def plot_arrhenius(results: dict[str, Any], path: Path | str) -> Path | None:
     """Diffusivities of a list of temperatures against 1000/T with their fits; None if there is nothing to draw."""
-    figure, axes = _canvas()
+    figure, (axes,) = canvas()
     series = 0
     for name in results["runs"][0]["species"]:
         for key, symbol, marker in (
@@ -79,12 +80,7 @@ def plot_arrhenius(results: dict[str, Any], path: Path | str) -> Path | None:
 
 def plot_profile(results: dict[str, Any], path: Path | str) -> Path:
     """Site fractions (above) and local diffusivities (below) along the axis of a run that kept a profile."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 6.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    above, below = figure.subplots(2, sharex=True)
+    figure, (above, below) = canvas(2, 6.4)
     profile = results["profile"]
     place = np.array(profile["position_angstrom"]) / 10
     series = 0
@@ -152,15 +148,6 @@ def _arrhenius_series(
     except Untrustworthy:
         pass  # the points alone are drawn
     axes.errorbar(1000 / temperature, value, stderr, fmt=marker, color=colour, capsize=3, markersize=5, label=label)
-
-
-def _canvas() -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
 
 
 def _save(figure: Any, axes: Any, path: Path | str) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.canvas import canvas
 from analysis.figures import FloatArray
 
 CONDUCTIVITIES = (
@@ -26,7 +27,7 @@ def plot_conductivities(results: dict[str, Any], path: Path | str) -> Path | Non
     runs = results["runs"]
     if all(run["electronic_conductivity_S_m"]["value"] is None for run in runs):
         return None
-    figure, (above, below) = _canvas(2)
+    figure, (above, below) = canvas(2, 6.4)
     for axes, series in ((above, CONDUCTIVITIES), (below, NUMBERS)):
         for key, label, colour, marker in series:
             good = [(run["temperature_K"], run[key]) for run in runs if run[key]["value"] is not None]
@@ -52,7 +53,7 @@ def plot_onsager(results: dict[str, Any], path: Path | str) -> Path | None:
     value, stderr = (np.array(entry[key], dtype=float) for key in ("value", "stderr"))
     if not (np.diag(value) > 0).all():
         return None
-    figure, (axes,) = _canvas(1)
+    figure, (axes,) = canvas()
     image = axes.imshow(_normalised(value), vmin=-1, vmax=1, cmap="RdBu_r")
     for i, j in np.ndindex(value.shape):
         text = f"{value[i, j]:.3g}\n± {stderr[i, j]:.1g}"
@@ -67,12 +68,3 @@ def plot_onsager(results: dict[str, Any], path: Path | str) -> Path | None:
 def _normalised(value: FloatArray) -> FloatArray:
     scale = np.sqrt(np.diag(value))
     return np.asarray(value / np.multiply.outer(scale, scale))
-
-
-def _canvas(rows: int) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.2 * rows if rows > 1 else 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, sharex=rows > 1, squeeze=False)[:, 0]

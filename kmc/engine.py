@@ -166,13 +166,12 @@ class _Walk:
     def equilibrate_on(self) -> bool:
         """One window of equilibration; whether it was the last."""
         progress = self.equilibration
-        seen = self.walker.counters()[1].sum(axis=0)
-        progress.sweep = sweep_trials(self.system, self.settings, seen, progress.elapsed)
         self._window(progress.mean, progress.sweep)
         progress.windows += 1
         progress.elapsed += progress.mean * self.system.replicas
         unmarked = progress.half_elapsed < 0
         accepted = self.walker.counters()[1].sum(axis=0)
+        progress.sweep = sweep_trials(self.system, self.settings, accepted, progress.elapsed)
         over, share = equilibrated(self.system, self.settings, accepted, progress)
         if unmarked and progress.half_elapsed >= 0:
             self.half_accepted = accepted.tolist()

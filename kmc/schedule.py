@@ -154,7 +154,8 @@ def start_equilibration(system: System, settings: Settings) -> Equilibration:
     selection = "" if settings.selection == "auto" else settings.selection
     if selection == "rejection-free" and not system.tables.tracked:
         raise InputError('selection = "rejection-free" needs track = "all"; "auto" and "rejection" are allowed')
-    return Equilibration(mean=min(max(slots, 16), MAX_MEAN), selection=selection)
+    sweep = sweep_trials(system, settings, np.zeros(system.tables.n_families, dtype=np.int64), 0)
+    return Equilibration(mean=min(max(slots, 16), MAX_MEAN), selection=selection, sweep=sweep)
 
 
 def decide_selection(tables: EventTables, settings: Settings, hops: int, trials: int, over: bool) -> str:

@@ -137,7 +137,7 @@ def _system(case: Case, lanes: int) -> System:
     model = load_model(case.model)
     cell = Supercell(fluorite({"cation": "Ce"}, 5.411), case.repeats)
     carriers = {"V_O": case.vacancies} | ({"electron": case.electrons} if case.electrons is not None else {})
-    numbers = compose(model, cell, dict(case.doping), carriers)  # type: ignore[arg-type]
+    numbers = compose(model, cell, dict(case.doping), carriers)  # type: ignore[arg-type]  # words of the table above
     return build_system(
         model,
         cell,

@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run_file(commands: argparse._SubParsersAction, name: str, text: str, action: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+def _run_file(commands: argparse._SubParsersAction, name: str, text: str, action: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]  # generic in the stubs only
     command: argparse.ArgumentParser = commands.add_parser(name, help=text)
     command.add_argument("file", help="a run file (TOML) or the name of an example")
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, TOML value")
@@ -81,7 +81,7 @@ def _run_file(commands: argparse._SubParsersAction, name: str, text: str, action
     return command
 
 
-def _folder(commands: argparse._SubParsersAction, name: str, text: str, action: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+def _folder(commands: argparse._SubParsersAction, name: str, text: str, action: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]  # generic in the stubs only
     command: argparse.ArgumentParser = commands.add_parser(name, help=text)
     command.add_argument("folder", type=Path)
     command.set_defaults(action=action)

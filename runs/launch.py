@@ -82,8 +82,8 @@ def jobs_of(config: RunConfig, base: Path, folder: Path) -> list[tuple[RunConfig
         if domains is None or not domains.extrapolate:
             jobs.append((single, part))
             continue
-        for k, share in enumerate(WINDOW_SHARES):
-            jobs.append((_with_visit(single, domains.hops_per_visit * share, k), part / f"window{k + 1}"))
+        for k in range(len(WINDOW_SHARES)):
+            jobs.append((_with_visit(single, domains, k), part / f"window{k + 1}"))
     return jobs
 
 
@@ -106,10 +106,10 @@ def _with_mode(config: RunConfig, part: str) -> RunConfig:
     return config.model_copy(update={"run": config.run.model_copy(update=update), "polarons": polarons})
 
 
-def _with_visit(config: RunConfig, hops_per_visit: float, number: int) -> RunConfig:
+def _with_visit(config: RunConfig, asked: DomainsSpec, number: int) -> RunConfig:
     """The run file of one length of a visit, with random numbers of its own."""
     run = config.run
-    domains = DomainsSpec(block=run.parallel.domains.block, hops_per_visit=hops_per_visit)  # type: ignore[union-attr]
+    domains = DomainsSpec(block=asked.block, hops_per_visit=asked.hops_per_visit * WINDOW_SHARES[number])
     update = {
         "parallel": ParallelSpec(domains=domains),
         "temperature_index": run.temperature_index + number * WINDOW_STREAMS,

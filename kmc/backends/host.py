@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.backends.in_place import InPlaceWalker
 from kmc.backends.native import STATE_MEMBERS, abi, raise_if_failed, table_arrays, walk_kind
 from kmc.backends.selected import Weights
 from kmc.philox import STREAM_TRIALS, stream_key
@@ -31,7 +32,7 @@ def problem() -> str:
     return ""
 
 
-class HostWalker:
+class HostWalker(InPlaceWalker):
     """Walks all replicas of a state in place. threads: 0 takes every core that the process may use."""
 
     name = "cpu"
@@ -67,21 +68,6 @@ class HostWalker:
         self._order = np.arange(state.replicas, dtype=np.int64) if order is None else order.astype(np.int64)
         self._kind = walk_kind(tables, selection)
         self._horizon_per_trial = selection.horizon_per_trial if selection else 0.0
-
-    @property
-    def window(self) -> int:
-        """Index of the next window."""
-        return self.state.window
-
-    def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(R, F) trials and accepted hops since the start."""
-        return self.state.trials, self.state.accepted
-
-    def read(self) -> State:
-        """The state after the last window."""
-        return self.state
-
-    live = read
 
     def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
         """Walk one window of `trials` (R,) trials per replica; rejection-free, of that many mean trials."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends.events import Choice, Events, Ints, Words, multiply
+from kmc.backends.in_place import InPlaceWalker
 from kmc.philox import STREAM_TRIALS, stream_key, words64
 from kmc.state import State
 from kmc.tables import EventTables
@@ -24,7 +25,7 @@ from kmc.tables import EventTables
 TARGET_BLOCK = 4096  # trials evaluated at once, all lanes together, where acceptance is low
 
 
-class ReferenceWalker:
+class ReferenceWalker(InPlaceWalker):
     """Walks all replicas of a state in place.
 
     lookahead: trials per lane and evaluation; None adapts it to the acceptance seen. It never changes the result.
@@ -42,21 +43,6 @@ class ReferenceWalker:
         self._events = Events(tables, state)
         self._counts = np.array([tables.counts[c] for c in tables.carrier], dtype=np.int64)
         self._list = np.array([tables.list_offset[c] for c in tables.carrier], dtype=np.int64)
-
-    @property
-    def window(self) -> int:
-        """Index of the next window."""
-        return self.state.window
-
-    def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(R, F) trials and accepted hops since the start."""
-        return self.state.trials, self.state.accepted
-
-    def read(self) -> State:
-        """The state after the last window."""
-        return self.state
-
-    live = read
 
     def advance(self, trials: Ints, sweeps: int = 1) -> None:
         """Walk one window of `trials` (R,) trials per replica."""

@@ -6,9 +6,9 @@ Twin of kernels/weights.cuh and kernels/selected.cuh. Lanes advance together unt
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kmc.backends.events import Choice, Events, Ints, Words
+from kmc.backends.in_place import InPlaceWalker
 from kmc.pairs import split
 from kmc.philox import STREAM_TRIALS, high64, stream_key, words64
 from kmc.selection import FAN, Selection
@@ -97,7 +97,7 @@ def exponential(log_table: Words, words: Words) -> Words:
     return np.where(whole > log, whole - log, np.uint64(1))
 
 
-class SelectedWalker:
+class SelectedWalker(InPlaceWalker):
     """Walks all replicas of a state in place, rejection-free."""
 
     name = "numpy"
@@ -111,21 +111,6 @@ class SelectedWalker:
         self.selection = selection
         self._events = Events(tables, state)
         self._weights = Weights(selection, tables, state)
-
-    @property
-    def window(self) -> int:
-        """Index of the next window."""
-        return self.state.window
-
-    def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(R, F) trials and accepted hops since the start."""
-        return self.state.trials, self.state.accepted
-
-    def read(self) -> State:
-        """The state after the last window."""
-        return self.state
-
-    live = read
 
     def advance(self, trials: Ints, sweeps: int = 1) -> None:
         """Walk one window as long as `trials` (R,) mean trials of the rejection clock."""

@@ -1,0 +1,15 @@
+"""An empty picture, through Matplotlib's object interface: nothing global, no display."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def canvas(rows: int = 1, height_inches: float = 4.6) -> tuple[Any, Any]:
+    """(figure, its axes from top to bottom), one above the other with a common abscissa."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, height_inches), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, sharex=rows > 1, squeeze=False)[:, 0]

@@ -1,0 +1,31 @@
+"""What the walkers on the host have in common: they change a state in place."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.state import State
+
+
+class InPlaceWalker:
+    """A walker that owns `state` and keeps it up to date."""
+
+    state: State
+
+    @property
+    def window(self) -> int:
+        """Index of the next window."""
+        return self.state.window
+
+    def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(R, F) trials and accepted hops since the start."""
+        return self.state.trials, self.state.accepted
+
+    def read(self) -> State:
+        """The state after the last window."""
+        return self.state
+
+    def live(self) -> State:
+        """The same; places in the list of carriers may lag behind."""
+        return self.state
