@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+# Okabe and Ito's colours, told apart by colour-blind readers
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
 
 def canvas(rows: int = 1, height_inches: float = 4.6) -> tuple[Any, Any]:
     """(figure, its axes from top to bottom), one above the other with a common abscissa."""

@@ -94,7 +94,11 @@ def from_rows(
 
 def positive_from_rows(rows: FloatArray, formula: str | None = None, tensor_rows: FloatArray | None = None) -> Figure:
     """Like `from_rows` for what is positive by definition: Untrustworthy unless the value exceeds two errors."""
-    figure = from_rows(rows, formula, tensor_rows)
+    return above_two_errors(from_rows(rows, formula, tensor_rows))
+
+
+def above_two_errors(figure: Figure) -> Figure:
+    """The figure, of something positive by definition; Untrustworthy unless its value exceeds two errors."""
     assert figure.value is not None and figure.stderr is not None
     if not figure.value > 2.0 * figure.stderr:
         raise Untrustworthy(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.figures import FloatArray
+from analysis.figures import Figure, FloatArray, above_two_errors, attempt
 from analysis.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA
 from analysis.units import ELEMENTARY_CHARGE_C
 from kmc.polarons import ELECTRONIC
@@ -127,8 +127,10 @@ def _conductivities(names: list[str], z: FloatArray, value: FloatArray, stderr: 
     def part(matrix: FloatArray, kind: bool) -> float:
         return float(weighted(matrix)[electronic == kind].sum())
 
-    def figure(formula: str, make: Callable[[FloatArray], float]) -> dict[str, Any]:
-        return {"value": make(full), "stderr": _propagated(make, full, error), "formula": formula, "mode": "auto"}
+    def figure(formula: str, make: Callable[[FloatArray], float], positive: bool = True) -> dict[str, Any]:
+        found = Figure(make(full), _propagated(make, full, error), formula)
+        made = attempt(lambda: above_two_errors(found) if positive else found, formula)
+        return made.as_json() | {"mode": "auto"}
 
     def diagonal(matrix: FloatArray) -> float:
         ionic, own = (weighted(matrix)[k, k] for k in (int(np.argmin(electronic)), int(np.argmax(electronic))))
@@ -145,10 +147,10 @@ def _conductivities(names: list[str], z: FloatArray, value: FloatArray, stderr: 
         ),
         "total_conductivity_S_m": figure("sigma_ion + sigma_e", lambda m: float(weighted(m).sum())),
         "ionic_transference_number": figure(
-            "t_ion = sigma_ion/sigma_total", lambda m: part(m, False) / float(weighted(m).sum())
+            "t_ion = sigma_ion/sigma_total", lambda m: part(m, False) / float(weighted(m).sum()), False
         ),
         "electronic_transference_number": figure(
-            "t_e = sigma_e/sigma_total", lambda m: part(m, True) / float(weighted(m).sum())
+            "t_e = sigma_e/sigma_total", lambda m: part(m, True) / float(weighted(m).sum()), False
         ),
         "ambipolar_conductivity_S_m": figure(AMBIPOLAR_FORMULA, diagonal) if pair else absent,
     }

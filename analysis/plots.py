@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.arrhenius import fit_arrhenius
-from analysis.canvas import canvas
+from analysis.canvas import COLOURS, canvas
 from analysis.figures import Untrustworthy
 from analysis.fit import FIT_RANGE, planned_range
 from analysis.report import mode_folders, temperature_folders, window_folders, with_error
@@ -20,10 +20,6 @@ from lattices.errors import InputError
 
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory
-
-# Okabe and Ito's colours, told apart by colour-blind readers
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-
 
 HOST_FRACTION = 0.5  # a species above it is not drawn in a profile
 

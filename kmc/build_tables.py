@@ -18,7 +18,7 @@ from kmc.rates import kra_barrier2, lowest_d_energy, marcus_barrier2
 from kmc.tables import EventTables, pack_image
 from lattices.crystal import Supercell
 from lattices.errors import InputError
-from lattices.stencils import Stencil, shells
+from lattices.stencils import Stencil, shell
 
 
 def build_tables(
@@ -119,7 +119,7 @@ def _species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int
 
 def _bond_stencil(model: Model, supercell: Supercell, hop: Hop) -> Stencil:
     home = supercell.crystal.index(model.species[hop.carrier].sublattice)
-    return shells(supercell.crystal, home, home, hop.shell)[-1]
+    return shell(supercell.crystal, home, home, hop.shell)
 
 
 def _field_integers(
@@ -267,7 +267,7 @@ def _potential_tables(model: Model, supercell: Supercell, acting: list[list[Infl
         a, b_code = model.code(hop.carrier), model.code(hop.partner)
         for influence in (one for f in range(n) for one in acting[f] if one.stencil.target == home[g]):
             delta = int(influence.values[a] - influence.values[b_code])
-            back = shells(supercell.crystal, home[g], influence.stencil.origin, influence.shell)[-1]
+            back = shell(supercell.crystal, home[g], influence.stencil.origin, influence.shell)
             for b, _, (_, x, y, z, t) in bonds_of(back) if delta else []:
                 rows.setdefault((g, influence.family, b), []).append((wrap(supercell, (x, y, z))[0], t, delta))
     width = max((len(row) for row in rows.values()), default=0)

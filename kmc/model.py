@@ -84,10 +84,13 @@ class Hop(_Strict):
 
 
 class Pair(_Strict):
-    """Energy of two species at the n-th neighbour distance of their sublattices, or a ban on meeting there."""
+    """Energy of two species at the n-th neighbour distance of their sublattices, or a ban on meeting there.
+
+    shell 0: one stands on the other, on a layer and the sublattice that it shares its sites with.
+    """
 
     species: tuple[str, str]
-    shell: Annotated[int, Field(ge=1, le=12)]
+    shell: Annotated[int, Field(ge=0, le=12)]
     energy_eV: Annotated[Finite, Field(ge=-20.0, le=20.0)] = 0.0
     forbidden: bool = False
     source: Annotated[str, Field(min_length=3)]
@@ -95,7 +98,11 @@ class Pair(_Strict):
 
 
 class Model(_Strict):
-    """A complete parameter set. Species are coded 0, 1, ... in the order they are listed."""
+    """A complete parameter set. Species are coded 0, 1, ... in the order they are listed.
+
+    layers: further sublattices, each on the sites of another one. A carrier on a layer stands on an ion without taking
+    its place, so that pair energies of shell 0 price its stay on a dopant. Empty sites of a layer have the element "X".
+    """
 
     name: str
     description: str = ""
@@ -104,6 +111,7 @@ class Model(_Strict):
     species: dict[str, Species]
     hops: tuple[Hop, ...] = ()
     pairs: tuple[Pair, ...] = ()
+    layers: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _names(self) -> Model:
@@ -158,6 +166,11 @@ class Model(_Strict):
             f"host {element!r} on sublattice {sublattice!r} is not in model {self.name!r}, "
             f"which allows {', '.join(allowed) or 'nothing there'}"
         )
+
+    @property
+    def vacancies(self) -> list[str]:
+        """Species that are empty sites (element "X"), those of layers aside."""
+        return [n for n, s in self.species.items() if s.element == "X" and s.sublattice not in self.layers]
 
     @property
     def mobile(self) -> frozenset[str]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from kmc.model import Model
 from lattices.crystal import Supercell
 from lattices.errors import InputError
-from lattices.stencils import Stencil, check_fits, shells
+from lattices.stencils import Stencil, check_fits, shell
 
 MICRO = 1_000_000  # energies are integers in microelectronvolt
 FORBIDDEN = 1 << 26
@@ -65,12 +65,12 @@ def influences(model: Model, supercell: Supercell, hop_number: int) -> list[Infl
                 row = table.setdefault(key, np.zeros(len(model.names), dtype=np.int64))
                 row[model.code(other)] += sign * packed
     result = []
-    for (target, shell), values in sorted(table.items(), key=lambda item: item[0]):
+    for (target, number), values in sorted(table.items(), key=lambda item: item[0]):
         if not values.any():
             continue
-        stencil = shells(crystal, home, target, shell)[-1]
-        check_fits(supercell, stencil, f"the pair energies of shell {shell}")
-        result.append(Influence(hop_number, shell, stencil, values))
+        stencil = shell(crystal, home, target, number)
+        check_fits(supercell, stencil, f"the pair energies of shell {number}")
+        result.append(Influence(hop_number, number, stencil, values))
     _check_range(hop.name, result)
     return result
 

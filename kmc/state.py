@@ -1,22 +1,18 @@
-"""The state of all replicas as plain arrays, and how it begins."""
+"""The state of all replicas as plain arrays."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks
-from kmc.composition import Composition
 from kmc.model import Model
 from kmc.pairs import influences, split
-from kmc.philox import STREAM_CARRIERS, STREAM_DOPANTS, sequence, stream_key
 from kmc.tables import EventTables, unpack_image
 from lattices.crystal import Supercell
-from lattices.doping import place
 from lattices.errors import InputError
 
 
@@ -67,23 +63,6 @@ class State:
                 "accepted",
             )
         }
-
-
-def initial_state(
-    model: Model,
-    tables: EventTables,
-    composition: Composition,
-    seed: int,
-    temperature_index: int = 0,
-    replicas: int = 1,
-    replicas_per_configuration: int = 1,
-) -> State:
-    """Random dopants and carriers; replicas r and r' share dopants if r // replicas_per_configuration agrees."""
-    occupants = np.empty((replicas, tables.supercell.n_sites), dtype=np.uint8)
-    for replica in range(replicas):
-        configuration = replica // replicas_per_configuration
-        occupants[replica] = _occupy(model, tables, composition, seed, temperature_index, configuration, replica)
-    return state_from_occupants(model, tables, occupants)
 
 
 def state_from_occupants(model: Model, tables: EventTables, occupants: NDArray[np.uint8]) -> State:
@@ -195,41 +174,3 @@ def _carrier_sites(tables: EventTables, coordinates: Any) -> Any:
     x, y, z, b = (coordinates[..., k].astype(np.int64) for k in range(4))
     n_basis, first = xp.asarray(tables.n_basis[home]), xp.asarray(tables.site_offset[home])
     return first + ((x * ny + y) * nz + z) * n_basis + b
-
-
-def _occupy(
-    model: Model,
-    tables: EventTables,
-    composition: Composition,
-    seed: int,
-    temperature_index: int,
-    configuration: int,
-    replica: int,
-) -> NDArray[np.uint8]:
-    """(N,) uint8 species of one replica."""
-    supercell = tables.supercell
-    occupants = np.empty(supercell.n_sites, dtype=np.uint8)
-    free = np.ones(supercell.n_sites, dtype=np.bool_)
-    for s, sublattice in enumerate(supercell.crystal.sublattices):
-        start = supercell.offset_of(s)
-        occupants[start : start + supercell.n_sites_of(s)] = model.code(
-            model.host_of(sublattice.name, sublattice.element)
-        )
-    for name, doping in composition.placed.items():
-        code = model.code(name)
-        s = int(tables.sublattice_of[code])
-        mobile = name in model.mobile
-        stream = STREAM_CARRIERS if mobile else STREAM_DOPANTS
-        key, lane = stream_key(seed, temperature_index, stream), replica if mobile else configuration
-        start = supercell.offset_of(s)
-        here = slice(start, start + supercell.n_sites_of(s))
-        chosen = place(
-            supercell,
-            s,
-            doping,
-            free[here],
-            partial(sequence, key, lane=code, replica=lane),
-        )
-        occupants[start + chosen] = code
-        free[start + chosen] = False
-    return occupants

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kmc.arrangement import initial_state
 from kmc.build_tables import build_tables
 from kmc.composition import Composition
 from kmc.model import Model
 from kmc.polarons import Mode, rate_factors
-from kmc.state import State, initial_state
+from kmc.state import State
 from kmc.tables import EventTables
 from lattices.crystal import Supercell
 from lattices.errors import InputError

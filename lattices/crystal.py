@@ -7,7 +7,7 @@ integer cell (x, y, z) and the basis index, and no table per site is needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -72,6 +72,21 @@ class Crystal:
     def basis_on_grid(self, sublattice: int) -> NDArray[np.int64]:
         """(n_basis, 3) int64: basis coordinates in units of cell/grid."""
         return np.rint(self.sublattices[sublattice].basis * self.grid).astype(np.int64)
+
+
+def with_layers(crystal: Crystal, layers: Mapping[str, str]) -> Crystal:
+    """The crystal with further sublattices, each (name -> sublattice) in front of the one whose sites it shares.
+
+    InputError for a name that is taken, or a sublattice that does not exist.
+    """
+    sublattices = list(crystal.sublattices)
+    for name, host in layers.items():
+        shared = crystal.sublattices[crystal.index(host)]
+        names = [one.name for one in sublattices]
+        if name in names:
+            raise InputError(f"layers.{name}: the crystal has a sublattice of that name already")
+        sublattices.insert(names.index(host), Sublattice(name, "X", shared.basis))
+    return Crystal(crystal.cell_angstrom, tuple(sublattices))
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,24 @@ def shells(crystal: Crystal, origin: int, target: int, count: int) -> list[Stenc
         reach += 1
 
 
+def shell(crystal: Crystal, origin: int, target: int, number: int) -> Stencil:
+    """One shell by its number; 0 is the same place on another sublattice that shares its sites."""
+    return shells(crystal, origin, target, number)[-1] if number else _same_place(crystal, origin, target)
+
+
+def _same_place(crystal: Crystal, origin: int, target: int) -> Stencil:
+    """The stencil that leads from every site of `origin` to the site of `target` that lies on it."""
+    here, there = crystal.sublattices[origin], crystal.sublattices[target]
+    n_basis = here.n_basis
+    basis = np.full((n_basis, 1), -1, dtype=np.int16)
+    for b in range(n_basis):
+        distance = np.linalg.norm((there.basis - here.basis[b]) @ crystal.cell_angstrom, axis=1)
+        if distance.min() > LENGTH_TOLERANCE_ANGSTROM or origin == target:
+            raise InputError(f"shell 0: sublattices {here.name!r} and {there.name!r} do not share their sites")
+        basis[b, 0] = int(distance.argmin())
+    return Stencil(origin, target, 0.0, np.zeros((n_basis, 1, 3), dtype=np.int16), basis, np.zeros((n_basis, 1, 3)))
+
+
 def common_neighbours(
     crystal: Crystal, bonds: Stencil, gate_sublattice: int
 ) -> list[list[list[tuple[int, int, int, int]]]]:

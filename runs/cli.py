@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--resume", action="store_true", help="go on from the checkpoint; FILE may be the output folder")
     validate = _run_file(commands, "validate", "say what a run file needs, without running it", _validate)
     validate.add_argument("--json", action="store_true")
+    study = commands.add_parser("study", help="run a run file for every combination of varied keys, draw figures")
+    study.add_argument("file", type=Path, help="a study file (TOML: run, set, vary), or lsf64-delta")
+    study.add_argument("--out", type=Path, help="output folder (default: named after the study file, where you are)")
+    study.add_argument("--backend", choices=("auto", "cuda", "cpu", "numpy"))
+    study.add_argument("--resume", action="store_true", help="go on; values may have been added to vary")
+    study.set_defaults(action=_study)
     analyze = _folder(commands, "analyze", "analyse a run again", _analyze)
     analyze.add_argument("--json", action="store_true")
     analyze.add_argument("--fit-range", type=float, nargs=2, default=None, metavar=("FROM", "TO"))
@@ -112,6 +118,13 @@ def _validate(arguments: argparse.Namespace) -> int:
     facts = validate(config, base)
     print(json.dumps(facts, indent=1) if arguments.json else format_facts(facts))
     return 0
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    from runs.study import run_study
+
+    folder = arguments.out or Path(arguments.file.stem)
+    return run_study(arguments.file, folder, resume=arguments.resume, backend=arguments.backend)
 
 
 def _analyze(arguments: argparse.Namespace) -> int:

@@ -164,17 +164,18 @@ def model_of(config: RunConfig, base: Path) -> Model:
 
 def crystal_of(config: RunConfig, base: Path, model: Model) -> Crystal:
     """The unit cell."""
+    from lattices.crystal import with_layers
     from lattices.fluorite import fluorite
     from lattices.from_atoms import crystal_from_file
     from lattices.perovskite import perovskite
 
     spec = config.crystal
     if spec.file is not None:
-        return crystal_from_file(base / spec.file, spec.sublattices)
+        return with_layers(crystal_from_file(base / spec.file, spec.sublattices), model.layers)
     if model.prototype is not None and model.prototype != spec.prototype:
         raise InputError(f"crystal.prototype = {spec.prototype!r}: model {model.name!r} is for {model.prototype}")
     build = fluorite if spec.prototype == "fluorite" else perovskite
-    return build(spec.host, _lattice_parameter(config, model))
+    return with_layers(build(spec.host, _lattice_parameter(config, model)), model.layers)
 
 
 def _lattice_parameter(config: RunConfig, model: Model) -> float:
@@ -242,7 +243,7 @@ def _vacancies(spec: CrystalSpec) -> Amount:
 
 def _vacancy(model: Model) -> str:
     """The one species of the model that is an empty site (element "X")."""
-    empty = [name for name, species in model.species.items() if species.element == "X"]
+    empty = model.vacancies
     if len(empty) != 1:
         raise InputError(
             f"crystal.vacancies: model {model.name!r} has {len(empty)} kinds of vacancy "

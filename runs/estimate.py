@@ -47,7 +47,7 @@ def balance_lines(system: System) -> list[str]:
     """delta, mean oxidation state and electronic carriers per cation, where the model knows oxidation states."""
     model, counts = system.model, system.composition.counts
     charged = {name: s for name, s in model.species.items() if s.oxidation_state is not None}
-    empty = [name for name, s in model.species.items() if s.element == "X"]
+    empty = model.vacancies
     if not charged or len(empty) != 1:
         return []
     sublattice = next(iter(charged.values())).sublattice
@@ -170,12 +170,12 @@ def _acceptance(config: RunConfig, base: Path, number: int, replicas: int) -> fl
 
 def _bonds(system: System) -> Iterator[tuple[int, Stencil]]:
     """(family, its bonds)."""
-    from lattices.stencils import shells
+    from lattices.stencils import shell
 
     crystal = system.tables.supercell.crystal
     for f, hop in enumerate(system.model.hops):
         home = crystal.index(system.model.species[hop.carrier].sublattice)
-        yield f, shells(crystal, home, home, hop.shell)[-1]
+        yield f, shell(crystal, home, home, hop.shell)
 
 
 def _largest_energy_change(system: System) -> int:

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from analysis.report import analyze
+from analysis.small_cell import diffusivity, enumerate_cell
 from kmc.acceptance import BOLTZMANN_EV_K
+from kmc.backends import make_walker
 from kmc.engine import Settings, run
 from kmc.polarons import bare_rates, rate_factors
 from kmc.trajectory import read_trajectory
 from lattices.errors import InputError
 from runs.config import load_config, system_of
-from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system
+from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, same
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
 TEMPERATURE_K = 1200.0
@@ -82,6 +84,51 @@ def test_modes_agree_with_true_kinetics(backend, tmp_path):
     )
     ratio = frozen["electronic_conductivity_S_m"]["value"] / true["electronic_conductivity_S_m"]["value"]
     assert 0.8 < ratio < 1.2
+
+
+def frozen_limit(system, slow, occupants):
+    """Exact electrons times D_sigma in m2/s, over vacancy arrangements frozen in equilibrium."""
+    small = enumerate_cell(system.model, slow, occupants)
+    weight = small.stationary()
+    total, anions = 0.0, system.tables.supercell.n_sites_of(0)
+    for arrangement in np.unique(small.occupants[:, :anions], axis=0):
+        mine = np.flatnonzero((small.occupants[:, :anions] == arrangement).all(axis=1))
+        part = enumerate_cell(system.model, system.tables, small.occupants[mine[0]])
+        total += weight[mine].sum() * np.trace(diffusivity(part.collective("electron"))) / 3.0
+    return total
+
+
+@pytest.mark.parametrize("backend", FAST)
+def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
+    """Two electrons beside a vacancy that binds them, eight perovskite cells: D_sigma over frozen arrangements."""
+    model = made_up_model("perovskite", {(): 0.4}, BOUND, polarons={"barriers": [{"energy_eV": 0.3, **NOTE}]})
+    what = {"vacancies": 1, "electrons": 2, "temperature_K": 1000.0, "replicas": 1024, "seed": 9}
+    still, slow = (made_up_system(model, (2, 2, 2), mode=mode, **what) for mode in ("frozen-ions", "scaled"))
+    exact = frozen_limit(still, slow.tables, slow.initial_state().occupants[0])
+    asked = Settings(50.0, None, 400.0, None, frames=100, positions="none")
+    run(still, asked, tmp_path, backend=backend, prepare=slow)
+    figures = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.3))["species"]["electron"]
+    found, error = (figures["collective_diffusivity_m2_s"][key] for key in ("value", "stderr"))
+    assert error < 0.02 * found and abs(found - exact / 2) < 4 * error
+
+
+def test_frozen_ions_in_domains_walk_alike_on_all_backends(tmp_path):
+    states = []
+    for name in BACKENDS:
+        system = made_up_system(
+            made_up_model("fluorite", {(): 0.55}, BOUND, polarons={"barriers": [{"energy_eV": 0.33, **NOTE}]}),
+            (8, 8, 8),
+            40,
+            TEMPERATURE_K,
+            electrons=80,
+            mode="frozen-ions",
+        )
+        walker = make_walker(name, system, system.initial_state(), block=4)
+        for _ in range(3):
+            walker.advance(np.array([400]), sweeps=4)
+        states.append(walker.read())
+    assert states[0].accepted[:, 0].sum() == 0 < states[0].accepted[:, 1].sum()
+    assert all(same(states[0], other) for other in states[1:])
 
 
 def test_frozen_ions_stand_in_equilibrium(tmp_path):

@@ -1,0 +1,183 @@
+"""A study: one run file carried out for every combination of varied keys, figures side by side, pictures against them.
+
+The folder of a study holds study.toml as carried out, a run folder for each combination, results.json (a row for each
+combination and temperature), study.csv and pictures. It can be resumed: finished runs are kept, an interrupted one
+goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import os
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kmc.model import first_error
+from lattices.errors import InputError
+from runs.config import RunConfig, load_config, shipped_examples, system_of
+from runs.launch import RUN_FILE, jobs_of, run_all
+
+STUDY_FILE = "study.toml"
+MOST_RUNS = 1000
+
+
+class StudyConfig(BaseModel):
+    """run: a run file (relative to the study's) or an example. set: overrides for all. vary: key -> values."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: str
+    set: dict[str, Any] = {}
+    vary: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+
+
+def run_study(file: Path, folder: Path, *, resume: bool = False, backend: str | None = None) -> int:
+    """Carry out a study file; returns the exit code as `run_all` does.
+
+    Raises InputError for anything wrong with the study or any of its runs, before the first of them begins.
+    """
+    study, base = load_study(file)
+    if folder.exists() and any(folder.iterdir()) and not resume:
+        raise InputError(f"--out {folder}: is not empty; add --resume to go on with a study, or name another folder")
+    _check_same(study, folder, resume)
+    points = points_of(study)
+    configs = [_config(study, base, point, backend) for point in points]
+    for config, where in configs:
+        for single, _ in jobs_of(config, where, folder):
+            system_of(single, where, 0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / STUDY_FILE, _toml(study))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
+    for number, (point, (config, where)) in enumerate(zip(points, configs, strict=True)):
+        part = folder / folder_name(point)
+        print(f"run {number + 1} of {len(points)}: {part.name}", flush=True)
+        if code := run_all(config, where, part, resume=(part / RUN_FILE).exists()):
+            return code
+    for path in collect(study, folder):
+        print(f"written: {path}")
+    return 0
+
+
+def load_study(file: Path) -> tuple[StudyConfig, Path]:
+    """(study, where its relative paths start) of a file or a shipped name; InputError with file, key and reason."""
+    shipped = resources.files("runs") / "studies" / f"{file}.toml"
+    try:
+        text = file if file.is_file() or not shipped.is_file() else shipped
+        data = tomllib.loads(text.read_text(encoding="utf-8"))
+        study = StudyConfig.model_validate(data)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        allowed = "; allowed are run, set, vary"
+        raise InputError(f"{file}: {first_error(error)}{allowed}") from error
+    number = 1
+    for values in study.vary.values():
+        number *= len(values)
+    if number > MOST_RUNS:
+        raise InputError(f"{file}: vary makes {number} runs; at most {MOST_RUNS} are allowed")
+    if len({folder_name(point) for point in points_of(study)}) < number:
+        raise InputError(f"{file}: vary lists a value twice")
+    return study, file.resolve().parent
+
+
+def points_of(study: StudyConfig) -> list[dict[str, Any]]:
+    """Every combination of the varied keys, the last one varying fastest."""
+    return [dict(zip(study.vary, values, strict=True)) for values in itertools.product(*study.vary.values())]
+
+
+def folder_name(point: dict[str, Any]) -> str:
+    """delta=0.02,replicas=4: what differs, in a form that every file system takes."""
+    text = ",".join(f"{key.rpartition('.')[2]}={_text(value)}" for key, value in point.items())
+    return "".join(c if c.isalnum() or c in "=,.-_" else "_" for c in text)
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _config(study: StudyConfig, base: Path, point: dict[str, Any], backend: str | None) -> tuple[RunConfig, Path]:
+    """The run file of one combination, and the folder of its relative paths."""
+    beside = base / study.run
+    file = beside if beside.is_file() or study.run not in shipped_examples() else study.run
+    override = {**study.set, **point, **({"run.backend": backend} if backend else {})}
+    return load_config(file, [f"{key}={_as_toml(value)}" for key, value in override.items()])
+
+
+def _as_toml(value: Any) -> str:
+    """A TOML value on one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_as_toml(entry)}" for key, entry in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_as_toml(entry) for entry in value) + "]"
+    return json.dumps(value)
+
+
+def _toml(study: StudyConfig) -> str:
+    import tomli_w
+
+    return tomli_w.dumps(study.model_dump(mode="json"))
+
+
+def _check_same(study: StudyConfig, folder: Path, resume: bool) -> None:
+    """InputError if the folder to resume holds another study; values may be added to `vary`."""
+    kept = folder / STUDY_FILE
+    if not resume:
+        return
+    if not kept.is_file():
+        raise InputError(f"--out {folder}: holds no study to resume")
+    old = load_study(kept)[0]
+    if (old.run, old.set, list(old.vary)) != (study.run, study.set, list(study.vary)):
+        raise InputError(f"--out {folder}: holds another study; only values of the varied keys may be added")
+
+
+def collect(study: StudyConfig, folder: Path) -> list[Path]:
+    """results.json, study.csv and pictures of the runs that are finished."""
+    from analysis.study_plots import figures_of, plot_study
+
+    rows = []
+    for point in points_of(study):
+        path = folder / folder_name(point) / "results.json"
+        if not path.is_file():
+            continue
+        results = json.loads(path.read_text(encoding="utf-8"))
+        for run in results.get("runs", [results]):
+            rows.append(
+                {
+                    "folder": folder_name(point),
+                    "varied": point,
+                    "temperature_K": run["temperature_K"],
+                    "figures": figures_of(run),
+                }
+            )
+    summary = {"run": study.run, "vary": study.vary, "rows": rows}
+    _write(folder / "results.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    _write_csv(folder / "study.csv", list(study.vary), rows)
+    return [folder / "results.json", folder / "study.csv", *plot_study(summary, folder)]
+
+
+def _write_csv(path: Path, keys: list[str], rows: list[dict[str, Any]]) -> None:
+    """A line for each row; value and error of every figure that any of them has."""
+    names = list(dict.fromkeys(name for row in rows for name, f in row["figures"].items() if f["value"] is not None))
+    with open(path, "w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow([*keys, "temperature_K", *itertools.chain(*((name, f"{name} stderr") for name in names))])
+        for row in rows:
+            pairs = [row["figures"].get(name, {"value": None, "stderr": None}) for name in names]
+            cells = [entry for figure in pairs for entry in (figure["value"], figure["stderr"])]
+            writer.writerow([*(row["varied"][key] for key in keys), row["temperature_K"], *cells])
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,137 @@
+"""Carriers on a layer: an electron on a cation that keeps its own name, so that its stay on a dopant has a price.
+
+Fixed seeds; the walk lies within 4 standard errors of the exact solution (false alarms 6e-5 each).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from analysis.small_cell import enumerate_cell
+from kmc.acceptance import BOLTZMANN_EV_K
+from kmc.composition import compose
+from kmc.model import Model
+from kmc.system import build_system
+from lattices.crystal import Supercell, with_layers
+from lattices.doping import Doping
+from lattices.errors import InputError
+from lattices.fluorite import fluorite
+from lattices.stencils import shell
+from runs.cli import main
+from runs.config import load_config, system_of
+from tests.systems import BACKENDS, NOTE, same, walked
+
+TEMPERATURE_K = 1200.0
+PRICE_EV = 0.15
+
+
+def priced(pair):
+    """Electrons on a layer over the cations of fluorite, dopants D below; `pair` says what an electron on D costs."""
+    nu = {"value": 1e13, **NOTE}
+    barriers = [{"energy_eV": 0.4, **NOTE}]
+    hop = {
+        "name": "polaron",
+        "carrier": "electron",
+        "partner": "none",
+        "attempt_frequency_Hz": nu,
+        "barriers": barriers,
+    }
+    return Model.model_validate(
+        {
+            "name": "priced",
+            "layers": {"polarons": "cation"},
+            "species": {
+                "O": {"sublattice": "anion", "charge": 0, "element": "O"},
+                "none": {"sublattice": "polarons", "charge": 0, "element": "X"},
+                "electron": {"sublattice": "polarons", "charge": -1, "element": "X"},
+                "M": {"sublattice": "cation", "charge": 0, "element": "Ce"},
+                "D": {"sublattice": "cation", "charge": -1, "element": "Gd"},
+            },
+            "hops": [hop],
+            "pairs": [{"species": ["electron", "D"], "shell": 0, **pair, **NOTE}],
+        }
+    )
+
+
+def priced_system(pair, repeats=(2, 2, 2), dopants=12, electrons=1, replicas=256):
+    model = priced(pair)
+    supercell = Supercell(with_layers(fluorite({"cation": "Ce"}, 5.4), model.layers), repeats)
+    amounts = {"D": Doping(number=dopants)}, {"electron": Doping(number=electrons)}
+    numbers = compose(model, supercell, *amounts)
+    return build_system(
+        model, supercell, numbers, TEMPERATURE_K, replicas=replicas, replicas_per_configuration=replicas
+    )
+
+
+def on_dopants(system, state):
+    """(R,) share of electrons that stand on a dopant."""
+    tables = system.tables
+    layer, cation = (int(tables.site_offset[tables.sublattice_of[system.model.code(n)]]) for n in ("electron", "D"))
+    size = int(tables.counts[system.model.code("M")] + tables.counts[system.model.code("D")])
+    electron = state.occupants[:, layer : layer + size] == system.model.code("electron")
+    dopant = state.occupants[:, cation : cation + size] == system.model.code("D")
+    return (electron & dopant).sum(axis=1) / electron.sum(axis=1)
+
+
+def test_shell_0_is_the_same_place():
+    crystal = with_layers(fluorite({"cation": "Ce"}, 5.4), {"polarons": "cation"})
+    assert [one.name for one in crystal.sublattices] == ["anion", "polarons", "cation"]
+    stencil = shell(crystal, 1, 2, 0)
+    assert stencil.basis[:, 0].tolist() == [0, 1, 2, 3] and not stencil.cells.any()
+    with pytest.raises(InputError, match="do not share their sites"):
+        shell(crystal, 0, 2, 0)
+    with pytest.raises(InputError, match="has a sublattice of that name already"):
+        with_layers(crystal, {"anion": "cation"})
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_priced_dopant_holds_its_boltzmann_share(backend):
+    """x exp(-E/kT) over 1 - x + x exp(-E/kT) with x the share of dopants; exact rates by the small-cell solver."""
+    system = priced_system({"energy_eV": PRICE_EV})
+    weight = math.exp(-PRICE_EV / (BOLTZMANN_EV_K * TEMPERATURE_K))
+    share = 12 * weight / (20 + 12 * weight)
+    exact = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+    assert len(exact.occupants) == 32
+    layer = int(system.tables.site_offset[1])
+    codes = exact.occupants[:, layer : layer + 32] == system.model.code("electron")
+    here = (exact.occupants[:, layer + 32 :] == system.model.code("D"))[codes]
+    assert exact.stationary() @ here == pytest.approx(share, rel=1e-6)
+    found = on_dopants(system, walked(system, 40, 400, backend))
+    error = found.std(ddof=1) / math.sqrt(len(found))
+    assert abs(found.mean() - share) < 4 * error and error < 0.03
+
+
+def test_a_forbidden_dopant_holds_none_and_blocks():
+    system = priced_system({"forbidden": True}, electrons=4)
+    assert not on_dopants(system, system.initial_state()).any()
+    state = walked(system, 10, 400)
+    assert state.accepted.sum() > 1000 and not on_dopants(system, state).any()
+
+
+def test_backends_walk_alike_on_a_layer():
+    system = priced_system({"energy_eV": PRICE_EV}, electrons=5, replicas=4)
+    states = [walked(system, 3, 500, name) for name in BACKENDS]
+    assert all(same(states[0], other) for other in states[1:])
+
+
+def test_a_run_file_takes_a_model_with_layers(tmp_path, capsys):
+    import json
+
+    path = tmp_path / "priced.json"
+    path.write_text(json.dumps(priced({"energy_eV": PRICE_EV}).model_dump(mode="json", exclude_none=True)))
+    import tomli_w
+
+    (tmp_path / "priced.toml").write_text(tomli_w.dumps(json.loads(path.read_text())))
+    (tmp_path / "run.toml").write_text(
+        '[crystal]\nprototype = "fluorite"\nhost = { cation = "Ce" }\nlattice_parameter_angstrom = 5.4\n'
+        "repeats = [3, 3, 3]\ndoping = { D = 0.1 }\ncarriers = { electron = { number = 4 } }\n"
+        '[model]\nparameters = "priced.toml"\n[run]\ntemperature_K = 1200\nreplicas = 4\nframes = 20\n'
+    )
+    config, base = load_config(tmp_path / "run.toml")
+    with pytest.raises(InputError, match="not neutral"):
+        system_of(config, base, 0)
+    assert main(["run", str(tmp_path / "run.toml"), "--set", "crystal.carriers={}", "--out", str(tmp_path / "o")]) == 2
+    assert np.all(["Traceback" not in text for text in capsys.readouterr()])
