@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.arrhenius import fit_arrhenius
+from analysis.chemical import chemical_json
 from analysis.drift import drift_figures, drift_warning
 from analysis.figures import Figure, Untrustworthy, attempt
 from analysis.fit import FIT_RANGE, Units, check_range, choose_units, planned_range
@@ -22,7 +23,6 @@ from lattices.errors import InputError
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory
 
-NO_THERMODYNAMICS = "the run had no [thermodynamics]: fluctuations of composition were not sampled"
 SPECIES_KEYS = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s", "correlation_factor", "haven_ratio")
 
 
@@ -78,13 +78,12 @@ def _results(
     results["onsager"] = onsager_json(collective)
     results |= {key: figure.as_json() for key, figure in conductivity_figures(trajectory, collective).items()}
     results |= _drift(trajectory, units)
-    for key in ("thermodynamic_factor_O", "thermodynamic_factor_V"):
-        results[key] = Figure.absent(NO_THERMODYNAMICS).as_json()
-    results["chemical_diffusivity_m2_s"] = Figure.absent(NO_THERMODYNAMICS).as_json()
+    chemical, doubts = chemical_json(trajectory, units, collective, fit_range)
+    results |= chemical
     if (profile := profile_json(trajectory, units, fit_range)) is not None:
         results["profile"] = profile
     results["hops"] = _hops(trajectory)
-    results["warnings"] = warnings + drift_warning(trajectory)
+    results["warnings"] = warnings + drift_warning(trajectory) + doubts
     return results
 
 

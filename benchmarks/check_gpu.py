@@ -21,7 +21,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-CORRECTNESS = ("test_backends.py", "test_checkpoint.py", "test_selection.py", "test_oracle.py", "test_domains.py")
+CORRECTNESS = (
+    "test_backends.py",
+    "test_checkpoint.py",
+    "test_selection.py",
+    "test_oracle.py",
+    "test_domains.py",
+    "test_grand_canonical.py",
+)
 PHYSICS = ("test_physics.py",)
 CASES = (
     "ideal-512",
@@ -35,7 +42,9 @@ CASES = (
 )
 WALK = """
 from kmc.schedule import window_trials
-from kmc.backends import make_walker
+from kmc.backends import make_grand_walker, make_walker
+from kmc.component import neutral_component
+from kmc.grand_state import grand_state
 from tests.systems import NOTE, made_up_model, made_up_system, same, walked
 polarons = {"barriers": [{"energy_eV": 0.3, **NOTE}]}
 pairs = [("V_O", "V_O", 1, 0.1), ("V_O", "electron", 1, -0.1)]
@@ -46,6 +55,13 @@ for selection in ("rejection", "rejection-free"):
     for walk in walks:
         walk.advance(window_trials(system, 0, 200))
     assert same(walks[0].read(), walks[1].read())
+component = neutral_component(system.tables, system.model.vacancies)
+ends = [grand_state(system.tables, component, system.initial_state(), 100_000) for name in range(2)]
+for end, name in zip(ends, ("numpy", "cuda")):
+    walk = make_grand_walker(name, system, end)
+    walk.advance(200, 0)
+    walk.read()
+assert (ends[0].histogram == ends[1].histogram).all() and (ends[0].ion_order == ends[1].ion_order).all()
 """
 
 
@@ -93,8 +109,9 @@ def _registers(backend: str) -> dict[str, Any]:
         return {"left out": "no device kernels"}
     from kmc.backends.cuda import KERNELS, _kernel
     from kmc.backends.cuda_domains import KERNELS as VISITS
+    from kmc.backends.grand_cuda import KERNEL as GRAND
 
-    kernels = {name: _kernel(name) for name in (*KERNELS, *VISITS)}
+    kernels = {name: _kernel(name) for name in (*KERNELS, *VISITS, GRAND)}
     return {
         "passed": True,
         "kernels": {n: {"registers": k.num_regs, "spilled_bytes": k.local_size_bytes} for n, k in kernels.items()},

@@ -16,17 +16,21 @@ from kmc.accumulate import Accumulator, lags_of, new_accumulator
 from kmc.arrays import replica_chunks, to_host
 from kmc.backends import Walker, make_walker
 from kmc.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
+from kmc.component import neutral_component
 from kmc.errors import DisplacementOverflow
+from kmc.grand_canonical import scan
+from kmc.planes import plane_numbers
+from kmc.relaxation import relax
 from kmc.schedule import (
     Equilibration,
     Schedule,
     Settings,
+    advance_window,
     decide_selection,
     equilibrated,
     freeze,
     start_equilibration,
     sweep_trials,
-    window_length,
 )
 from kmc.state import State, unwrapped_grid_positions
 from kmc.system import System
@@ -38,11 +42,14 @@ from lattices.errors import InputError
 __all__ = ["Progress", "Settings", "frozen_schedule", "run"]
 
 
+Phase = Literal["equilibration", "production", "chemical potentials", "relaxation"]
+
+
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands. done and total: parts of a thousand in equilibration, frames in production."""
+    """Where a run stands. done and total: parts of a thousand in equilibration, points of a scan, else frames."""
 
-    phase: Literal["equilibration", "production"]
+    phase: Phase
     done: int
     total: int
     accepted: int
@@ -142,6 +149,27 @@ class _Walk:
                 last_written = time.monotonic()
             if asked and not finished:
                 return False
+        return self._afterwards()
+
+    def _afterwards(self) -> bool:
+        """The grand-canonical scan from the arrangement reached and the relaxing wave; False if asked to stop."""
+        wanted, tables, name = self.settings.thermodynamics, self.system.tables, self.walker.name
+        lacking = isinstance(neutral_component(tables, self.system.model.vacancies), str)
+        if wanted is None or lacking or np.any(tables.field_V_per_m):
+            return True
+        if not self.writer.holds("grand_canonical"):
+            report = partial(self._tell, "chemical potentials")
+            points = scan(self.system, wanted, self.walker.read(), name, report, self.stop)
+            if points is None:
+                return False
+            self.writer.add("grand_canonical", points.arrays())
+        if wanted.relaxation and not self.writer.holds("relaxation"):
+            assert self.schedule is not None
+            report = partial(self._tell, "relaxation")
+            wave = relax(self.system, self.settings, self.schedule, name, report, self.stop)
+            if wave is None:
+                return False
+            self.writer.add("relaxation", wave.arrays())
         return True
 
     def _equilibrate(self) -> bool:
@@ -199,9 +227,7 @@ class _Walk:
         self._save()
 
     def _window(self, mean: int, sweep: int) -> None:
-        selection, window = self.equilibration.selection, self.walker.window
-        length = window_length(self.system, self.settings, selection, window, mean)
-        self.walker.advance(length, sweeps=-(-mean // sweep) if sweep else 1)
+        advance_window(self.walker, self.system, self.settings, self.equilibration.selection, mean, sweep)
 
     def _walk_frame(self) -> None:
         assert self.schedule is not None and self.accumulator is not None
@@ -217,8 +243,10 @@ class _Walk:
         """Hold a frame for the file: counters, summed displacements and the shown replicas, nothing else."""
         assert self.schedule is not None
         trials, accepted = self.walker.counters()
+        planes = plane_numbers(self.system.tables, positions) if self.writer.planes else []
         self._pending.append(
-            {
+            {f"planes{axis}": numbers for axis, numbers in enumerate(planes)}
+            | {
                 "time_s": np.float64(self.frame * self.schedule.frame_interval_s),
                 "summed_displacement": to_host(summed),
                 "trials": trials - self.start_trials,
@@ -259,7 +287,7 @@ class _Walk:
             "wall_s": self.wall_s,
         }
 
-    def _tell(self, phase: Literal["equilibration", "production"], done: int, total: int) -> None:
+    def _tell(self, phase: Phase, done: int, total: int) -> None:
         interval = self.schedule.frame_interval_s if self.schedule else 0.0
         accepted = int(self.walker.counters()[1].sum())
         wall = self.wall_s + time.monotonic() - self._clock
@@ -291,7 +319,7 @@ def _prepared(system: System, settings: Settings, backend: str, report: Report, 
 def _fresh(system: System, settings: Settings, folder: Path, backend: str, state: State | None = None) -> _Walk:
     equilibration = start_equilibration(system, settings)
     walker = _walker(backend, system, settings, state or system.initial_state(), equilibration.selection)
-    writer = TrajectoryWriter(folder, system, settings.positions)
+    writer = TrajectoryWriter(folder, system, settings.positions, settings.thermodynamics is not None)
     return _Walk(system, settings, folder, walker, writer, equilibration, [0] * system.tables.n_families)
 
 
@@ -311,7 +339,7 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
     )
     equilibration = Equilibration(**meta["equilibration"])
     walker = _walker(backend, system, settings, state, equilibration.selection)
-    writer = TrajectoryWriter(folder, system, settings.positions)
+    writer = TrajectoryWriter(folder, system, settings.positions, settings.thermodynamics is not None)
     walk = _Walk(system, settings, folder, walker, writer, equilibration, meta["half_accepted"])
     walk.wall_s = meta["wall_s"]
     if meta["schedule"] is not None:

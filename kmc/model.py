@@ -97,6 +97,13 @@ class Pair(_Strict):
     mark: Mark
 
 
+class OxygenExchange(_Strict):
+    """1/2 O2 + V_O + carriers' hosts -> O + carriers (or carriers taken away) at 1 bar, beyond the model's energies."""
+
+    enthalpy_J_mol: Sourced
+    entropy_J_mol_K: Sourced
+
+
 class Model(_Strict):
     """A complete parameter set. Species are coded 0, 1, ... in the order they are listed.
 
@@ -112,6 +119,7 @@ class Model(_Strict):
     hops: tuple[Hop, ...] = ()
     pairs: tuple[Pair, ...] = ()
     layers: dict[str, str] = {}
+    oxygen_exchange: OxygenExchange | None = None
 
     @model_validator(mode="after")
     def _names(self) -> Model:

@@ -13,11 +13,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.backends import Walker
 from kmc.philox import STREAM_POISSON, stream_key, words64
 from kmc.poisson import MAX_MEAN, poisson_counts
 from kmc.profile import ProfileSettings
 from kmc.system import System
 from kmc.tables import EventTables
+from kmc.thermodynamics import Thermodynamics
 from lattices.errors import InputError
 
 Selection = Literal["rejection", "rejection-free"]
@@ -62,6 +64,7 @@ class Settings:
     selection: Literal["auto", "rejection", "rejection-free"] = "auto"
     domains: DomainSettings | None = None
     profile: ProfileSettings | None = None
+    thermodynamics: Thermodynamics | None = None
 
     def __post_init__(self) -> None:
         pairs = {
@@ -188,6 +191,12 @@ def window_length(system: System, settings: Settings, selection: str, window: in
     if selection == "rejection-free" or settings.domains:
         return np.full(system.replicas, mean, dtype=np.int64)
     return window_trials(system, window, mean)
+
+
+def advance_window(walker: Walker, system: System, settings: Settings, selection: str, mean: int, sweep: int) -> None:
+    """Walk one window of `mean` mean trials of the rejection clock per replica; with domains in sweeps."""
+    length = window_length(system, settings, selection, walker.window, mean)
+    walker.advance(length, sweeps=-(-mean // sweep) if sweep else 1)
 
 
 def equilibrated(

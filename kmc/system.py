@@ -53,6 +53,15 @@ class System:
         return [replica // self.replicas_per_configuration for replica in range(self.replicas)]
 
     @property
+    def quenched(self) -> bool:
+        """Whether ions that stand still at random shape where carriers stand: by energy, or by taking their sites."""
+        model, counts = self.model, self.composition.counts
+        homes = {model.species[name].sublattice for name in model.mobile}
+        still = [n for n in self.composition.placed if n not in model.mobile and counts[n]]
+        acting = {name for pair in model.pairs for name in pair.species}
+        return any(name in acting or model.species[name].sublattice in homes for name in still)
+
+    @property
     def isotropic(self) -> bool:
         """Whether every second-rank tensor of the system is a multiple of unity by symmetry of bonds and doping."""
         layered = any(doping.profile or doping.sites for doping in self.composition.placed.values())

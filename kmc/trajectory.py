@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.grand_canonical import Scan
 from kmc.profile import Profile
+from kmc.relaxation import Wave
 from lattices.errors import InputError
 
 SCHEMA = 1
@@ -51,7 +53,9 @@ class Trajectory:
     share their dopants. cubic: every second-rank tensor is isotropic by symmetry. planned_frames: frames asked for at
     first; a run that was extended for precision has more. None: not extended. hops_per_visit: of domains.
     polaron_mode: of kmc/polarons.py; where it is not "kinetic" one kind of carrier has no true motion.
-    repeats, grid: of the supercell.
+    repeats, grid: of the supercell. component: the neutral one as in component.py, or {"reason": ...} without.
+    planes: for each axis (T + 1, R, C, P) int32 numbers of the carriers `plane_species` by plane (planes.py), or none.
+    dopants: ions stand still at random and shape where carriers stand.
     """
 
     temperature_K: float
@@ -81,6 +85,13 @@ class Trajectory:
     repeats: tuple[int, ...] = ()
     grid: int = 1
     profile: Profile | None = None
+    component: dict[str, Any] = field(default_factory=dict)
+    plane_species: tuple[str, ...] = ()
+    planes: tuple[NDArray[np.int32], ...] = ()
+    scan: Scan | None = None
+    wave: Wave | None = None
+    dopants: bool = True
+    coulomb: bool = False
 
     @property
     def replicas(self) -> int:
@@ -142,8 +153,24 @@ def _read(file: object) -> Trajectory:
         repeats=tuple(meta["repeats"]),
         grid=meta.get("grid", 1),
         profile=_profile(group["profile"]) if "profile" in group else None,
+        component=meta.get("component", {}),
+        plane_species=tuple(json.loads(group["rho_k"].attrs["species"])) if "rho_k" in group else (),
+        planes=tuple(group[f"rho_k/axis{axis}"][()] for axis in range(3)) if "rho_k" in group else (),
+        wave=_wave(group["relaxation"]) if "relaxation" in group else None,
+        coulomb=meta.get("coulomb", False),
+        dopants=meta.get("dopants", True),
+        scan=_scan(group["grand_canonical"]) if "grand_canonical" in group else None,
         **arrays,
     )
+
+
+def _scan(group: Any) -> Scan:
+    arrays = {name: group[name][()] for name in group}
+    return Scan(first=int(arrays.pop("first")), found=bool(arrays.pop("found")), **arrays)
+
+
+def _wave(group: Any) -> Wave:
+    return Wave(int(group["axis"][()]), group["planes"][()])
 
 
 def _profile(group: Any) -> Profile:

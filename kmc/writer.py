@@ -4,7 +4,8 @@
 because MDAnalysis takes the first by name), /kmc/replicas/NNNN the same for the others (positions = "all"),
 /kmc/lattice (the sites that never move, with the dopants of replica 0). /kmc: attributes "description" (what decides,
 JSON) and "run" (backend, versions, wall time, JSON), datasets time_s, summed_displacement, trials, accepted by frame,
-and msd/{lag_frames, windows, second_moment}. The file is open only while frames are appended.
+msd/{lag_frames, windows, second_moment}; where asked for, profile, rho_k/axisN (carriers by plane and frame: planes.py)
+grand_canonical (grand_canonical.py) and relaxation (relaxation.py). The file is open only while frames are appended.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 
 from kmc.accumulate import Accumulator
 from kmc.arrays import to_host
+from kmc.component import neutral_component
+from kmc.oxygen import relative_mu_eV
+from kmc.planes import counted, n_planes
 from kmc.state import State
 from kmc.system import System
 from kmc.trajectory import SCHEMA
@@ -48,6 +52,8 @@ def describe(system: System) -> dict[str, Any]:
         "field_V_per_m": tables.field_V_per_m.tolist(),
         "configuration": system.configuration,
         "polarons": {"mode": system.mode, "rate_factor": dict(system.rate_factor)},
+        "component": _component(system),
+        "dopants": system.quenched,
         "grid_vectors_m": (cell * 1e-10).tolist(),
         "cubic": system.isotropic,
         "species": [
@@ -74,12 +80,26 @@ def describe(system: System) -> dict[str, Any]:
     }
 
 
-class TrajectoryWriter:
-    """Appends frames to folder/trajectory.h5. positions: which replicas' positions are kept."""
+def _component(system: System) -> dict[str, Any]:
+    """The neutral component, with the chemical potential of oxygen at 1 bar where the model tells it."""
+    found = neutral_component(system.tables, system.model.vacancies)
+    if isinstance(found, str):
+        return {"reason": found}
+    known = system.model.oxygen_exchange is not None
+    zero = relative_mu_eV(system.model, system.tables.temperature_K, 1.0) if known else None
+    return found.as_dict() | {"mu_at_1_bar_eV": zero}
 
-    def __init__(self, folder: Path, system: System, positions: str) -> None:
+
+class TrajectoryWriter:
+    """Appends frames to folder/trajectory.h5.
+
+    positions: which replicas' positions are kept. planes: keep the numbers of carriers by plane.
+    """
+
+    def __init__(self, folder: Path, system: System, positions: str, planes: bool = False) -> None:
         self.path = folder / NAME
         self._system = system
+        self.planes = planes
         self.shown = {"none": 0, "first": 1, "all": system.replicas}[positions]
 
     def create(self, state: State) -> None:
@@ -97,6 +117,11 @@ class TrajectoryWriter:
             _growing(group, "summed_displacement", (replicas, species, 3), "i8", "cell/grid")
             _growing(group, "trials", (replicas, families), "i8")
             _growing(group, "accepted", (replicas, families), "i8")
+            if self.planes:
+                kept = group.create_group("rho_k")
+                kept.attrs["species"] = json.dumps([tables.species[code] for code in counted(tables)])
+                for axis, n in enumerate(n_planes(tables)):
+                    _growing(kept, f"axis{axis}", (replicas, len(counted(tables)), n), "i4")
             for replica in range(self.shown):
                 self._particles(file, replica)
             if self.shown:
@@ -111,6 +136,8 @@ class TrajectoryWriter:
             group = file["kmc"]
             for name in ("time_s", "summed_displacement", "trials", "accepted"):
                 _extend(group[name], np.array([frame[name] for frame in frames]))
+            for axis in range(3) if self.planes else ():
+                _extend(group[f"rho_k/axis{axis}"], np.array([frame[f"planes{axis}"] for frame in frames]))
             for replica in range(self.shown):
                 self._append_positions(file[_group_name(replica)], frames, replica)
             moments = {name: getattr(accumulator, name) for name in ("lag_frames", "windows")}
@@ -132,12 +159,28 @@ class TrajectoryWriter:
         with h5py.File(self.path, "r+") as file:
             for name in ("time_s", "summed_displacement", "trials", "accepted"):
                 file["kmc"][name].resize(frames, axis=0)
+            for axis in range(3) if self.planes else ():
+                file[f"kmc/rho_k/axis{axis}"].resize(frames, axis=0)
             for replica in range(self.shown):
                 group = file[_group_name(replica)]
                 for name in ("step", "time", "value"):
                     group["position"][name].resize(frames, axis=0)
                     if name == "value":
                         group["box/edges"][name].resize(frames, axis=0)
+
+    def add(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+        """Write a group of datasets: "grand_canonical" or "relaxation"."""
+        import h5py
+
+        with h5py.File(self.path, "r+") as file:
+            _replace(file["kmc"].require_group(name), arrays)
+
+    def holds(self, name: str) -> bool:
+        """Whether the file has that group already."""
+        import h5py
+
+        with h5py.File(self.path, "r") as file:
+            return f"kmc/{name}" in file
 
     def _append_positions(self, group: Any, frames: list[FrameData], replica: int) -> None:
         already = len(group["position/step"])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kmc.polarons import Mode
     from kmc.schedule import Settings
     from kmc.system import System
+    from kmc.thermodynamics import Thermodynamics
     from lattices.crystal import Crystal, Supercell
 
 __all__ = ["RunConfig", "load_config", "resolved_toml", "settings_of", "shipped_examples", "system_of"]
@@ -148,9 +149,10 @@ def _without_empty(table: dict[str, Any]) -> dict[str, Any]:
 def first_difference(one: RunConfig, other: RunConfig) -> str | None:
     """A key in which two resolved run files differ, with both values; None if they describe the same walk."""
     dumps = [config.model_dump(mode="json", exclude={"resolved"}) for config in (one, other)]
-    for section in ("crystal", "model", "run"):
-        for key in dumps[0][section]:
-            values = [dump[section][key] for dump in dumps]
+    tables = [{name: table or {} for name, table in dump.items()} for dump in dumps]
+    for section in tables[0]:
+        for key in tables[0][section] | tables[1][section]:
+            values = [table[section].get(key) for table in tables]
             if values[0] != values[1] and key not in FREE_ON_RESUME:
                 return f"{section}.{key} = {values[0]}, not {values[1]}"
     return None
@@ -288,8 +290,11 @@ def system_of(config: RunConfig, base: Path, number: int, mode: Mode | None = No
         )
 
 
-def settings_of(config: RunConfig) -> Settings:
-    """What the engine is asked for; a wanted precision begins with a first stretch that is doubled as needed."""
+def settings_of(config: RunConfig, model: Model) -> Settings:
+    """What the engine is asked for at the first temperature.
+
+    A wanted precision begins with a first stretch that is doubled as needed.
+    """
     from kmc.profile import ProfileSettings
     from kmc.schedule import DomainSettings, Settings
 
@@ -306,4 +311,17 @@ def settings_of(config: RunConfig) -> Settings:
         selection=run.selection,
         profile=ProfileSettings(**run.profile.model_dump()) if run.profile else None,
         domains=DomainSettings(domains.block, domains.hops_per_visit) if domains else None,
+        thermodynamics=_thermodynamics(config, model),
     )
+
+
+def _thermodynamics(config: RunConfig, model: Model) -> Thermodynamics | None:
+    from kmc.oxygen import relative_mu_eV
+    from kmc.thermodynamics import Relaxation, Thermodynamics
+
+    spec = config.thermodynamics
+    if spec is None:
+        return None
+    pressures = [relative_mu_eV(model, config.run.temperatures_K[0], pressure) for pressure in spec.pO2_bar]
+    wave = Relaxation(**spec.relaxation.model_dump()) if spec.relaxation else None
+    return Thermodynamics(spec.points, spec.step_kT, tuple(pressures) or spec.mu_eV, spec.trials_per_carrier, wave)

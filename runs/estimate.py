@@ -79,12 +79,17 @@ def domain_lines(system: System, config: RunConfig) -> list[str]:
     ]
 
 
-def file_bytes(system: System, frames: int, positions: str) -> int:
+def file_bytes(system: System, config: RunConfig) -> int:
     """Size of trajectory.h5 without compression."""
+    from kmc.planes import counted, n_planes
+
+    frames, positions = config.run.frames, config.run.positions
     tables = system.tables
     shown = {"none": 0, "first": 1, "all": system.replicas}[positions]
     per_frame = shown * (12 * tables.n_particles + 100)
     per_frame += system.replicas * (24 * len(tables.species) + 16 * tables.n_families) + 8
+    if config.thermodynamics:
+        per_frame += 4 * system.replicas * len(counted(tables)) * sum(n_planes(tables))
     return frames * per_frame + system.replicas * 48 * len(tables.species) * 16
 
 
@@ -133,7 +138,7 @@ def validate(config: RunConfig, base: Path) -> dict[str, Any]:
         "largest_energy_change_eV": _largest_energy_change(system) / MICRO,
         "memory_MB": memory_bytes(system, run.frames) / 1e6,
         "device_memory_MB": device_plan(system, run.frames),
-        "trajectory_MB": sum(file_bytes(each, run.frames, run.positions) for each in systems) / 1e6,
+        "trajectory_MB": sum(file_bytes(each, config) for each in systems) / 1e6,
         "expected_acceptance": [_acceptance(config, base, k, replicas) for k in range(len(systems))],
         "acceptance_from": f"{TRIAL_WALK} trials in each of {replicas} replicas that start at random",
     }

@@ -36,6 +36,7 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     systems = [system_of(single, base, 0) for single, _ in jobs]
     for system in systems:
         domain_lines(system, config)  # refuses what cannot be cut before anything is written
+        settings_of(config, system.model)
         if config.run.profile:
             check_profile(system.tables, ProfileSettings(**config.run.profile.model_dump()))
     resolved = resolve(config, base, backend)
@@ -50,7 +51,7 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
         raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
     for line in describe_system(systems[0], config):
         log(line)
-    size = sum(file_bytes(system, config.run.frames, config.run.positions) for system in systems)
+    size = sum(file_bytes(system, config) for system in systems)
     more = "; more if the wanted precision needs more frames" if config.run.duration.precision is not None else ""
     log(f"trajectory files: about {size / 1e6:.1f} MB{more}")
     with signals() as stop:
@@ -144,7 +145,7 @@ def _run_one(
     from kmc.engine import frozen_schedule, run
 
     system, prepare = systems
-    settings = settings_of(config)
+    settings = settings_of(config, system.model)
     precision = config.run.duration.precision
     going_on, reached = _where_it_stands(folder) if resume else (False, 0)
     frames = settings.frames

@@ -270,6 +270,33 @@ class PolaronSpec(_Strict):
     scale: Annotated[float, Field(strict=True, ge=0.5, le=1e6, allow_inf_nan=False)] = 10.0
 
 
+class RelaxationSpec(_Strict):
+    """A wave of composition along a lattice vector, set free after the run; see kmc.thermodynamics.Relaxation."""
+
+    axis: Annotated[int, Field(strict=True, ge=0, le=2)] = 2
+    amplitude: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.5
+
+
+class ThermodynamicsSpec(_Strict):
+    """[thermodynamics]: density modes and a scan over chemical potentials; see kmc.thermodynamics.Thermodynamics.
+
+    mu_eV or pO2_bar: the points themselves, in place of points and step_kT.
+    """
+
+    points: Annotated[int, Field(strict=True, ge=1, le=1000)] = 7
+    step_kT: Annotated[float, Field(strict=True, gt=0, le=100)] = 0.5  # kT is a unit
+    mu_eV: tuple[Finite, ...] = ()  # eV is a unit
+    pO2_bar: tuple[Positive, ...] = ()  # the field's symbol
+    trials_per_carrier: Annotated[float, Field(strict=True, ge=1, le=1e9)] = 1000.0
+    relaxation: RelaxationSpec | None = None
+
+    @model_validator(mode="after")
+    def _one_list(self) -> ThermodynamicsSpec:
+        if self.mu_eV and self.pO2_bar:
+            raise ValueError("mu_eV and pO2_bar are both given; one of them is allowed")
+        return self
+
+
 class RunConfig(_Strict):
     """A whole run file. resolved: what the program decided, written into the output folder and not read again."""
 
@@ -277,6 +304,7 @@ class RunConfig(_Strict):
     model: ModelSpec
     run: RunSpec
     polarons: PolaronSpec = PolaronSpec()
+    thermodynamics: ThermodynamicsSpec | None = None
 
     @model_validator(mode="after")
     def _one_kind_of_parts(self) -> RunConfig:

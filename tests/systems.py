@@ -78,6 +78,40 @@ def made_up_system(
     return build_system(model, supercell, numbers, temperature_K, **more)
 
 
+def gas_system(
+    cell_angstrom: tuple[float, float, float],
+    repeats: tuple[int, int, int],
+    particles: int,
+    temperature_K: float,
+    energy_eV: float = 0.0,
+    **more: Any,
+) -> System:
+    """Neutral particles A with an energy between neighbours on one site per cell; the shortest axes are bonds.
+
+    Cells of (4, 9, 11) angstrom make a chain, (4, 4, 9) a square lattice, (4, 4, 4) a simple cubic one.
+    """
+    from ase import Atoms
+
+    from lattices.doping import Doping
+    from lattices.from_atoms import crystal_from_atoms
+
+    site = {"sublattice": "site", "charge": 0}
+    hop = {"name": "hop", "carrier": "A", "partner": "empty", "barriers": [{"gate": [], "energy_eV": 0.4, **NOTE}]}
+    pair = {"species": ["A", "A"], "shell": 1, "energy_eV": energy_eV, **NOTE}
+    model = Model.model_validate(
+        {
+            "name": "gas",
+            "species": {"empty": {**site, "element": "He"}, "A": {**site, "element": "Na"}},
+            "hops": [{**hop, "attempt_frequency_Hz": {"value": 1e13, **NOTE}}],
+            "pairs": [pair] if energy_eV else [],
+        }
+    )
+    crystal = crystal_from_atoms(Atoms("He", cell=cell_angstrom, pbc=True), {"site": "He"})
+    supercell = Supercell(crystal, repeats)
+    numbers = compose(model, supercell, {}, {"A": Doping(number=particles)})
+    return build_system(model, supercell, numbers, temperature_K, **more)
+
+
 def walked(system: System, windows: int, mean: int, backend: str = "numpy", **options: Any) -> Any:
     """The state after some windows of a mean number of trials."""
     walker = make_walker(backend, system, system.initial_state())

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.domains import build_domains
+from kmc.grand_state import GrandState
 from kmc.selection import build_selection
 from kmc.state import State
 from kmc.system import System
@@ -40,6 +41,19 @@ class Walker(Protocol):
 
     def live(self) -> State:
         """The state after the last window, its arrays where the walk has them (CuPy on a device). Not to be changed."""
+
+
+class GrandWalker(Protocol):
+    """What the grand-canonical walk asks of a backend."""
+
+    def advance(self, trials: int, stage: int) -> None:
+        """Walk one window of so many trials per replica with the random numbers of a stage."""
+
+    def clear(self) -> None:
+        """The histogram from nothing."""
+
+    def read(self) -> GrandState:
+        """The state after the last window, on the host."""
 
 
 def available_backends() -> dict[str, str]:
@@ -92,6 +106,15 @@ def _domain_walker(name: str, system: System, state: State, lags: int, block: in
     walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
     options = {"lags": lags} if name == "cuda" else {}
     made: Walker = walker(system.tables, state, system.seed, system.temperature_index, domains=domains, **options)
+    return made
+
+
+def make_grand_walker(name: str, system: System, grand: GrandState) -> GrandWalker:
+    """A grand-canonical walker of a usable backend that owns `grand`."""
+    walkers = {"cpu": ("grand_host", "GrandHost"), "cuda": ("grand_cuda", "GrandCuda")}
+    module, kind = walkers.get(name, ("grand_reference", "GrandReference"))
+    walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
+    made: GrandWalker = walker(system.tables, grand, system.seed, system.temperature_index)
     return made
 
 

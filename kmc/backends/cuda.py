@@ -27,7 +27,19 @@ from lattices.errors import InputError
 OLDEST_CAPABILITY = 70
 SCRATCH_BYTES = 200 * CHUNK  # temporaries of the accumulators, a chunk of replicas at a time
 THREADS_PER_BLOCK = 64
-HEADERS = ("platform", "philox", "tables", "lattice", "rates", "weights", "trial", "lane", "selected", "domain")
+HEADERS = (
+    "platform",
+    "philox",
+    "tables",
+    "lattice",
+    "rates",
+    "weights",
+    "trial",
+    "lane",
+    "selected",
+    "domain",
+    "grand",
+)
 KERNELS = ("walk_energies", "walk_plain", "walk_free")  # by native.walk_kind
 
 

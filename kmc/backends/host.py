@@ -120,5 +120,7 @@ def _library(path: str) -> ctypes.CDLL:
         *(word, word, word, number, pointer, number),
     )
     library.kmc_sweeps.restype = None
+    library.kmc_grand.argtypes = (*(pointer,) * 3, number, number, *(word,) * 4, number)
+    library.kmc_grand.restype = None
     library.kmc_abi.restype = ctypes.c_int64
     return library

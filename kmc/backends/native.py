@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from kmc.domains import Domains, VisitTables
 from kmc.errors import BarrierBelowBound
+from kmc.grand_state import GrandState
 from kmc.selection import Selection
 from kmc.tables import EventTables
 
@@ -104,13 +106,14 @@ def domain_members(tables: EventTables, domains: Domains, visits: VisitTables) -
 
 STATE_MEMBERS = ("occupants", "particle_at", "coordinates", "image", "potential", "trials", "accepted")
 DOMAIN_MEMBERS = 13
+GRAND_MEMBERS = 13
 SELECTION_MEMBERS = ("base2", "weight", "tree")  # after the error array
 
 
 def abi(tables: EventTables) -> int:
     """What kmc_abi() of a library built from the same headers returns."""
     members = len(table_arrays(tables)) * 100 + len(STATE_MEMBERS) + 1 + len(SELECTION_MEMBERS)
-    return members * 100 + DOMAIN_MEMBERS
+    return (members * 100 + DOMAIN_MEMBERS) * 100 + GRAND_MEMBERS
 
 
 def walk_kind(tables: EventTables, selection: Selection | None) -> int:
@@ -125,3 +128,16 @@ def raise_if_failed(tables: EventTables, errors: NDArray[np.int64]) -> None:
         replica = int(failed[0])
         family, site, barrier2 = (int(value) for value in errors[replica, :3])
         raise BarrierBelowBound(tables, family - 1, replica, site, barrier2)
+
+
+ERRORS_AND_SELECTION = 1 + len(SELECTION_MEMBERS)  # members of `struct Arrays` that a grand-canonical walk leaves empty
+
+
+def grand_members(grand: GrandState, held: Mapping[str, Any] | None = None) -> list[Any]:
+    """The members of `struct Grand` (kernels/grand.cuh), in its order. held: arrays that lie on a device, by name."""
+    part = grand.component
+    integers = [part.ion_family, part.electronic_family, abs(part.electronic), int(part.electronic > 0)]
+    sizes = [grand.ion_order.shape[1], grand.electronic_order.shape[1], grand.histogram.shape[1]]
+    names = ("ion_order", "electronic_order", "number", "field2", "histogram", "counters")
+    arrays = [held[name] if held else getattr(grand, name) for name in names]
+    return [*(value % 2**64 for value in integers), *sizes, *arrays]

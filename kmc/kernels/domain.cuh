@@ -199,7 +199,7 @@ KMC_FN void visit(const Tables& t, const Domains& d, const Lane& lane, const Blo
         const Pair64 pair = random.call(first + (uint32_t)done);
         uint64_t rest = high64(pair.first, total);
         int64_t f = 0;
-        while (rest >= d.weight[f] * (uint64_t)carriers[f]) rest -= d.weight[f] * (uint64_t)carriers[f++];
+        for (; rest >= d.weight[f] * (uint64_t)carriers[f]; ++f) rest -= d.weight[f] * (uint64_t)carriers[f];
         Family family = family_of(t, f);
         family.place_in_list = begin[f];
         family.carriers = (uint32_t)carriers[f];

@@ -1,6 +1,7 @@
 // The compiled CPU backend: the lanes of lane.cuh shared out over threads. Called by kmc/backends/host.py through
 // ctypes; the module object exists only so that setuptools can build and find the library.
 #include "domain.cuh"
+#include "grand.cuh"
 #include "selected.cuh"
 
 #ifdef _OPENMP
@@ -76,7 +77,34 @@ KMC_CLONES static void visit_one(const Tables& t, const Domains& d, const Lane& 
         visit<false>(t, d, lane, b, random);
 }
 
+KMC_CLONES static void grand_one(const Tables& t, const Arrays& a, const Grand& g, int64_t r, int64_t trials,
+                                 HostRandom& random)
+{
+    walk_grand(t, a, g, r, trials, random);
+}
+
 extern "C" {
+
+// Walk `trials` grand-canonical moves of every replica. stage: number of the chemical potential, or of a search.
+void kmc_grand(const Tables* tables, const Arrays* arrays, const Grand* grand, int64_t trials, int64_t replicas,
+               uint32_t key0, uint32_t key1, uint32_t window, uint32_t stage, int64_t threads)
+{
+    const Tables t = *tables;
+    const Arrays a = *arrays;
+    const Grand g = *grand;
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic, 1) num_threads((int)threads)
+#endif
+    for (int64_t r = 0; r < replicas; ++r) {
+        HostRandom random;
+        random.key = Key{key0, key1};
+        random.window = window;
+        random.lane = stage;
+        random.replica = (uint32_t)r;
+        grand_one(t, a, g, r, trials, random);
+    }
+    (void)threads;
+}
 
 // Walk one window of every lane, in the order given. kind: 0 energies, 1 plain (trial.cuh), 2 rejection-free, where
 // `horizon` takes the place of the trials. threads 0 means all cores.
@@ -145,7 +173,8 @@ void kmc_sweeps(const Tables* tables, const Arrays* arrays, const Domains* domai
 
 int64_t kmc_abi(void)
 {
-    return (int64_t)((sizeof(Tables) / 8 * 100 + sizeof(Arrays) / 8) * 100 + sizeof(Domains) / 8);
+    const int64_t members = (int64_t)((sizeof(Tables) / 8 * 100 + sizeof(Arrays) / 8) * 100 + sizeof(Domains) / 8);
+    return members * 100 + (int64_t)sizeof(Grand) / 8;
 }
 
 }  // extern "C"

@@ -1,5 +1,6 @@
 // CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda.py.
 #include "domain.cuh"
+#include "grand.cuh"
 #include "selected.cuh"
 
 // Eight blocks of 64 threads per multiprocessor: enough loads in flight, at 128 registers each.
@@ -79,4 +80,18 @@ extern "C" __global__ void KMC_LAUNCH visit_energies(const Tables* tables, const
                                                      uint64_t* scratch)
 {
     visit_all<false>(tables, arrays, domains, origin, colour, replicas, Key{key0, key1}, window, scratch);
+}
+
+// Grand-canonical moves: a thread per replica.
+extern "C" __global__ void KMC_LAUNCH walk_neutral(const Tables* tables, const Arrays* arrays, const Grand* grand,
+                                                   int64_t trials, int64_t replicas, uint32_t key0, uint32_t key1,
+                                                   uint32_t window, uint32_t stage)
+{
+    const Tables t = *tables;
+    const Arrays a = *arrays;
+    const Grand g = *grand;
+    for (int64_t r = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; r < replicas; r += (int64_t)gridDim.x * blockDim.x) {
+        DeviceRandom random{Key{key0, key1}, window, stage, (uint32_t)r};
+        walk_grand(t, a, g, r, trials, random);
+    }
 }

@@ -17,6 +17,7 @@ import pytest
 from kmc.backends.cuda import KERNELS as WALKS
 from kmc.backends.cuda import joined_source
 from kmc.backends.cuda_domains import KERNELS as VISITS
+from kmc.backends.grand_cuda import KERNEL as GRAND
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 KERNELS = Path(str(resources.files("kmc") / "kernels"))
@@ -54,7 +55,7 @@ def test_the_kernel_file_compiles_with_nvcc(architecture, tmp_path):
     done = subprocess.run([*command, "-o", str(tmp_path / "walk.cubin")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = re.findall(r"function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", done.stderr, re.DOTALL)
-    assert {name for name, _, _ in found} == {*WALKS, *VISITS}
+    assert {name for name, _, _ in found} == {*WALKS, *VISITS, GRAND}
     assert max(int(registers) for _, _, registers in found) <= 128
     assert {name: int(spilled) for name, spilled, _ in found}["walk_plain"] == 0
 
@@ -62,7 +63,10 @@ def test_the_kernel_file_compiles_with_nvcc(architecture, tmp_path):
 SANITIZED = """
 import sys
 from pathlib import Path
+from kmc.backends.grand_host import GrandHost
 from kmc.backends.host import HostWalker
+from kmc.component import neutral_component
+from kmc.grand_state import grand_state
 from kmc.schedule import window_trials
 from tests.systems import NOTE, made_up_model, made_up_system, same, walked
 polarons = {"barriers": [{"energy_eV": 0.3, **NOTE}]}
@@ -75,6 +79,11 @@ for model, more in ((two, {"electrons": 4}), (made_up_model(), {})):
     for window in range(3):
         walker.advance(window_trials(system, window, 500))
     assert same(walked(system, 3, 500), walker.read())
+system = made_up_system(two, (4, 4, 4), 5, dopants=4, replicas=3, electrons=4)
+component = neutral_component(system.tables, system.model.vacancies)
+grand = grand_state(system.tables, component, system.initial_state(), 100_000)
+GrandHost(system.tables, grand, 1, 0, threads=2, library=Path(sys.argv[1])).advance(2000, 0)
+assert grand.counters[:, 1].min() > 0
 print("clean")
 """
 

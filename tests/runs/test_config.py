@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kmc.model import load_model
 from lattices.errors import InputError
 from runs.config import first_difference, load_config, resolve, resolved_toml, settings_of, shipped_examples, system_of
 
@@ -167,7 +168,7 @@ def test_carriers_by_name(run_file: Path) -> None:
 
 def test_duration_forms(run_file: Path) -> None:
     settings = [
-        settings_of(load_config(run_file, [f"run.duration={form}"])[0])
+        settings_of(load_config(run_file, [f"run.duration={form}"])[0], load_model("ideal-fluorite"))
         for form in ("{hops_per_carrier=7}", "{time_s=1e-9}", "{precision=0.1}")
     ]
     assert [s.hops_per_carrier for s in settings][:2] == [7.0, None]

@@ -58,6 +58,6 @@ def test_the_size_told_beforehand_is_the_size(tmp_path: Path, positions: str) ->
     overrides.append("run.frames=100")
     assert main(["run", "smallest", "--out", str(tmp_path / "run"), *arguments(overrides)]) == 0
     config, base = load_config("smallest", overrides)
-    told = file_bytes(system_of(config, base, 0), config.run.frames, positions)
+    told = file_bytes(system_of(config, base, 0), config)
     size = (tmp_path / "run" / "trajectory.h5").stat().st_size
     assert size == pytest.approx(told, rel=0.3) or abs(size - told) < 200_000

@@ -1,0 +1,143 @@
+"""Grand-canonical moves on NumPy: all replicas together, a trial a step. Twin of kernels/grand.cuh.
+
+One trial, from two Philox calls: the first word picks the direction and the ion's site, the second and third the sites
+of its electronic carriers, the fourth decides. The sites are turned one after another, so that the energies of the
+pairs among them are counted, and turned back where the move is refused.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.acceptance import FINE_BITS, AcceptanceTable
+from kmc.backends.events import Events, Ints, Words, multiply
+from kmc.grand_state import GrandState
+from kmc.pairs import split
+from kmc.philox import STREAM_GRAND, high64, stream_key, words64
+from kmc.state import State
+from kmc.tables import EventTables
+
+ION, ELECTRONIC = 0, 2  # first columns of the two lists in GrandState.number
+
+
+class GrandReference:
+    """Walks all replicas of a grand-canonical state in place."""
+
+    def __init__(self, tables: EventTables, grand: GrandState, seed: int, temperature_index: int) -> None:
+        self.tables, self.grand = tables, grand
+        self.key = stream_key(seed, temperature_index, STREAM_GRAND)
+        empty = np.zeros((grand.replicas, 0), dtype=np.int64)
+        state = State(grand.occupants, empty, empty, empty, grand.potential, empty, empty)  # type: ignore[arg-type]  # only sites are used
+        self._events = Events(tables, state)
+
+    def advance(self, trials: int, stage: int) -> None:
+        """Walk one window of so many trials per replica with the random numbers of a stage."""
+        g = self.grand
+        lanes = np.arange(g.replicas)
+        for trial in range(trials):
+            one = words64((2 * trial, g.window, stage, lanes), self.key)
+            two = words64((2 * trial + 1, g.window, stage, lanes), self.key)
+            self._trial(lanes, one, two)
+            g.histogram[lanes, g.number[:, ION]] += 1
+        g.counters[:, 0] += trials
+        g.window += 1
+
+    def clear(self) -> None:
+        """The histogram from nothing."""
+        self.grand.clear()
+
+    def read(self) -> GrandState:
+        """The state after the last window."""
+        return self.grand
+
+    def _trial(self, lanes: Ints, one: tuple[Words, Words], two: tuple[Words, Words]) -> None:
+        """One trial of every replica."""
+        g, part = self.grand, self.grand.component
+        needed = abs(part.electronic)
+        direction, word = multiply(one[0], 2)
+        forward = direction == 0
+        make = forward == (part.electronic > 0)
+        there, ways_back = self._ways(ION, forward)
+        free, electrons_back = self._ways(ELECTRONIC, make)
+        possible = (there > 0) & (free >= needed)
+        lanes = lanes[possible]
+        forward, make = forward[possible], make[possible]
+        there, free = there[possible], free[possible]
+        forth, back = there.astype(np.uint64), ways_back[possible].astype(np.uint64)
+        for m in range(needed):
+            forth = forth * (free - m).astype(np.uint64)
+            back = back * (electrons_back[possible] + m).astype(np.uint64)
+        pick = multiply(word[possible], there)[0] + np.where(forward, g.number[lanes, ION], 0)
+        contacts, energy = self._turn(ION, lanes, pick, forward)
+        for m in range(needed):
+            pick = multiply((two[0] if m else one[1])[possible], free - m)[0]
+            more = self._turn(ELECTRONIC, lanes, pick + np.where(make, g.number[lanes, ELECTRONIC], 0), make)
+            contacts, energy = contacts + more[0], energy + more[1]
+        x = 2 * energy + np.where(forward, g.field2[lanes], -g.field2[lanes])
+        good = (contacts == 0) & accept_ways(self.tables.acceptance, x, forth, back, two[1][possible])
+        g.counters[lanes[good], 1] += 1
+        lanes, forward, make = lanes[~good], forward[~good], make[~good]
+        for column, ahead in ((ELECTRONIC, make),) * needed + ((ION, forward),):
+            number = g.number[lanes, column]
+            self._turn(column, lanes, np.where(ahead, number - 1, number), ~ahead)
+
+    def _ways(self, column: int, forward: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+        """Sites that a turn can take, and those that its reverse will find."""
+        carriers, both = self.grand.number[:, column], self.grand.number[:, column + 1]
+        there = np.where(forward, both - carriers, carriers)
+        return there, both - there + 1
+
+    def _turn(self, column: int, lanes: Ints, pick: Ints, forward: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+        """Turn a site per lane; returns the changes of forbidden contacts and of energy."""
+        t, g = self.tables, self.grand
+        f = g.component.ion_family if column == ION else g.component.electronic_family
+        order = g.ion_order if column == ION else g.electronic_order
+        sign = np.where(forward, 1, -1)
+        local = order[lanes, pick].astype(np.int64)
+        border = g.number[lanes, column] - ~forward
+        contacts = energy = np.zeros(len(lanes), dtype=np.int64)
+        if t.potential_offset[f] >= 0:
+            contacts, energy = split(g.potential[lanes, t.potential_offset[f] + local].astype(np.int64))
+        s = int(t.sublattice[f])
+        g.occupants[lanes, t.site_offset[s] + local] = np.where(forward, t.carrier[f], t.partner[f])
+        where = t.supercell.coordinates_of(s, local).astype(np.int64)
+        for h in np.flatnonzero(t.potential_offset >= 0):
+            shift = int(t.potential_offset[h] - t.site_offset[t.sublattice[h]])
+            row, site, change = self._events.near(where, np.arange(len(lanes)), f, int(h))
+            np.add.at(g.potential, (lanes[row], shift + site), (sign[row] * change).astype(np.int32))
+        order[lanes, pick] = order[lanes, border]
+        order[lanes, border] = local
+        g.number[lanes, column] += sign
+        return sign * contacts, sign * energy
+
+
+def accept_ways(table: AcceptanceTable, x: Ints, forth: Words, back: Words, word: Words) -> NDArray[np.bool_]:
+    """Metropolis with numbers of ways: word/2^64 < forth/back exp(-x/2 kT), in 128-bit integers.
+
+    x: (n,) half microelectronvolts of either sign. forth, back: (n,) uint64 below 2^62.
+    """
+    size = np.abs(x)
+    row = np.minimum(size >> FINE_BITS, len(table.mantissa) - 1)
+    mantissa, shift = table.mantissa[row] * table.fine[size & (2**FINE_BITS - 1)], table.shift[row]
+    scaled = _shifted(high64(mantissa, forth), mantissa * forth, shift)
+    uphill = _below(high64(word, back), word * back, *scaled)
+    part = high64(word, mantissa)
+    downhill = _shifted(high64(part, back), part * back, shift)[0] < forth
+    beyond = size >> FINE_BITS >= len(table.mantissa)
+    return np.where(beyond, x < 0, np.where(x >= 0, uphill, downhill))
+
+
+def _shifted(high: Words, low: Words, by: Words) -> tuple[Words, Words]:
+    """128-bit words shifted right by 0 to 127 bits."""
+    zero, whole = np.uint64(0), np.uint64(64)
+    far = by >= whole
+    over = np.where(far, by - whole, zero)
+    short = np.where(far, zero, by)
+    spill = np.where(short == 0, zero, high << (whole - np.maximum(short, np.uint64(1))))
+    near = (high >> short, (low >> short) | spill)
+    return np.where(far, zero, near[0]), np.where(far, high >> over, near[1])
+
+
+def _below(high: Words, low: Words, other_high: Words, other_low: Words) -> NDArray[np.bool_]:
+    return (high < other_high) | ((high == other_high) & (low < other_low))

@@ -1,0 +1,181 @@
+"""A grand-canonical walk from the end of a canonical one: chemical potentials in, numbers of carriers out.
+
+A scan walks all replicas at each of several chemical potentials of the neutral component, from the arrangement (and the
+dopants) that the canonical walk left. What is kept is the histogram of the number of ion carriers, by replica and time
+block; analysis makes <N>, Var N and Theta of it. The middle of the scan is found by a search with integer counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.acceptance import BOLTZMANN_EV_K
+from kmc.backends import GrandWalker, make_grand_walker
+from kmc.component import Component, neutral_component
+from kmc.grand_state import GrandState, grand_state
+from kmc.state import State
+from kmc.system import System
+from kmc.thermodynamics import Thermodynamics
+from lattices.errors import InputError
+
+SEARCH_STEPS = 60
+SEARCH_STAGE = 2**16  # stages below it are points of the scan
+SEARCH_TRIALS = 20  # per ion carrier and step
+MOST_STEP_KT = 3.0  # of the search
+BLOCKS = 16  # time blocks and replicas together, at least
+LONGEST = 2**30  # trials of a window: two calls each must fit the counter
+HALF_UNITS = 2_000_000  # per eV
+EQUILIBRATION_SHARE = 0.25  # of the trials of a point, walked before them
+
+
+@dataclass(frozen=True)
+class Scan:
+    """P points, B time blocks, R replicas.
+
+    mu_eV: (P,) of the neutral component. first: number of ion carriers of the first column. histogram: (P, B, R, n)
+    int64 trials. counters: (P, R, 2) trials, accepted. capacity: largest possible number of ion carriers in a replica.
+    found: whether the scan stands about the composition of the run (or where the user put it).
+    """
+
+    mu_eV: NDArray[np.float64]
+    first: int
+    histogram: NDArray[np.int64]
+    counters: NDArray[np.int64]
+    capacity: NDArray[np.int64]
+    found: bool
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Every array by name."""
+        return {
+            "mu_eV": self.mu_eV,
+            "first": np.array(self.first),
+            "histogram": self.histogram,
+            "counters": self.counters,
+            "capacity": self.capacity,
+            "found": np.array(self.found),
+        }
+
+
+def scan(
+    system: System,
+    settings: Thermodynamics,
+    state: State,
+    backend: str,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Scan | None:
+    """Walk the scan; None if `stop` asked for an end. InputError where the system has no neutral component."""
+    component = neutral_component(system.tables, system.model.vacancies)
+    if isinstance(component, str):
+        raise InputError(f"[thermodynamics]: {component}")
+    kt = BOLTZMANN_EV_K * system.tables.temperature_K
+    carriers = max(int(system.tables.counts[system.tables.carrier[component.ion_family]]), 1)
+    found = True
+    if settings.mu_eV:
+        potentials = np.array(settings.mu_eV)
+    else:
+        middle, found = _search(system, component, state, backend, carriers)
+        potentials = middle + (np.arange(settings.points) - (settings.points - 1) / 2) * settings.step_kT * kt
+    trials = max(int(settings.trials_per_carrier * carriers), 64)
+    blocks = max(-(-BLOCKS // system.replicas), 2)
+    histograms, counters = [], []
+    capacity = np.zeros(system.replicas, dtype=np.int64)
+    for point, mu in enumerate(potentials.tolist()):
+        grand = grand_state(system.tables, component, state, _field2(component, mu))
+        capacity = _capacity(grand)
+        walker = make_grand_walker(backend, system, grand)
+        _walk(walker, int(EQUILIBRATION_SHARE * trials), point)
+        kept = []
+        for _ in range(blocks):
+            walker.clear()
+            _walk(walker, -(-trials // blocks), point)
+            kept.append(walker.read().histogram.copy())
+            if stop():
+                return None
+        histograms.append(np.array(kept))
+        counters.append(grand.counters.copy())
+        report(point + 1, len(potentials))
+    return _trimmed(potentials, np.array(histograms), np.array(counters), capacity, found)
+
+
+def _walk(walker: GrandWalker, trials: int, stage: int) -> None:
+    for begin in range(0, trials, LONGEST):
+        walker.advance(min(trials - begin, LONGEST), stage)
+
+
+def _field2(component: Component, mu_eV: float) -> int:
+    """Half microelectronvolts that an ion carrier costs in a reservoir of the component at a chemical potential."""
+    return -component.per_carrier * round(mu_eV * HALF_UNITS)
+
+
+def _capacity(grand: GrandState) -> NDArray[np.int64]:
+    """(R,) most ion carriers that neutral moves can reach."""
+    ions, both, electrons, all_electronic = grand.number.T
+    if grand.component.electronic == 0:
+        return np.asarray(both)
+    per = abs(grand.component.electronic)
+    room = (all_electronic - electrons) // per if grand.component.electronic > 0 else electrons // per
+    return np.asarray(np.minimum(both, ions + room))
+
+
+def _search(system: System, component: Component, state: State, backend: str, carriers: int) -> tuple[float, bool]:
+    """(the potential in eV whose mean number of carriers is that of the run, whether it was found).
+
+    Newton's method on <N>(mu) with the variance of N as slope, from the ideal value, damped.
+    """
+    kt = BOLTZMANN_EV_K * system.tables.temperature_K
+    grand = grand_state(system.tables, component, state, 0)
+    wanted = grand.number[:, 0].copy()
+    walker = make_grand_walker(backend, system, grand)
+    mu = component.per_carrier * kt * _ideal(grand)
+    best = (math.inf, mu)
+    trials = max(SEARCH_TRIALS * carriers, 256)
+    for step in range(SEARCH_STEPS):
+        grand.field2[:] = _field2(component, mu)
+        walker.clear()
+        _walk(walker, trials, SEARCH_STAGE + step)
+        mean, variance = _moments(walker.read().histogram)
+        off = float((mean - wanted).mean())
+        scale = math.sqrt(max(float(variance.mean()), 0.25))
+        best = min(best, (abs(off) / scale, mu))
+        if abs(off) < 0.2 * scale and step >= 3:
+            return mu, True
+        change = max(-MOST_STEP_KT, min(MOST_STEP_KT, off / max(float(variance.mean()), 0.25)))
+        mu -= component.per_carrier * kt * change * (1.0 if step < 10 else 0.5)
+    return best[1], best[0] < 1.0
+
+
+def _ideal(grand: GrandState) -> float:
+    """ln of ways back over ways forth at the run's composition: -(energy of a carrier in the reservoir)/kT."""
+    ions, both, electrons, all_electronic = (float(x) + 0.5 for x in grand.number[0])
+    ways = math.log(ions / max(both - ions, 0.5))
+    if grand.component.electronic:
+        ways += grand.component.electronic * math.log(electrons / max(all_electronic - electrons, 0.5))
+    return ways
+
+
+def _moments(histogram: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(R,) means and variances."""
+    n = np.arange(histogram.shape[1], dtype=np.float64)
+    total = histogram.sum(axis=1)
+    mean = histogram @ n / total
+    return mean, histogram @ n**2 / total - mean**2
+
+
+def _trimmed(
+    potentials: NDArray[np.float64],
+    histogram: NDArray[np.int64],
+    counters: NDArray[np.int64],
+    capacity: NDArray[np.int64],
+    found: bool,
+) -> Scan:
+    """The scan without the columns that nothing visited."""
+    seen = np.flatnonzero(histogram.any(axis=(0, 1, 2)))
+    first, last = int(seen[0]), int(seen[-1])
+    return Scan(potentials, first, histogram[..., first : last + 1].copy(), counters, capacity, found)
