@@ -1,8 +1,8 @@
 """Thermodynamic factor and chemical diffusion for results.json: each figure by several routes, side by side.
 
 Routes to D~: (a) tracer diffusivity times Theta, bare and with t_e or tau and the Haven ratio; (b) the Onsager matrix,
-kT L_amb Theta_V/c_V; (c) decays of density modes; (d) a composition wave set free. (c) and (d) are chemical diffusion only
-where ions and electronic carriers stay together: for one neutral species, or with Coulomb energies in the walk.
+kT L_amb Theta_V/c_V; (c) decays of density modes; (d) a composition wave set free. (c) and (d) are chemical diffusion
+only where ions and electronic carriers stay together: for one neutral species, or with Coulomb energies in the walk.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.decay import DECAY_FORMULA, WAVE_FORMULA, Decay, decays, diffusivity_rows, wave_decay
+from analysis.decay import DECAY_FORMULA, WAVE_FORMULA, Decay, decays, diffusivity_rows, wave_decay, wave_rows
 from analysis.density_modes import counted_json, limit, neutral_vector, slab_theta, structure, theta_of_k
 from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, jackknife_stderr, positive_from_rows
 from analysis.fit import Units
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 NO_THERMODYNAMICS = "the run had no [thermodynamics]: fluctuations of composition were not sampled"
 STRUCTURE_FORMULA = "Theta_{} = limit k -> 0 of c n^T chi(k)^-1 n, chi_ij = <rho_i rho_j*>/V thermal, n = {}"
-SLAB_FORMULA = "Theta_{} = c n^T chi^-1 n, chi_ij V_slab (1 - V_slab/V) = Cov(N_i, N_j) of slabs of a quarter"
+SLAB_FORMULA = "Theta_{} = c n^T chi^-1 n, chi_ij V_slab (1 - V_slab/V) = Cov(N_i, N_j) of slabs"
 APART = (
     "ions and electronic carriers of this model are not held together by Coulomb energies, so that each decays on its "
     "own: see chemical_diffusion.decay_of_species"
@@ -275,7 +275,7 @@ def _pair_of_decays(routes: _Routes, weights: FloatArray, curves: dict[str, Any]
     def wave() -> Figure:
         found = wave_decay(trajectory, units, weights)
         shown["wave"] = _curve(found)
-        return positive_from_rows(found.rate_rows / found.mode.k_per_m**2, WAVE_FORMULA)
+        return positive_from_rows(wave_rows(trajectory, found), WAVE_FORMULA)
 
     figures = {"decay": attempt(decay, DECAY_FORMULA), "relaxation": attempt(wave, WAVE_FORMULA)}
     curves[name] = shown

@@ -1,7 +1,8 @@
 """Chemical diffusivity straight from the walk: decays of density modes, and of a composition wave set free.
 
-A mode of small k decays as exp(-D k^2 t). The rate is fitted to ln F over the lags at which F has fallen to between three
-quarters and a quarter of its start, where faster modes are gone and noise is small; D(k) = rate/k^2 is carried to k = 0.
+A mode of small k decays as exp(-D k^2 t). The rate is fitted to ln F over the lags from where F has fallen to three
+quarters of its start, when faster modes are gone, to where it is a quarter or drowns in noise; D(k) = rate/k^2 is
+carried to k = 0.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
     from kmc.trajectory import Trajectory
 
 UPPER, LOWER = 0.75, 0.25  # of the start, between which a decay is fitted
+UPPER_WAVE = 0.95  # of a wave, which begins as one mode
+FEWEST_LAGS = 2
+FEWEST_LENGTHS = 2  # of wave vectors, for a limit
+LEAST_FALL = 0.4  # of ln F within the fit
 NOISE = 0.35  # largest relative error of F in the range
 DECAY_FORMULA = "D~ = limit k -> 0 of (decay rate of <rho(k,t) rho(k,0)*>)/k^2"
-WAVE_FORMULA = "D~ = (decay rate of the wave's amplitude)/k^2"
+WAVE_FORMULA = "D~ = (decay rate of the wave's amplitude)/(s k^2), s = the rate over D k^2 of free hops on this lattice"
 FEWEST_REPLICAS = 4
 
 
@@ -40,43 +45,54 @@ class Decay:
     fitted: tuple[int, int]
 
 
-def rate_rows(rows: FloatArray, interval_s: float) -> tuple[FloatArray, tuple[int, int]]:
+def rate_rows(rows: FloatArray, interval_s: float, upper: float = UPPER) -> tuple[FloatArray, tuple[int, int]]:
     """((U+1,) decay rates, lags fitted) of (U+1, L) rows of a decaying function; Untrustworthy where there is none."""
-    value = rows[0] / rows[0, 0]
-    begin = int(np.argmax(value < UPPER))
-    if value[begin] >= UPPER or (value > LOWER).all():
+    value, error = rows[0] / rows[0, 0], jackknife_stderr(rows) / rows[0, 0]
+    begin = max(int(np.argmax(value < upper)), 1)
+    if not (value < upper).any():
         raise Untrustworthy(
-            f"the run is too short for a decay: the mode keeps {value.min():.0%} of its start for as long as can be seen"
+            f"the run is too short for a decay: the mode keeps {value.min():.0%} of its start as long as can be seen"
         )
-    after = np.flatnonzero(value < LOWER)
-    end = int(after[0])
-    begin = max(begin, 1)
-    if end - begin < 2:
-        raise Untrustworthy("frames are too far apart for this decay: take more frames")
-    chosen = slice(begin, end)
-    error = jackknife_stderr(rows)[chosen]
-    if (rows[:, chosen] <= 0).any() or (error > NOISE * rows[0, chosen]).any():
+    over = np.flatnonzero((value < LOWER) | (error > NOISE * value) | (rows <= 0).any(axis=0))
+    over = over[over >= begin]
+    end = int(over[0]) if len(over) else len(value)
+    if end - begin < FEWEST_LAGS:
+        if value[min(end, len(value) - 1)] < LOWER:
+            raise Untrustworthy("frames are too far apart for this decay: take more frames")
         raise Untrustworthy("the decay drowns in noise: take more replicas or a longer run")
-    weight = (rows[0, chosen] / np.maximum(error, 1e-300)) ** 2
-    weight = weight / weight.max() if np.isfinite(weight).all() else np.ones(end - begin)
+    if np.log(value[begin] / value[end - 1]) < LEAST_FALL:
+        seen = f"falls from {value[begin]:.0%} to {value[end - 1]:.0%} of its start before"
+        raise Untrustworthy(f"too little of the decay is seen: it {seen} the run ends or noise sets in")
+    chosen = slice(begin, end)
+    weight = (value[chosen] / np.maximum(error[chosen], 1e-9 * value[chosen])) ** 2
     t = np.arange(begin, end) * interval_s
+    weight = weight / weight.max()
     centre = (weight @ t) / weight.sum()
     slope = np.log(rows[:, chosen]) @ (weight * (t - centre)) / (weight @ (t - centre) ** 2)
     return np.asarray(-slope), (begin, end - 1)
 
 
 def decays(trajectory: Trajectory, units: Units, weights: FloatArray) -> list[Decay]:
-    """The decays of sum_i weights_i rho_i at every wave vector; Untrustworthy where one of them cannot be fitted."""
+    """The decays of sum_i weights_i rho_i at the wave vectors where one can be fitted.
+
+    Untrustworthy where those have fewer than two lengths, with the reason of the longest wave that has none.
+    """
     interval = float(trajectory.time_s[1])
     lags = max((trajectory.n_frames + 1) // (2 * units.groups), 3)
-    found = []
+    found, reasons = [], []
     for mode in modes_of(trajectory):
         rho = density(trajectory, mode) @ weights
         rows = correlation(rho[..., None], trajectory, units, lags)[..., 0, 0]
-        rate, fitted = rate_rows(rows, interval)
         shape = rows / rows[:, :1]
-        times = interval * np.arange(lags)
+        times = interval * np.arange(lags, dtype=float)
+        try:
+            rate, fitted = rate_rows(rows, interval)
+        except Untrustworthy as error:
+            reasons.append(error.reason)
+            continue
         found.append(Decay(mode, times, shape[0], jackknife_stderr(shape), rate, fitted))
+    if len({round(each.mode.k_per_m / found[0].mode.k_per_m, 6) for each in found}) < FEWEST_LENGTHS:
+        raise Untrustworthy(reasons[0])
     return found
 
 
@@ -96,7 +112,7 @@ def wave_amplitude(trajectory: Trajectory, units: Units, weights: FloatArray) ->
         raise Untrustworthy(f"a relaxing wave needs at least {FEWEST_REPLICAS} replicas for its error")
     planes = wave.planes.shape[-1]
     phase = np.exp(-2j * np.pi * np.arange(planes) / planes)
-    rho = (wave.planes @ phase) @ weights  # (T+1, R)
+    rho = ((wave.planes @ phase) @ weights).mean(axis=0)  # (T+1, R)
     start = rho[0].mean()
     along = (rho * np.conj(start)).real / abs(start)
     rows = units.pool(along.T[:, None]) / units.pool(np.ones((along.shape[1], 1)))[:, None]
@@ -109,6 +125,14 @@ def wave_decay(trajectory: Trajectory, units: Units, weights: FloatArray) -> Dec
     """The relaxing wave as a decay."""
     mode, rows = wave_amplitude(trajectory, units, weights)
     interval = float(trajectory.time_s[1])
-    rate, fitted = rate_rows(rows, interval)
+    rate, fitted = rate_rows(rows, interval, UPPER_WAVE)
     shape = rows / rows[:, :1]
-    return Decay(mode, interval * np.arange(rows.shape[1]), shape[0], jackknife_stderr(shape), rate, fitted)
+    return Decay(
+        mode, interval * np.arange(rows.shape[1], dtype=float), shape[0], jackknife_stderr(shape), rate, fitted
+    )
+
+
+def wave_rows(trajectory: Trajectory, decay: Decay) -> FloatArray:
+    """(U+1,) chemical diffusivity from a relaxing wave, in m2/s."""
+    assert trajectory.wave is not None
+    return np.asarray(decay.rate_rows / (decay.mode.k_per_m**2 * trajectory.wave.dispersion))

@@ -26,6 +26,7 @@ ComplexArray = NDArray[np.complex128]
 MOST_MODES = 4  # of an axis
 FEWEST_K = 3  # lengths of k for a limit
 LONGEST_KD = 1.65  # k times the ion's hop length: beyond it a mode is no long wave
+SLABS = (4, 3, 5, 2)  # numbers of slabs, of which the first that makes them equal is taken
 NO_MODES = "the run kept no density modes: it had no [thermodynamics]"
 
 
@@ -196,7 +197,7 @@ def neutral_vector(trajectory: Trajectory) -> tuple[tuple[int, ...], FloatArray]
 
 
 def slab_theta(trajectory: Trajectory, units: Units) -> FloatArray:
-    """(U+1,) Theta from the numbers in slabs of a quarter of the longest edge: a check with another window.
+    """(U+1,) Theta from the numbers in slabs across the longest edge: a check with another window.
 
     Cov(N_i, N_j) of a slab of volume v in a closed cell is v (1 - v/V) chi_ij but for its surfaces.
     """
@@ -208,7 +209,10 @@ def slab_theta(trajectory: Trajectory, units: Units) -> FloatArray:
     cells = np.linalg.norm(trajectory.grid_vectors_m, axis=1) * np.array(trajectory.repeats) * trajectory.grid
     axis = int(np.argmax(cells))
     numbers = trajectory.planes[axis][..., order, :].astype(float)  # (T+1, R, C, P)
-    cuts = (np.arange(5) * numbers.shape[-1]) // 4
+    slabs = next((n for n in SLABS if trajectory.repeats[axis] % n == 0), 0)
+    if not slabs:
+        raise Untrustworthy(f"{trajectory.repeats[axis]} cells along axis {axis} make no equal slabs")
+    cuts = (np.arange(slabs + 1) * numbers.shape[-1]) // slabs
     counted = np.stack([numbers[..., a:b].sum(axis=-1) for a, b in itertools.pairwise(cuts)], axis=-1)
     counted -= counted.mean(axis=-1, keepdims=True)  # of a closed cell: exactly the mean number
     group_of = _groups(trajectory, units.groups)
@@ -218,9 +222,9 @@ def slab_theta(trajectory: Trajectory, units: Units) -> FloatArray:
     for g in range(units.groups):
         here = counted[group_of == g]
         total[:, g] = np.einsum("trix,trjx->rij", here, here)
-        weight[:, g] = 4 * len(here)
+        weight[:, g] = slabs * len(here)
     covariance = units.pool(total) / units.pool(weight)[:, None, None]
-    chi = covariance / (trajectory.volume_m3 / 4 * 0.75)
+    chi = covariance / (trajectory.volume_m3 / slabs * (1.0 - 1.0 / slabs))
     return theta_of_k(trajectory, chi[:, None], tuple(range(len(order))), n)[:, 0]
 
 

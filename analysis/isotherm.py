@@ -7,6 +7,7 @@ weights of Bennett's acceptance ratio for each step); any potential between the 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,30 +23,38 @@ if TYPE_CHECKING:
     from kmc.trajectory import Trajectory
 
 THETA_FORMULA = "Theta_{} = <N_{}>/Var(N_{}), grand-canonical with neutral moves, within each dopant configuration"
+REACH = 2.0  # standard deviations of N by which one histogram may be reweighted
+MOST_AT_ENDS = 0.02  # probability of the last number that was visited
 MOST_AT_EDGE = 1e-3  # probability of an arrangement that holds all or none of the carriers
 NOT_FOUND = "no chemical potential with the composition of the run was found: name mu_eV"
 
 
 @dataclass(frozen=True)
 class Joined:
-    """Of U units: numbers of ion carriers (n,) and ln of the canonical weights (U, n) but for a constant each.
+    """Of U units: numbers of ion carriers (n,) and ln of the ratios of successive canonical weights (U, n - 1).
 
-    reservoir: (P,) energies of an ion carrier in the reservoir over kT. edge: (2,) fewest and most carriers possible.
+    A ratio is NaN where no potential visited both numbers. reservoir: (P,) energies of an ion carrier in the reservoir
+    over kT; mode: (U, P) most frequent number there, as an index. edge: fewest and most carriers possible.
     """
 
     number: FloatArray
-    ln_weight: FloatArray
+    ratio: FloatArray
     reservoir: FloatArray
+    mode: NDArray[np.int64]
     edge: tuple[int, int]
 
-    def moments(self, reservoir: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(U, J) <N>, Var N, and probability of the edges at J reservoir energies over kT."""
-        ln = self.ln_weight[:, None] - reservoir[:, None] * self.number
-        p = np.exp(ln - ln.max(axis=2, keepdims=True))
-        p /= p.sum(axis=2, keepdims=True)
+    def moments(self, reservoir: float) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """(U,) <N>, Var N, probabilities of the edges and of the ends of what was visited, at a reservoir energy.
+
+        The stretch of numbers without a gap about the mode of the nearest potential of the scan is used.
+        """
+        nearest = int(np.abs(self.reservoir - reservoir).argmin())
+        ln = np.array([_chain(r - reservoir, m) for r, m in zip(self.ratio, self.mode[:, nearest], strict=True)])
+        p = np.exp(ln - ln.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
         mean = p @ self.number
         edges = np.isin(self.number, self.edge)
-        return mean, p @ self.number**2 - mean**2, p[..., edges].sum(axis=2)
+        return mean, p @ self.number**2 - mean**2, p[:, edges].sum(axis=1), _at_ends(p, edges)
 
 
 def joined(trajectory: Trajectory, units: Units) -> Joined:
@@ -56,27 +65,36 @@ def joined(trajectory: Trajectory, units: Units) -> Joined:
     grouped = group_blocks(scan.histogram, 1, units.groups)  # (P, G, R, n)
     per_unit = np.zeros((units.n_units, *grouped[:, 0, 0].shape))
     np.add.at(per_unit, units.unit_of, np.transpose(grouped, (2, 1, 0, 3)).astype(float))
-    kt = BOLTZMANN_EV_K * trajectory.temperature_K
-    reservoir = -part["per_carrier"] * scan.mu_eV / kt
+    reservoir = -part["per_carrier"] * scan.mu_eV / (BOLTZMANN_EV_K * trajectory.temperature_K)
     number = scan.first + np.arange(scan.histogram.shape[-1], dtype=float)
-    ln_weight = np.array([_ln_weight(histogram, reservoir) for histogram in per_unit])
-    return Joined(number, ln_weight, reservoir, (0, int(scan.capacity.min())))
+    ratio = np.array([_ratios(histogram, reservoir) for histogram in per_unit])
+    return Joined(number, ratio, reservoir, per_unit.argmax(axis=2), (0, int(scan.capacity.min())))
 
 
-def _ln_weight(histogram: FloatArray, reservoir: FloatArray) -> FloatArray:
-    """(n,) ln of canonical weights from (P, n) counts; -inf beyond a gap that no potential bridges."""
+def _ratios(histogram: FloatArray, reservoir: FloatArray) -> FloatArray:
+    """(n - 1,) ln of ratios of canonical weights from (P, n) counts; NaN where no potential has both counts."""
     low, high = histogram[:, :-1], histogram[:, 1:]
     both = (low > 0) & (high > 0)
     weight = np.where(both, low * high / np.maximum(low + high, 1.0), 0.0)
     step = np.where(both, np.log(np.maximum(high, 1.0) / np.maximum(low, 1.0)) + reservoir[:, None], 0.0)
     total = weight.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slope = np.where(total > 0, (weight * step).sum(axis=0) / total, np.nan)
-    start = int(histogram.sum(axis=0).argmax())
-    up = np.cumsum(slope[start:])
-    down = -np.cumsum(slope[:start][::-1])[::-1]
+    return np.where(total > 0, (weight * step).sum(axis=0) / np.maximum(total, 1e-300), np.nan)
+
+
+def _chain(step: FloatArray, start: int) -> FloatArray:
+    """(n,) sums of (n - 1,) steps from index `start` both ways; -inf beyond a NaN."""
+    up = np.cumsum(step[start:])
+    down = -np.cumsum(step[:start][::-1])[::-1]
     found = np.concatenate([down, [0.0], up])
     return np.where(np.isnan(found), -np.inf, found)
+
+
+def _at_ends(p: FloatArray, edges: NDArray[np.bool_]) -> FloatArray:
+    """(U,) larger probability of the first and last number with any, those at the edges of the supercell aside."""
+    seen = p > 0
+    first, last = seen.argmax(axis=1), p.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)
+    rows = np.arange(len(p))
+    return np.maximum(np.where(edges[first], 0.0, p[rows, first]), np.where(edges[last], 0.0, p[rows, last]))
 
 
 @dataclass(frozen=True)
@@ -90,15 +108,16 @@ class Isotherm:
 
 
 def isotherm(trajectory: Trajectory, units: Units, mu_eV: FloatArray | None = None) -> Isotherm:
-    """Rows at the potentials of the scan, or at given ones between its ends."""
+    """Rows at the potentials of the scan, or at given ones; Untrustworthy where none of the scan is near enough."""
     known, kt = joined(trajectory, units), BOLTZMANN_EV_K * trajectory.temperature_K
     assert trajectory.scan is not None
-    mu = trajectory.scan.mu_eV if mu_eV is None else mu_eV
-    values = known.moments(-trajectory.component["per_carrier"] * mu / kt)
-    rows = [
-        leave_one_out(value) / np.array([units.n_units, *[units.n_units - 1] * units.n_units])[:, None]
-        for value in values
-    ]
+    mu = np.asarray(trajectory.scan.mu_eV if mu_eV is None else mu_eV)
+    values = [known.moments(-trajectory.component["per_carrier"] * each / kt) for each in mu.tolist()]
+    mean, variance, edge, ends = (np.stack(column, axis=1) for column in zip(*values, strict=True))
+    if mu_eV is not None and float(ends.mean(axis=0).max()) > MOST_AT_ENDS:
+        raise Untrustworthy(NOT_FOUND)
+    number = np.array([units.n_units, *[units.n_units - 1] * units.n_units])[:, None]
+    rows = [leave_one_out(value) / number for value in (mean, variance, edge)]
     return Isotherm(mu, *rows)
 
 
@@ -111,20 +130,16 @@ def at_composition(trajectory: Trajectory, units: Units) -> Isotherm:
     assert scan is not None
     wanted = ion_numbers(trajectory)[0]
     kt, per = BOLTZMANN_EV_K * trajectory.temperature_K, trajectory.component["per_carrier"]
+    nearest = scan.mu_eV[int(np.abs(isotherm(trajectory, units).mean[0] - wanted).argmin())]
+    sigma = math.sqrt(max(float(known.moments(-per * nearest / kt)[1].mean()), 1e-3))
+    reach = REACH * kt / sigma
 
     def off(mu: float) -> float:
-        return float(known.moments(np.array([-per * mu / kt]))[0].mean()) - wanted
+        return float(known.moments(-per * mu / kt)[0].mean()) - wanted
 
-    low, high = float(scan.mu_eV.min()), float(scan.mu_eV.max())
-    if low == high:
-        middle = low
-        variance = float(known.moments(np.array([-per * middle / kt]))[1].mean())
-        if abs(off(middle)) > 2.0 * np.sqrt(variance):
-            raise Untrustworthy(NOT_FOUND)
-    elif off(low) * off(high) > 0:
+    if abs(off(nearest)) > REACH * sigma or off(nearest - reach) * off(nearest + reach) > 0:
         raise Untrustworthy(NOT_FOUND)
-    else:
-        middle = brentq(off, low, high, xtol=1e-9)
+    middle = float(brentq(off, nearest - reach, nearest + reach, xtol=1e-9))
     return isotherm(trajectory, units, np.array([middle]))
 
 

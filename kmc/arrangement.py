@@ -26,12 +26,17 @@ def initial_state(
     temperature_index: int = 0,
     replicas: int = 1,
     replicas_per_configuration: int = 1,
+    draw: int = 0,
 ) -> State:
-    """Random dopants and carriers; replicas r and r' share dopants if r // replicas_per_configuration agrees."""
+    """Random dopants and carriers; replicas r and r' share dopants if r // replicas_per_configuration agrees.
+
+    draw: of the carriers, which differ from draw to draw on the same dopants.
+    """
     occupants = np.empty((replicas, tables.supercell.n_sites), dtype=np.uint8)
     for replica in range(replicas):
         configuration = replica // replicas_per_configuration
-        occupants[replica] = _occupy(model, tables, composition, seed, temperature_index, configuration, replica)
+        carriers = draw * replicas + replica
+        occupants[replica] = _occupy(model, tables, composition, seed, temperature_index, configuration, carriers)
     return state_from_occupants(model, tables, occupants)
 
 

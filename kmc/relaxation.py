@@ -22,24 +22,31 @@ from kmc.system import System
 from kmc.thermodynamics import Relaxation
 from lattices.doping import Doping, Profile
 from lattices.errors import InputError
+from lattices.stencils import Stencil, shell
 
+SMALL = 1e-2  # of the wave vector, for the limit of long waves
+FEWEST_FRAMES = 8  # of a wave
 FIRST_WINDOW = 2**31  # random numbers beyond those of the run itself
 
 
 @dataclass(frozen=True)
 class Wave:
-    """axis: of the planes. planes: (T + 1, R, C, P) int32 numbers as in planes.py, frames as long as the run's."""
+    """axis: of the planes. planes: (W, T + 1, R, C, P) int32 numbers of W waves; frames are as long as the run's.
+
+    dispersion: decay rate of the wave over D k^2 for free hops of the ion carrier, less than 1 on a lattice.
+    """
 
     axis: int
     planes: NDArray[np.int32]
+    dispersion: float
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array by name."""
-        return {"axis": np.array(self.axis), "planes": self.planes}
+        return {"axis": np.array(self.axis), "planes": self.planes, "dispersion": np.array(self.dispersion)}
 
 
-def waved_state(system: System, asked: Relaxation) -> State:
-    """The arrangement that a wave begins with; InputError where the amplitude does not fit the sites."""
+def waved_state(system: System, asked: Relaxation, number: int = 0) -> State:
+    """The arrangement that wave `number` begins with; InputError where the amplitude does not fit the sites."""
     component = neutral_component(system.tables, system.model.vacancies)
     if isinstance(component, str):
         raise InputError(f"thermodynamics.relaxation: {component}")
@@ -55,8 +62,8 @@ def waved_state(system: System, asked: Relaxation) -> State:
             )
         placed[name] = Doping(profile=Profile(asked.axis, tuple(values.tolist()), "step"))
     composition = replace(system.composition, placed=placed)
-    state = replace(system, composition=composition).initial_state()
-    state.window = FIRST_WINDOW
+    state = replace(system, composition=composition).initial_state(number)
+    state.window = FIRST_WINDOW + (number << 20)
     return state
 
 
@@ -82,18 +89,57 @@ def relax(
     report: Callable[[int, int], None],
     stop: Callable[[], bool],
 ) -> Wave | None:
-    """Follow a wave for as many frames as the run has; None if `stop` asked for an end."""
+    """Follow the waves, together for as many frames as the run has; None if `stop` asked for an end."""
+    assert settings.thermodynamics is not None and settings.thermodynamics.relaxation is not None
+    asked = settings.thermodynamics.relaxation
+    frames = max(settings.frames // asked.waves, FEWEST_FRAMES)
+    waves = []
+    for number in range(asked.waves):
+        planes = _follow(system, settings, schedule, backend, frames, number)
+        report(number + 1, asked.waves)
+        if stop():
+            return None
+        waves.append(planes)
+    return Wave(asked.axis, np.array(waves), dispersion(system, asked.axis))
+
+
+def dispersion(system: System, axis: int) -> float:
+    """Slowest rate of free hops at one wave per supercell along an axis, over its limit for long waves."""
+    tables = system.tables
+    component = neutral_component(tables, system.model.vacancies)
+    assert not isinstance(component, str)
+    hop = system.model.hops[component.ion_family]
+    s = int(tables.sublattice[component.ion_family])
+    stencil = shell(tables.supercell.crystal, s, s, hop.shell)
+    k = np.asarray(2.0 * np.pi * np.linalg.inv(tables.supercell.vectors_angstrom)[:, axis], dtype=np.float64)
+    return slowest(stencil, k) / (slowest(stencil, SMALL * k) / SMALL**2)
+
+
+def slowest(stencil: Stencil, k: NDArray[np.float64]) -> float:
+    """Smallest eigenvalue of the matrix of free hops, one a bond, at a wave vector."""
+    n = len(stencil.basis)
+    matrix = np.zeros((n, n), dtype=complex)
+    for b in range(n):
+        for end, vector in zip(stencil.basis[b], stencil.vectors_angstrom[b], strict=True):
+            if end >= 0:
+                matrix[b, b] += 1.0
+                matrix[b, end] -= np.exp(1j * float(vector @ k))
+    return float(np.linalg.eigvalsh(matrix)[0])
+
+
+def _follow(
+    system: System, settings: Settings, schedule: Schedule, backend: str, frames: int, number: int
+) -> NDArray[np.int32]:
+    """(T + 1, R, C, P) planes of one wave."""
     assert settings.thermodynamics is not None and settings.thermodynamics.relaxation is not None
     asked = settings.thermodynamics.relaxation
     block = settings.domains.block if settings.domains else None
-    walker: Walker = make_walker(backend, system, waved_state(system, asked), schedule.selection, block=block)
+    state = waved_state(system, asked, number)
+    walker: Walker = make_walker(backend, system, state, schedule.selection, block=block)
     kept = []
-    for frame in range(settings.frames + 1):
+    for frame in range(frames + 1):
         positions = unwrapped_grid_positions(system.tables, walker.live())
         kept.append(plane_numbers(system.tables, positions, (asked.axis,))[0])
-        report(frame, settings.frames)
-        if stop():
-            return None
-        for _ in range(schedule.windows_per_frame if frame < settings.frames else 0):
+        for _ in range(schedule.windows_per_frame if frame < frames else 0):
             advance_window(walker, system, settings, schedule.selection, schedule.mean, schedule.sweep)
-    return Wave(asked.axis, np.array(kept))
+    return np.array(kept)

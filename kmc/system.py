@@ -35,8 +35,8 @@ class System:
     mode: Mode = "kinetic"
     rate_factor: Mapping[str, float] = field(default_factory=dict)
 
-    def initial_state(self) -> State:
-        """All replicas with their dopants and carriers drawn."""
+    def initial_state(self, draw: int = 0) -> State:
+        """All replicas with their dopants and carriers drawn; other draws put other carriers on the same dopants."""
         return initial_state(
             self.model,
             self.tables,
@@ -45,6 +45,7 @@ class System:
             self.temperature_index,
             self.replicas,
             self.replicas_per_configuration,
+            draw,
         )
 
     @property

@@ -10,14 +10,20 @@ from lattices.errors import InputError
 
 @dataclass(frozen=True)
 class Relaxation:
-    """A wave of composition along an axis, set free after the run. amplitude: of the ion carriers, over their mean."""
+    """Waves of composition along an axis, set free one after another after the run, together as long as it.
+
+    amplitude: of the ion carriers, over their mean. waves: how many, each from an arrangement of its own.
+    """
 
     axis: int = 2
     amplitude: float = 0.5
+    waves: int = 8
 
     def __post_init__(self) -> None:
         if self.axis not in (0, 1, 2) or not 0 < self.amplitude <= 1:
             raise InputError("thermodynamics.relaxation: axis 0, 1 or 2 and an amplitude above 0 and up to 1")
+        if not 1 <= self.waves <= 10_000:
+            raise InputError(f"thermodynamics.relaxation.waves = {self.waves}: from 1 to 10000 is allowed")
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def _scan(group: Any) -> Scan:
 
 
 def _wave(group: Any) -> Wave:
-    return Wave(int(group["axis"][()]), group["planes"][()])
+    return Wave(int(group["axis"][()]), group["planes"][()], float(group["dispersion"][()]))
 
 
 def _profile(group: Any) -> Profile:

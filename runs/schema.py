@@ -275,6 +275,7 @@ class RelaxationSpec(_Strict):
 
     axis: Annotated[int, Field(strict=True, ge=0, le=2)] = 2
     amplitude: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.5
+    waves: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 8
 
 
 class ThermodynamicsSpec(_Strict):

@@ -112,6 +112,18 @@ def gas_system(
     return build_system(model, supercell, numbers, temperature_K, **more)
 
 
+def neutral_vacancies(
+    prototype: str, repeats: tuple[int, int, int], fraction: float, temperature_K: float, **more: Any
+) -> System:
+    """Vacancies without charge on the anions of a prototype: a lattice gas."""
+    model = made_up_model(prototype)
+    species = dict(model.species)
+    species["V_O"] = species["V_O"].model_copy(update={"charge": 0})
+    model = model.model_copy(update={"species": species})
+    sites = cell(prototype, repeats).n_sites_of(0)
+    return made_up_system(model, repeats, round(fraction * sites), temperature_K, **more)
+
+
 def walked(system: System, windows: int, mean: int, backend: str = "numpy", **options: Any) -> Any:
     """The state after some windows of a mean number of trials."""
     walker = make_walker(backend, system, system.initial_state())

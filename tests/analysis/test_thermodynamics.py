@@ -1,0 +1,288 @@
+"""Theta and D~ by every route against exact values.
+
+Fixed seeds. A figure lies within 4 of its own standard errors of the exact value (false alarm 6e-5 for a normal one),
+and that error is small enough to mean something; `benchmarks/thermodynamics.py` does the same to 2 % in minutes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+from analysis.decay import rate_rows
+from analysis.density_modes import correlation, density, modes_of
+from analysis.figures import Untrustworthy, jackknife_stderr
+from analysis.fit import choose_units
+from analysis.isotherm import isotherm
+from analysis.report import analyze
+from kmc.acceptance import BOLTZMANN_EV_K
+from kmc.engine import Settings, run
+from kmc.model import load_model
+from kmc.oxygen import enthalpy_entropy_O2, mu_O_eV, pO2_bar_of, relative_mu_eV
+from kmc.thermodynamics import Relaxation, Thermodynamics
+from kmc.trajectory import read_trajectory
+from lattices.errors import InputError
+from runs.config import load_config, system_of
+from tests.systems import BACKENDS, NOTE, gas_system, made_up_model, made_up_system, neutral_vacancies
+
+FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)
+TEMPERATURE_K = 1000.0
+KT = BOLTZMANN_EV_K * TEMPERATURE_K
+
+
+def ran(system, folder, hops, frames, **asked):
+    settings = Settings(20.0, None, hops, None, frames, "none", thermodynamics=Thermodynamics(**asked))
+    run(system, settings, folder, backend=FAST)
+    return read_trajectory(folder / "trajectory.h5")
+
+
+def near(figure, exact, most):
+    """Whether a figure is within 4 errors of the exact value, the error being at most so much of it."""
+    assert figure["value"] is not None, figure["reason"]
+    assert figure["stderr"] < most * exact, figure
+    assert abs(figure["value"] - exact) < 4 * figure["stderr"], (figure, exact)
+
+
+@pytest.mark.parametrize(("prototype", "repeats", "c"), [("fluorite", (6, 6, 6), 0.3), ("perovskite", (9, 9, 9), 0.1)])
+def test_a_gas_without_interactions(prototype, repeats, c, tmp_path):
+    """Theta = 1/(1 - c) by three ways; D~ = z G l^2/6 by all routes; F(k, t) at every k as in closed form."""
+    system = neutral_vacancies(prototype, repeats, c, TEMPERATURE_K, replicas=48)
+    wave = Relaxation(2, 0.8, waves=8)
+    trajectory = ran(system, tmp_path, 300.0 * (1 - c), 400, points=3, relaxation=wave)
+    results = analyze(trajectory, (0.02, 0.25))
+    rate = 1e13 * math.exp(-0.5 / KT)
+    length = float(system.tables.hop_length_angstrom[0]) * 1e-10
+    exact = int(system.tables.directions[0]) * rate * length**2 / 6
+    for figure in results["thermodynamics"]["thermodynamic_factor_of_carrier"].values():
+        near(figure, 1 / (1 - c), 0.04)
+    near(results["thermodynamic_factor_V"], 1 / (1 - c), 0.02)
+    near(results["thermodynamic_factor_O"], 1 / c, 0.02)
+    for route in ("tracer_theta_te", "tracer_theta_tau", "onsager", "decay", "relaxation"):
+        near(results["chemical_diffusivity_m2_s"][route], exact, 0.07)
+    assert not [line for line in results["warnings"] if "joint errors" in line]
+    assert closed_form_p_value(system, trajectory, c, rate) > 1e-4
+
+
+def closed_form_p_value(system, trajectory, c, rate):
+    """p-value of F(k, t) against c (1 - c) (N/n) u^+ exp(-A t) u N/(N - 1) over modes and a few times."""
+    from scipy.stats import chi2
+
+    tables, units = system.tables, choose_units(trajectory)
+    crystal = tables.supercell.crystal
+    basis = crystal.sublattices[0].basis
+    sites = tables.supercell.n_sites_of(0)
+    total, freedom = 0.0, 0
+    lags = np.array([0, 1, 3, 8])
+    for mode in [m for m in modes_of(trajectory) if m.axis == 0]:
+        k = np.linalg.inv(tables.supercell.vectors_angstrom)[:, 0] * 2 * np.pi * mode.n
+        hops = np.zeros((len(basis), len(basis)), dtype=complex)
+        cells = np.array(tables.supercell.repeats)
+        for b in range(len(basis)):
+            for d in range(int(tables.directions[0])):
+                offset = tables.bond_cell[0, b, d].astype(float)
+                offset -= cells * (offset > cells / 2)
+                end = int(tables.bond_basis[0, b, d])
+                bond = (offset + basis[end] - basis[b]) @ crystal.cell_angstrom
+                hops[b, b] += rate
+                hops[b, end] -= rate * np.exp(1j * bond @ k)
+        u = np.ones(len(basis))
+        seconds = lags * float(trajectory.time_s[1])
+        exact = [np.real(u @ expm(-hops * t) @ u) / len(basis) * c * (1 - c) * sites**2 / (sites - 1) for t in seconds]
+        rho = density(trajectory, mode)
+        rows = correlation(rho, trajectory, units, int(lags.max()) + 1)[:, lags, 0, 0]
+        spread = rows[1:] - rows[1:].mean(axis=0)
+        covariance = (len(spread) - 1) / len(spread) * spread.T @ spread
+        off = rows[0] - np.array(exact)
+        n, p = len(spread), len(lags)
+        hotelling = off @ np.linalg.solve(covariance, off) * (n - p) / (p * (n - 1))
+        from scipy.stats import f as fisher
+
+        total += -2.0 * math.log(fisher.sf(hotelling, p, n - p))  # Fisher's way of pooling p-values
+        freedom += 2
+    return float(chi2.sf(total, freedom))
+
+
+@pytest.mark.parametrize("energy_eV", [0.10, -0.05])
+def test_neighbours_that_repel_or_attract(energy_eV, tmp_path):
+    """A square lattice of 4 x 4 sites: Theta on the exact isotherm; then 24 x 24, all routes within their errors."""
+    small = gas_system((4.0, 4.0, 9.0), (4, 4, 1), 6, TEMPERATURE_K, energy_eV, replicas=32)
+    found = ran(small, tmp_path / "small", 30.0, 20, mu_eV=(2 * energy_eV,), trials_per_carrier=20_000)
+    curve = isotherm(found, choose_units(found))
+    mean, variance = exact_moments(energy_eV, 2 * energy_eV)
+    for rows, exact in ((curve.mean[:, 0], mean), (curve.variance[:, 0], variance)):
+        assert abs(rows[0] - exact) < 4 * float(jackknife_stderr(rows)) < 0.08 * exact
+    large = gas_system((4.0, 4.0, 9.0), (24, 24, 1), 173, TEMPERATURE_K, energy_eV, replicas=32)
+    results = analyze(ran(large, tmp_path / "large", 150.0, 300, points=3), (0.02, 0.25))
+    ways = results["thermodynamics"]["thermodynamic_factor_of_carrier"]
+    best = ways["grand_canonical"]
+    for name in ("structure_factor", "slabs"):
+        error = np.hypot(best["stderr"], ways[name]["stderr"])
+        assert abs(best["value"] - ways[name]["value"]) < 4 * error < 0.4 * best["value"], name
+    b = math.sqrt(1 - 4 * 0.3 * 0.7 * (1 - math.exp(-energy_eV / KT)))
+    chemical = (1 + 2 * (1 / b - 1)) / 0.7  # quasi-chemical, z = 4: an orientation
+    assert best["value"] == pytest.approx(chemical, rel=0.15) and best["stderr"] < 0.03 * chemical
+
+
+def exact_moments(energy_eV, mu_eV):
+    """(<N>, Var N) of the gas on 4 x 4 periodic sites."""
+    states = np.array(list(itertools.product((0, 1), repeat=16)), dtype=float).reshape(-1, 4, 4)
+    pairs = (states * (np.roll(states, 1, axis=1) + np.roll(states, 1, axis=2))).sum(axis=(1, 2))
+    number = states.sum(axis=(1, 2))
+    weight = np.exp(-(round(energy_eV * 1e6) * 1e-6 * pairs - mu_eV * number) / KT)
+    mean = weight @ number / weight.sum()
+    return mean, weight @ number**2 / weight.sum() - mean**2
+
+
+def test_lsf64_from_its_closed_form(tmp_path):
+    """Theta_V = 1 + 4 d/p + 4 d/(1 - p) + d/(3 - d), and the pressure from K_ox, along a scan."""
+    config, base = load_config("lsf64", ["crystal.repeats=[8, 8, 8]", "run.replicas=8", "polarons.mode=scaled"])
+    system = system_of(config, base, 0)
+    results = analyze(ran(system, tmp_path, 20.0, 60, points=5, step_kT=0.35, trials_per_carrier=20_000))
+    for point in results["thermodynamics"]["isotherm"]:
+        delta = 3 * point["site_fraction"]["value"]
+        p = 205 / 512 - 2 * delta  # whole numbers of dopants: 205 Sr on 512 sites
+        exact = 1 + 4 * delta / p + 4 * delta / (1 - p) + delta / (3 - delta)
+        near(point["thermodynamic_factor_carrier"], exact, 0.03)
+        k_ox = math.exp((95620 / 8.314462618 / 1073) - 54.27 / 8.314462618)
+        pressure = (p**2 * (3 - delta) / (delta * (1 - p) ** 2 * k_ox)) ** 2
+        slope = 2 * exact / delta  # d ln pO2/d delta
+        error = 4 * 3 * point["site_fraction"]["stderr"] * slope + 3 / (512 * delta)
+        assert abs(math.log(point["pO2_bar"] / pressure)) < error < 0.4
+
+
+def test_dopants_with_energies(tmp_path):
+    """Theta on frozen dopants that bind vacancies: frozen part taken out by pairs of replicas, and F decays to zero."""
+    model = made_up_model("fluorite", pairs=[("V_O", "D", 1, -0.08)])
+    species = dict(model.species)
+    species["V_O"] = species["V_O"].model_copy(update={"charge": 0})
+    model = model.model_copy(update={"species": species})
+    system = made_up_system(
+        model, (6, 6, 6), 120, TEMPERATURE_K, dopants=170, replicas=48, replicas_per_configuration=4
+    )
+    trajectory = ran(system, tmp_path, 250.0, 400, points=3, trials_per_carrier=2000)
+    assert trajectory.dopants
+    results = analyze(trajectory, (0.02, 0.25))
+    ways = results["thermodynamics"]["thermodynamic_factor_of_carrier"]
+    one, other = ways["grand_canonical"], ways["structure_factor"]
+    assert abs(one["value"] - other["value"]) < 4 * np.hypot(one["stderr"], other["stderr"]) < 0.4 * one["value"]
+    units = choose_units(trajectory)
+    mode = modes_of(trajectory)[0]
+    rows = correlation(density(trajectory, mode), trajectory, units, 200)[:, :, 0, 0]
+    late = rows[:, 120:].mean(axis=1)
+    assert abs(late[0]) < 4 * float(jackknife_stderr(late)) < 0.5 * rows[0, 0]
+    naive = np.abs(density(trajectory, mode).mean(axis=0)) ** 2
+    assert naive.mean() > 4 * abs(late[0])  # the frozen part was there
+    # by hand: the share of each replica's own dopants, ideal vacancies in their field
+    exact = theta_in_a_field(system)
+    assert one["value"] == pytest.approx(exact, abs=4 * one["stderr"])
+
+
+def theta_in_a_field(system):
+    """Vacancies that only see dopants: Theta = N/Var N, Var N = sum of f (1 - f), f = 1/(1 + exp((e - mu)/kT))."""
+    from scipy.optimize import brentq
+
+    tables, state = system.tables, system.initial_state()
+    anions = tables.supercell.n_sites_of(0)
+    fields = state.potential[::4, :anions].astype(float) * 1e-6
+
+    def occupied(mu):
+        return 1 / (1 + np.exp((fields - mu) / KT))
+
+    mu = brentq(lambda m: occupied(m).sum(axis=1).mean() - 120, -1.0, 1.0)
+    f = occupied(mu)
+    return f.sum() / (f * (1 - f)).sum()
+
+
+def test_a_neutral_pair_by_the_onsager_route(tmp_path):
+    """Undoped ceria, ideal with exclusion, D_e = 10 D_V: D~ = tau D_V (1 - x_V) Theta_V, 3 D_V in the dilute limit.
+
+    Theta_V of this supercell by its exact sum; 1/(1 - x_V) + 2/(1 - x_e) is that of an endless one.
+    """
+    barrier = 0.5 + KT * math.log(4 / (10 * 0.5))  # electrons on fcc: z l^2 = 12 (a/sqrt 2)^2, vacancies 6 (a/2)^2
+    model = made_up_model("fluorite", {(): 0.5}, polarons={"barriers": [{"energy_eV": barrier, **NOTE}]})
+    anions, cations, n = 1728, 864, 35
+    system = made_up_system(model, (6, 6, 6), n, TEMPERATURE_K, electrons=2 * n, replicas=128)
+    results = analyze(ran(system, tmp_path, 100.0, 100, points=3, trials_per_carrier=4000), (0.02, 0.25))
+    x_v, x_e = n / anions, 2 * n / cations
+    a, kt_rate = 5.4e-10, 1e13 * math.exp(-0.5 / KT)
+    d_v = kt_rate * (a / 2) ** 2 * (anions - n) / (anions - 1)
+    d_e = 12 * 1e13 * math.exp(-barrier / KT) * (a**2 / 2) / 6 * (cations - 2 * n) / (cations - 1)
+    theta = theta_of_pairs(anions, cations, n)
+    assert theta == pytest.approx(1 / (1 - x_v) + 2 / (1 - x_e), rel=0.01)
+    near(results["thermodynamic_factor_V"], theta, 0.01)
+    exact = 2 * d_e / (4 * d_v + 2 * d_e) * d_v * theta
+    near(results["chemical_diffusivity_m2_s"]["onsager"], exact, 0.03)
+    near(results["chemical_diffusivity_m2_s"]["tracer_theta_tau"], exact, 0.03)
+    assert "not held together" in results["chemical_diffusivity_m2_s"]["decay"]["reason"]
+    assert set(results["chemical_diffusion"]["decay_of_species"]) == {"V_O", "electron"}
+
+
+def theta_of_pairs(anions, cations, number):
+    """N/Var N of n vacancies and 2 n electrons on so many sites, at the potential where <N> is `number`."""
+    from scipy.optimize import brentq
+    from scipy.special import gammaln
+
+    n = np.arange(min(anions, cations // 2) + 1)
+    ways = -gammaln(n + 1) - gammaln(anions - n + 1) - gammaln(2 * n + 1) - gammaln(cations - 2 * n + 1)
+
+    def share(mu):
+        ln = ways + n * mu
+        p = np.exp(ln - ln.max())
+        return p / p.sum()
+
+    p = share(brentq(lambda mu: share(mu) @ n - number, -60.0, 60.0))
+    return (p @ n) / (p @ n**2 - (p @ n) ** 2)
+
+
+def test_what_cannot_be_had_is_null_with_its_reason(tmp_path):
+    alone = made_up_system(made_up_model(), (4, 4, 4), 20, TEMPERATURE_K, replicas=4)
+    results = analyze(ran(alone, tmp_path / "alone", 20.0, 20))
+    assert "pure ionic conductor" in results["thermodynamic_factor_O"]["reason"]
+    assert "pure ionic conductor" in results["chemical_diffusivity_m2_s"]["onsager"]["reason"]
+    gas = neutral_vacancies("fluorite", (4, 4, 4), 0.1, TEMPERATURE_K, replicas=6)
+    results = analyze(ran(gas, tmp_path / "few", 10.0, 10, mu_eV=(-3.0, 3.0), trials_per_carrier=50))
+    points = results["thermodynamics"]["isotherm"]
+    assert all("end of what it can hold" in p["thermodynamic_factor_carrier"]["reason"] for p in points)
+    assert "no chemical potential with the composition" in results["thermodynamic_factor_V"]["reason"]
+    ways = results["thermodynamics"]["thermodynamic_factor_of_carrier"]
+    assert "too few wave vectors" in ways["structure_factor"]["reason"]
+    assert "no thermodynamics.relaxation" in results["chemical_diffusivity_m2_s"]["relaxation"]["reason"]
+    long = gas_system((4.0, 9.0, 11.0), (64, 1, 1), 20, TEMPERATURE_K, replicas=8)
+    results = analyze(ran(long, tmp_path / "short", 5.0, 20))
+    assert "too short for a decay" in results["chemical_diffusivity_m2_s"]["decay"]["reason"]
+    with pytest.raises(InputError, match="a smaller amplitude is needed"):
+        ran(gas_system((4.0, 4.0, 4.0), (4, 4, 4), 50, 1000.0), tmp_path / "w", 5.0, 20, relaxation=Relaxation(0, 0.9))
+
+
+def test_a_decay_is_fitted_where_it_can_be():
+    """An exact exponential gives its rate; one with a fast part at the start gives the slow rate."""
+    t = np.arange(200) * 0.01
+    slow = np.exp(-3.0 * t)
+    rows = np.tile(slow, (6, 1)) * (1 + 1e-4 * np.arange(6))[:, None]
+    assert rate_rows(rows, 0.01)[0] == pytest.approx(3.0, rel=1e-6)
+    both = 0.85 * slow + 0.15 * np.exp(-60.0 * t)
+    assert rate_rows(np.tile(both, (6, 1)), 0.01)[0] == pytest.approx(3.0, rel=0.05)
+    with pytest.raises(Untrustworthy, match="too short for a decay"):
+        rate_rows(rows[:, :5], 0.01)
+    with pytest.raises(Untrustworthy, match="frames are too far apart"):
+        rate_rows(np.exp(-3.0 * np.arange(20))[None] * np.ones((6, 1)), 1.0)
+
+
+def test_oxygen_gas_and_the_zero_of_lsf64():
+    """S(298.15 K) = 205.15 J/(mol K) and H = 0 (Chase 1998); the two ranges meet; K_ox back from the potential."""
+    enthalpy, entropy = enthalpy_entropy_O2(298.15)
+    assert entropy == pytest.approx(205.15, abs=0.01) and enthalpy == pytest.approx(0.0, abs=1.0)
+    below, above = enthalpy_entropy_O2(700.0), enthalpy_entropy_O2(700.0001)
+    assert below[0] == pytest.approx(above[0], abs=3.0) and below[1] == pytest.approx(above[1], abs=0.01)
+    assert mu_O_eV(1073.0, 1.0) - mu_O_eV(1073.0, 1e-2) == pytest.approx(0.5 * BOLTZMANN_EV_K * 1073 * math.log(100))
+    model = load_model("lsf64")
+    k_ox = math.exp((95620 - 54.27 * 1073.0) / (8.31446261815324 * 1073.0))
+    mu = relative_mu_eV(model, 1073.0, 0.21)
+    assert mu == pytest.approx(BOLTZMANN_EV_K * 1073 * math.log(k_ox * 0.21**0.5), rel=1e-7)
+    assert pO2_bar_of(model, 1073.0, mu) == pytest.approx(0.21, rel=1e-9)
+    with pytest.raises(InputError, match="gives no enthalpy and entropy of oxygen exchange"):
+        relative_mu_eV(load_model("ceria-reduced"), 1073.0, 0.21)
