@@ -104,6 +104,18 @@ class OxygenExchange(_Strict):
     entropy_J_mol_K: Sourced
 
 
+class CoulombSpec(_Strict):
+    """Long-range Coulomb energies of the Kroger-Vink charges, screened by the lattice (kmc/coulomb.py)."""
+
+    relative_permittivity: Sourced
+
+    @model_validator(mode="after")
+    def _positive(self) -> CoulombSpec:
+        if self.relative_permittivity.value < 1.0:
+            raise ValueError("relative_permittivity must be at least 1")
+        return self
+
+
 class Model(_Strict):
     """A complete parameter set. Species are coded 0, 1, ... in the order they are listed.
 
@@ -120,6 +132,7 @@ class Model(_Strict):
     pairs: tuple[Pair, ...] = ()
     layers: dict[str, str] = {}
     oxygen_exchange: OxygenExchange | None = None
+    coulomb: CoulombSpec | None = None
 
     @model_validator(mode="after")
     def _names(self) -> Model:

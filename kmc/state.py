@@ -113,6 +113,11 @@ def exchange_potential(model: Model, tables: EventTables, occupants: NDArray[np.
                 for x, y, z, t in influence.stencil.neighbours(b):
                     near = neighbour_sites(supercell, target, cells + np.array([x, y, z]), t)
                     potential[:, tables.potential_offset[f] + local] += values[occupants[:, near]]
+        moved = int(tables.charges[tables.carrier[f]] - tables.charges[tables.partner[f]])
+        if tables.coulomb and moved:
+            field = tables.coulomb.potential(int(tables.sublattice[f]), moved, occupants)
+            first = int(tables.potential_offset[f])
+            potential[:, first : first + field.shape[1]] += field.astype(np.int32)
     return potential
 
 

@@ -60,7 +60,8 @@ class System:
         homes = {model.species[name].sublattice for name in model.mobile}
         still = [n for n in self.composition.placed if n not in model.mobile and counts[n]]
         acting = {name for pair in model.pairs for name in pair.species}
-        return any(name in acting or model.species[name].sublattice in homes for name in still)
+        charged = model.coulomb is not None
+        return any(charged or name in acting or model.species[name].sublattice in homes for name in still)
 
     @property
     def isotropic(self) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kmc.acceptance import AcceptanceTable
 from kmc.arrays import module_of
+from kmc.coulomb import Coulomb
 from lattices.crystal import Supercell
 
 IMAGE_BITS = 21  # periodic images of a particle: three signed 21-bit counts in one int64
@@ -71,6 +72,7 @@ class EventTables:
     influence_cell: NDArray[np.int16]  # (F, F, B, E, 3) sites whose potential (second F) a hop (first F) changes
     influence_basis: NDArray[np.int16]  # (F, F, B, E); -1 pads
     influence_delta: NDArray[np.int64]  # (F, F, B, E) change where the carrier arrives; the opposite where it leaves
+    coulomb: Coulomb | None = None  # what the influences hold of it, for potentials from nothing
 
     @property
     def n_families(self) -> int:

@@ -54,6 +54,7 @@ def describe(system: System) -> dict[str, Any]:
         "polarons": {"mode": system.mode, "rate_factor": dict(system.rate_factor)},
         "component": _component(system),
         "dopants": system.quenched,
+        "coulomb": tables.coulomb is not None,
         "grid_vectors_m": (cell * 1e-10).tolist(),
         "cubic": system.isotropic,
         "species": [
