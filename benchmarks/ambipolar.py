@@ -1,0 +1,119 @@
+"""D~ of an ideal pair of carriers held together by weak Coulomb energies, from decays, against its exact value.
+
+    python benchmarks/ambipolar.py --out ambipolar.json
+
+Undoped ceria without interactions but site exclusion, D_e = 10 D_V, Bjerrum length a tenth of the anion spacing, a cell
+of 8 x 8 x 70 anion sites: D~ = tau D_V (1 - x_V) Theta_V, Theta_V = 1/(1 - x_V) + 2/(1 - x_e) (3 D_V t_e when dilute).
+The charges themselves lower Theta a little; the ideal value is the reference. About an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+TEMPERATURE_K = 1000.0
+A_ANGSTROM = 5.4
+BJERRUM = 0.1  # of the anion spacing a/2
+
+
+def main() -> int:
+    """One run; writes the JSON."""
+    parser = argparse.ArgumentParser(description="Ambipolar diffusion by decays against its exact value.")
+    parser.add_argument("--out", type=Path, default=Path("ambipolar.json"))
+    parser.add_argument("--replicas", type=int, default=16)
+    parser.add_argument("--hops", type=float, default=3000.0, help="per vacancy")
+    parser.add_argument("--frames", type=int, default=1500)
+    parser.add_argument("--length", type=int, default=35, help="cells of the long edge")
+    parser.add_argument("--vacancies", type=float, default=0.02, help="site fraction")
+    parser.add_argument("--backend", default="cpu", choices=("cuda", "cpu", "numpy"))
+    arguments = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
+    from runs.bench import machine
+
+    found: dict[str, Any] = {"machine": machine(), "arguments": {k: str(v) for k, v in vars(arguments).items()}}
+    found |= _case(arguments)
+    print(json.dumps(found, indent=1))
+    arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _case(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Figures over the exact value, with errors."""
+    from analysis.report import analyze
+    from kmc.acceptance import BOLTZMANN_EV_K
+    from kmc.coulomb import COULOMB_EV_ANGSTROM
+    from kmc.engine import Settings, run
+    from kmc.model import Model
+    from kmc.thermodynamics import Relaxation, Thermodynamics
+    from kmc.trajectory import read_trajectory
+    from tests.systems import NOTE, made_up_model, made_up_system
+
+    kt = BOLTZMANN_EV_K * TEMPERATURE_K
+    barrier = 0.5 + kt * math.log(4 / (10 * 0.5))  # z l^2: 12 (a/sqrt 2)^2 of electrons, 6 (a/2)^2 of vacancies
+    model = made_up_model("fluorite", {(): 0.5}, polarons={"barriers": [{"energy_eV": barrier, **NOTE}]})
+    permittivity = COULOMB_EV_ANGSTROM / (kt * BJERRUM * A_ANGSTROM / 2)
+    screened = {"relative_permittivity": {"value": permittivity, **NOTE}}
+    model = Model.model_validate({**model.model_dump(exclude_none=True), "coulomb": screened})
+    anions, cations = 128 * arguments.length, 64 * arguments.length
+    n = round(arguments.vacancies * anions)
+    repeats = (4, 4, arguments.length)
+    system = made_up_system(model, repeats, n, TEMPERATURE_K, electrons=2 * n, replicas=arguments.replicas)
+    wave = Relaxation(2, 0.5, waves=8)
+    asked = Thermodynamics(points=1, trials_per_carrier=300.0, relaxation=wave)
+    settings = Settings(50.0, None, arguments.hops, None, arguments.frames, "none", thermodynamics=asked)
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        run(system, settings, folder, backend=arguments.backend, report=_told(start))
+        results = analyze(read_trajectory(Path(folder) / "trajectory.h5"), (0.01, 0.1))
+    x_v, x_e = n / anions, 2 * n / cations
+    d_v = 1e13 * math.exp(-0.5 / kt) * (A_ANGSTROM / 2 * 1e-10) ** 2
+    d_e = 12 * 1e13 * math.exp(-barrier / kt) * (A_ANGSTROM**2 / 2 * 1e-20) / 6
+    sigma_v, sigma_e = 4 * d_v * (1 - x_v), 2 * d_e * (1 - x_e)
+    theta = 1 / (1 - x_v) + 2 / (1 - x_e)
+    exact = sigma_e / (sigma_v + sigma_e) * d_v * (1 - x_v) * theta
+    routes = results["chemical_diffusivity_m2_s"]
+    ways = results["thermodynamics"]["thermodynamic_factor_of_carrier"]
+    curves = results["chemical_diffusion"]["curves"]["V_O"]
+    return {
+        "vacancies": n,
+        "relative_permittivity": permittivity,
+        "D_over_D_V": {name: _ratio(figure, d_v) for name, figure in routes.items()},
+        "D_over_exact": {name: _ratio(figure, exact) for name, figure in routes.items()},
+        "D_of_k_over_exact": [
+            [round(m["k_per_m"] * A_ANGSTROM / 2 * 1e-10, 5), m["value"] / exact, m["stderr"] / exact]
+            for m in curves.get("diffusivity_of_k", [])
+        ],
+        "theta_over_ideal": {name: _ratio(figure, theta) for name, figure in ways.items()},
+        "hops": results["hops"],
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def _told(start: float) -> Any:
+    last = [0.0]
+
+    def report(progress: Any) -> None:
+        if time.monotonic() - last[0] > 60:
+            last[0] = time.monotonic()
+            print(f"{progress.phase} {progress.done}/{progress.total} {last[0] - start:.0f} s", flush=True)
+
+    return report
+
+
+def _ratio(figure: dict[str, Any], exact: float) -> list[float] | str:
+    """[value, error] over the exact value, or why there is none."""
+    if figure["value"] is None:
+        return str(figure["reason"])
+    return [round(figure["value"] / exact, 5), round(figure["stderr"] / exact, 5)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
