@@ -8,11 +8,11 @@ from typing import Any
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
-def canvas(rows: int = 1, height_inches: float = 4.6) -> tuple[Any, Any]:
-    """(figure, its axes from top to bottom), one above the other with a common abscissa."""
+def canvas(rows: int = 1, height_inches: float = 4.6, shared: bool = True) -> tuple[Any, Any]:
+    """(figure, its axes from top to bottom), one above the other; shared: with a common abscissa."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, height_inches), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, sharex=rows > 1, squeeze=False)[:, 0]
+    return figure, figure.subplots(rows, sharex=shared and rows > 1, squeeze=False)[:, 0]

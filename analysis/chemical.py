@@ -56,6 +56,7 @@ class _Routes:
         self.carrier, self.electronic = part["carrier"], part["electronic_carrier"]
         self.particle = part["name"]
         number, both = ion_numbers(trajectory)
+        self.site_fraction = number / both
         self.density = number / trajectory.volume_m3
         self.particle_share = 1.0 if part["per_carrier"] > 0 else (both - number) / number
 
@@ -169,6 +170,7 @@ def _factors(routes: _Routes) -> dict[str, Any]:
         "thermodynamics": {
             "component": routes.particle,
             "carrier": routes.carrier,
+            "site_fraction": routes.site_fraction,
             "thermodynamic_factor_of_carrier": ways,
             "at_composition": potential,
             "isotherm": points,
@@ -291,7 +293,8 @@ def _curve(decay: Decay) -> dict[str, Any]:
         "n": decay.mode.n,
         "k_per_m": decay.mode.k_per_m,
         "rate_per_s": float(decay.rate_rows[0]),
-        "fitted_lags": list(decay.fitted),
+        "fitted_s": [float(decay.lag_s[k]) for k in decay.fitted],
+        "at_start": float(decay.value[decay.fitted[0]]),
         "lag_s": decay.lag_s[:end:step].tolist(),
         "value": decay.value[:end:step].tolist(),
         "stderr": decay.stderr[:end:step].tolist(),

@@ -15,7 +15,7 @@ import numpy as np
 
 from analysis.figures import Figure, FloatArray, above_two_errors, attempt
 from analysis.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA
-from analysis.units import ELEMENTARY_CHARGE_C
+from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from kmc.polarons import ELECTRONIC
 
 MODES = ("scaled", "scaled-half", "frozen-ions", "kinetic")  # sub-folders of a run in mode "auto"
@@ -55,7 +55,29 @@ def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
     names, charges, value, stderr = _matrix(by_mode)
     result["onsager"] = _onsager_json(names, charges, value, stderr)
     result |= _conductivities(names, charges, value, stderr)
+    if "thermodynamics" in result:
+        result["chemical_diffusivity_m2_s"] |= _chemical(result, charges)
     return result
+
+
+def _chemical(result: dict[str, Any], charges: FloatArray) -> dict[str, Any]:
+    """D~ by the Onsager route from figures of several modes, which are independent."""
+    theta = result["thermodynamic_factor_V"]
+    if theta["value"] is None:
+        return {}
+    ion = result["species"][result["thermodynamics"]["carrier"]]
+    factor = (
+        BOLTZMANN_J_K * result["temperature_K"] / (charges[0] * ELEMENTARY_CHARGE_C) ** 2 / ion["number_density_m3"]
+    )
+    sources = (("L_amb", "ambipolar_onsager_conductivity_S_m"), ("diagonal parts of L", "ambipolar_conductivity_S_m"))
+    for words, key in sources:
+        amb = result[key]
+        if amb["value"] is not None:
+            value = factor * amb["value"] * theta["value"]
+            relative = float(np.hypot(amb["stderr"] / amb["value"], theta["stderr"] / theta["value"]))
+            formula = f"D~ = kT sigma_amb/(z_V e)^2 Theta_V/c_V, sigma_amb from {words}"
+            return {"onsager": {"value": value, "stderr": value * relative, "formula": formula, "mode": "auto"}}
+    return {}
 
 
 def _of_one_kind(figures: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from analysis.canvas import COLOURS, canvas
 from analysis.figures import Untrustworthy
 from analysis.fit import FIT_RANGE, planned_range
 from analysis.report import mode_folders, temperature_folders, window_folders, with_error
+from analysis.thermo_plots import plot_thermodynamics
 from analysis.tracer import msd_curve
 from analysis.transport_plots import plot_conductivities, plot_onsager
 from lattices.errors import InputError
@@ -119,6 +120,7 @@ def plot_folder(folder: Path | str) -> list[Path]:
             results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
             pictures += [plot_profile(results, folder / "profile.png")] if "profile" in results else []
             pictures += [picture] if (picture := plot_onsager(results, folder / "onsager.png")) else []
+            pictures += plot_thermodynamics(results, folder)
         return pictures
     if inner := window_folders(folder) or mode_folders(folder):
         return [picture for part in inner for picture in plot_folder(part)]

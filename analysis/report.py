@@ -223,6 +223,22 @@ def with_error(figure: dict[str, Any], scale: float = 1.0) -> str:
     return f"{mantissa:.{digits}f}({error}){exponent}"
 
 
+def _thermodynamic_lines(run: dict[str, Any]) -> list[str]:
+    """Theta and D~ by route, where the run has them."""
+    if "thermodynamics" not in run:
+        return []
+    at = f"{run['temperature_K']:g} K"
+    ways = run["thermodynamics"]["thermodynamic_factor_of_carrier"]
+    thetas = [f"{with_error(f)} ({name})" for name, f in ways.items() if f["value"] is not None]
+    lines = [f"{at}: Theta of {run['thermodynamics']['carrier']} = {', '.join(thetas)}"] if thetas else []
+    routes = run["chemical_diffusivity_m2_s"]
+    return lines + [
+        f"{at}: D~ = {with_error(figure)} m2/s by {name}: {figure['formula']}"
+        for name, figure in routes.items()
+        if figure["value"] is not None
+    ]
+
+
 def format_table(results: dict[str, Any]) -> str:
     """A readable table of one run or of a list of temperatures."""
     runs = results.get("runs", [results])
@@ -238,6 +254,8 @@ def format_table(results: dict[str, Any]) -> str:
     for name, fit in results.get("arrhenius", {}).items():
         if fit["activation_energy_eV"]["value"] is not None:
             lines.append(f"activation energy of {name}: {with_error(fit['activation_energy_eV'])} eV")
+    for run in runs:
+        lines += _thermodynamic_lines(run)
     notes = {
         f"{entry[k]['reason']}"
         for run in runs

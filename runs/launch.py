@@ -29,14 +29,15 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     """
     from kmc.backends import choose_backend
     from kmc.profile import ProfileSettings, check_profile
+    from kmc.schedule import start_equilibration
 
     jobs = jobs_of(config, base, folder)
     _check_folder(folder, [part for _, part in jobs], resume)
     backend, why = choose_backend(config.run.backend)
     systems = [system_of(single, base, 0) for single, _ in jobs]
     for system in systems:
+        start_equilibration(system, settings_of(config, system.model))
         domain_lines(system, config)  # refuses what cannot be cut before anything is written
-        settings_of(config, system.model)
         if config.run.profile:
             check_profile(system.tables, ProfileSettings(**config.run.profile.model_dump()))
     resolved = resolve(config, base, backend)
@@ -104,7 +105,11 @@ def _with_mode(config: RunConfig, part: str) -> RunConfig:
     update = {"temperature_index": config.run.temperature_index + MODES.index(part) * WINDOW_STREAMS}
     scale = config.polarons.scale * (0.5 if part == "scaled-half" else 1.0)
     polarons = PolaronSpec.model_validate({"mode": part.removesuffix("-half"), "scale": scale})
-    return config.model_copy(update={"run": config.run.model_copy(update=update), "polarons": polarons})
+    sampled = (
+        config.thermodynamics if part == "scaled" else None
+    )  # equilibrium does not depend on rates: once is enough
+    whole = {"run": config.run.model_copy(update=update), "polarons": polarons, "thermodynamics": sampled}
+    return config.model_copy(update=whole)
 
 
 def _with_visit(config: RunConfig, asked: DomainsSpec, number: int) -> RunConfig:

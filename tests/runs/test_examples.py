@@ -32,6 +32,8 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
     small = [f"crystal.repeats={SMALL[prototype]}", *SHORT]
     if "lsf" in name:
         small.append("crystal.vacancies={number=2}")  # its fraction is less than one in so small a cell
+    if "chemical" in name:
+        small.append("thermodynamics={mu_eV=[0.9], trials_per_carrier=20}")
     if "layers" in name:
         small += [
             "crystal.repeats=[8, 8, 8]",
