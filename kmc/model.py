@@ -104,6 +104,15 @@ class OxygenExchange(_Strict):
     entropy_J_mol_K: Sourced
 
 
+class ProtonSites(_Strict):
+    """Four places for protons around each oxygen of a cubic perovskite; see lattices.protons."""
+
+    sublattice: str = "proton"
+    oxygen: str = "anion"
+    cation: str = "B"
+    displacement: Sourced
+
+
 class CoulombSpec(_Strict):
     """Long-range Coulomb energies of the Kroger-Vink charges, screened by the lattice (kmc/coulomb.py)."""
 
@@ -121,6 +130,7 @@ class Model(_Strict):
 
     layers: further sublattices, each on the sites of another one. A carrier on a layer stands on an ion without taking
     its place, so that pair energies of shell 0 price its stay on a dopant. Empty sites of a layer have the element "X".
+    equilibrium_material: what `kmc equilibrium` calls it, where a gas is to decide the numbers of carriers.
     """
 
     name: str
@@ -131,6 +141,8 @@ class Model(_Strict):
     hops: tuple[Hop, ...] = ()
     pairs: tuple[Pair, ...] = ()
     layers: dict[str, str] = {}
+    proton_sites: ProtonSites | None = None
+    equilibrium_material: str | None = None
     oxygen_exchange: OxygenExchange | None = None
     coulomb: CoulombSpec | None = None
 
@@ -190,8 +202,9 @@ class Model(_Strict):
 
     @property
     def vacancies(self) -> list[str]:
-        """Species that are empty sites (element "X"), those of layers aside."""
-        return [n for n, s in self.species.items() if s.element == "X" and s.sublattice not in self.layers]
+        """Species that are vacant ion sites (element "X"); places for protons and layers are none."""
+        others = {*self.layers, *([self.proton_sites.sublattice] if self.proton_sites else [])}
+        return [n for n, s in self.species.items() if s.element == "X" and s.sublattice not in others]
 
     @property
     def mobile(self) -> frozenset[str]:

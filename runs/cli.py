@@ -73,6 +73,18 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seconds", type=float, default=3.0, help="per row")
     bench.add_argument("--json", action="store_true")
     bench.set_defaults(action=_bench)
+    equilibrium = commands.add_parser("equilibrium", help="defects of a material in equilibrium with a gas")
+    equilibrium.add_argument("material", help="such as lsf64, ceria, gdc10, bzy20, bcy10, bzy, bcy, lsf")
+    equilibrium.add_argument("--temperature", type=float, required=True, metavar="K")
+    equilibrium.add_argument("--pO2", type=float, required=True, metavar="BAR")
+    equilibrium.add_argument("--pH2O", type=float, metavar="BAR")
+    equilibrium.add_argument("--dopant", type=float, metavar="X", help="acceptors per cation site")
+    equilibrium.add_argument("--constants", metavar="SET", help="a shipped set of constants (default: the material's)")
+    equilibrium.add_argument("--json", action="store_true")
+    equilibrium.add_argument(
+        "--brouwer", type=Path, metavar="PICTURE", help="draw carriers against pO2, 1e-25 to 1 bar"
+    )
+    equilibrium.set_defaults(action=_equilibrium)
     info = commands.add_parser("info", help="versions, backends, parameter sets and examples")
     info.add_argument("--json", action="store_true")
     info.set_defaults(action=_info)
@@ -165,6 +177,28 @@ def _bench(arguments: argparse.Namespace) -> int:
     for row in found["rows"]:
         rate = f"{row['accepted_per_s']:.3g} hops/s, acceptance {row['acceptance']:.3g}"
         print(f"{row['case']:12s} {row['backend']:6s} {row['lanes']:6d} lanes {row['threads']} threads  {rate}")
+    return 0
+
+
+def _equilibrium(arguments: argparse.Namespace) -> int:
+    from analysis.equilibria import solve_equilibrium
+    from runs.gas import format_equilibrium
+
+    a = arguments
+    found = solve_equilibrium(a.material, a.temperature, a.pO2, a.pH2O, a.dopant, a.constants)
+    print(json.dumps(found.as_dict(), indent=1) if a.json else format_equilibrium(found))
+    if a.brouwer:
+        import numpy as np
+
+        from analysis.brouwer import brouwer_diagram, plot_brouwer
+
+        pressures = np.geomspace(1e-25, 1.0, 200)
+        diagram = brouwer_diagram(a.material, a.temperature, pressures, a.pH2O, a.dopant, a.constants)
+        try:
+            picture = plot_brouwer(diagram, a.brouwer)
+        except (OSError, ValueError) as error:
+            raise InputError(f"--brouwer {a.brouwer}: cannot be written: {error}") from error
+        print(f"written: {picture}", file=sys.stderr)
     return 0
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kmc.polarons import ELECTRONIC
-from runs.config import RunConfig, system_of
+from runs.build import system_of
+from runs.config import RunConfig
 
 if TYPE_CHECKING:
     from kmc.system import System

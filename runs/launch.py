@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lattices.errors import InputError
-from runs.config import RunConfig, first_difference, load_config, resolve, resolved_toml, settings_of, system_of
+from runs.build import resolve, settings_of, system_of
+from runs.config import RunConfig, first_difference, load_config, resolved_toml
 from runs.estimate import describe_system, domain_lines, file_bytes
 from runs.progress import Log, Stop, progress, signals
 from runs.schema import DomainsSpec, ParallelSpec, PolaronSpec

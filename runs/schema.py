@@ -102,6 +102,7 @@ class CrystalSpec(_Strict):
     file: str | None = None
     sublattices: dict[str, str | list[str] | list[int]] = {}
     lattice_parameter_angstrom: Positive | None = None
+    expansion: ExpansionSpec | None = None
     repeats: tuple[Annotated[int, Field(strict=True, ge=1, le=32767)], ...]
     doping: dict[str, AmountSpec] = {}
     vacancies: CarrierSpec | None = None
@@ -122,9 +123,32 @@ class CrystalSpec(_Strict):
             raise ValueError(
                 "a structure file needs sublattices, and takes neither host nor lattice_parameter_angstrom"
             )
+        if self.file is not None and self.expansion:
+            raise ValueError("expansion is for prototypes; a structure file has its own lattice parameters")
         if self.prototype is not None and self.sublattices:
             raise ValueError("a prototype names its sublattices itself; leave sublattices out")
         return self
+
+
+class ExpansionSpec(_Strict):
+    """Chemical (and thermal) expansion of the lattice parameter; see lattices.geometry.expansion_strain."""
+
+    material: Literal["ceria", "lsf64"]
+    set: str | None = None
+    reference_delta: NotNegative = 0.0
+    reference_temperature_K: Temperature | None = None
+
+
+class GasSpec(_Strict):
+    """[gas]: pressures in bar that decide the numbers of carriers, by the defect equilibrium of a material.
+
+    material: as in `kmc equilibrium`, default the model's own. constants: a set by name, or numbers of one's own.
+    """
+
+    material: str | None = None
+    pO2_bar: Positive
+    pH2O_bar: NotNegative | None = None
+    constants: str | dict[str, float | str] | None = None
 
 
 class ModelSpec(_Strict):
@@ -306,6 +330,13 @@ class RunConfig(_Strict):
     run: RunSpec
     polarons: PolaronSpec = PolaronSpec()
     thermodynamics: ThermodynamicsSpec | None = None
+    gas: GasSpec | None = None
+
+    @model_validator(mode="after")
+    def _gas_or_numbers(self) -> RunConfig:
+        if self.gas and (self.crystal.vacancies or self.crystal.carriers):
+            raise ValueError("[gas] decides the carriers: crystal.vacancies and crystal.carriers must be left out")
+        return self
 
     @model_validator(mode="after")
     def _one_kind_of_parts(self) -> RunConfig:

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kmc.model import first_error
 from lattices.errors import InputError
-from runs.config import RunConfig, load_config, shipped_examples, system_of
+from runs.build import system_of
+from runs.config import RunConfig, load_config, shipped_examples
 from runs.launch import RUN_FILE, jobs_of, run_all
 
 STUDY_FILE = "study.toml"

@@ -26,7 +26,8 @@ from kmc.oxygen import enthalpy_entropy_O2, mu_O_eV, pO2_bar_of, relative_mu_eV
 from kmc.thermodynamics import Relaxation, Thermodynamics
 from kmc.trajectory import read_trajectory
 from lattices.errors import InputError
-from runs.config import load_config, system_of
+from runs.build import system_of
+from runs.config import load_config
 from tests.systems import BACKENDS, NOTE, gas_system, made_up_model, made_up_system, neutral_vacancies
 
 FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)

@@ -20,8 +20,9 @@ from lattices.doping import Doping
 from lattices.errors import InputError
 from lattices.fluorite import fluorite
 from lattices.stencils import shell
+from runs.build import system_of
 from runs.cli import main
-from runs.config import load_config, system_of
+from runs.config import load_config
 from tests.systems import BACKENDS, NOTE, same, walked
 
 TEMPERATURE_K = 1200.0

@@ -19,7 +19,8 @@ from kmc.engine import Settings, run
 from kmc.polarons import bare_rates, rate_factors
 from kmc.trajectory import read_trajectory
 from lattices.errors import InputError
-from runs.config import load_config, system_of
+from runs.build import system_of
+from runs.config import load_config
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, same
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from lattices.errors import InputError
+from runs.build import system_of
 from runs.cli import main
-from runs.config import load_config, system_of
+from runs.config import load_config
 from runs.estimate import balance_lines
 from tests.runs.conftest import arguments
 

@@ -9,7 +9,8 @@ import pytest
 
 from kmc.model import load_model
 from lattices.errors import InputError
-from runs.config import first_difference, load_config, resolve, resolved_toml, settings_of, shipped_examples, system_of
+from runs.build import resolve, settings_of, system_of
+from runs.config import first_difference, load_config, resolved_toml, shipped_examples
 
 FLUORITE = """
 [crystal]

@@ -53,7 +53,8 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.parametrize("positions", ["none", "first", "all"])
 def test_the_size_told_beforehand_is_the_size(tmp_path: Path, positions: str) -> None:
     """Within 30 %: the file's own book-keeping is not counted."""
-    from runs.config import load_config, system_of
+    from runs.build import system_of
+    from runs.config import load_config
     from runs.estimate import file_bytes
 
     overrides = [*SHORT, "run.temperature_K=1300", "crystal.repeats=[6, 6, 6]", f"run.positions={positions}"]

@@ -1,0 +1,185 @@
+"""Protons in a perovskite: four places per oxygen, rotation and transfer, exclusion, trapping, three carriers.
+
+Fixed seeds; the walk lies within 4 standard errors of exact values (false alarms 6e-5 each).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from analysis.report import analyze
+from analysis.small_cell import diffusivity, enumerate_cell, mean_square_at
+from kmc.acceptance import BOLTZMANN_EV_K
+from kmc.backends import make_walker
+from kmc.composition import compose
+from kmc.engine import Settings, run
+from kmc.model import Model, load_model
+from kmc.schedule import window_length
+from kmc.state import state_from_occupants, unwrapped_grid_positions
+from kmc.system import build_system
+from kmc.trajectory import read_trajectory
+from lattices.crystal import Supercell
+from lattices.doping import Doping
+from lattices.errors import InputError
+from lattices.perovskite import perovskite
+from lattices.protons import with_protons
+from lattices.stencils import shells
+from tests.systems import BACKENDS, NOTE, same, walked
+
+FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)
+A_ANGSTROM = 4.24
+
+
+def barium_zirconate(repeats, protons, dopants=0, vacancies=0, temperature_K=800.0, model=None, holes=0, **more):
+    model = model or load_model("bzy")
+    crystal = perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM)
+    supercell = Supercell(with_protons(crystal, "proton", "anion", "B", 0.23), repeats)
+    carriers = {"H": Doping(number=protons), "V_O": Doping(number=vacancies)}
+    carriers |= {"hole": Doping(number=holes)} if holes else {}
+    numbers = compose(model, supercell, {"Y": Doping(number=dopants)}, carriers)
+    return build_system(model, supercell, numbers, temperature_K, **more)
+
+
+def rates(temperature_K):
+    """Per-jump rates of rotation and transfer."""
+    kt = BOLTZMANN_EV_K * temperature_K
+    return 1e13 * math.exp(-0.17 / kt), 1e13 * math.exp(-0.25 / kt)
+
+
+def test_the_sites_and_their_shells():
+    crystal = with_protons(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), "proton", "anion", "B", 0.23)
+    assert [s.name for s in crystal.sublattices] == ["proton", "anion", "B", "A"]
+    assert crystal.sublattices[0].n_basis == 12
+    one, two, three = shells(crystal, 0, 0, 3)
+    assert [s.coordination for s in (one, two, three)] == [2, 2, 1]
+    assert one.length_angstrom == pytest.approx(0.23 * 2**0.5 * A_ANGSTROM)
+    assert two.length_angstrom == pytest.approx(0.27 * 2**0.5 * A_ANGSTROM)
+    assert three.length_angstrom == pytest.approx(0.46 * A_ANGSTROM)
+    to_oxygen = shells(crystal, 0, 1, 1)[0]
+    assert to_oxygen.coordination == 1 and Counter(to_oxygen.basis[:, 0].tolist()) == {0: 4, 1: 4, 2: 4}
+    with pytest.raises(InputError, match=r"from 0\.05 to below 0\.25"):
+        with_protons(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), "proton", "anion", "B", 0.3)
+
+
+@pytest.mark.parametrize("temperature_K", [500.0, 800.0, 1200.0])
+def test_a_lone_proton(temperature_K, tmp_path):
+    """D = (a^2/6) Gr Gt/(Gr + Gt) of the walk at three temperatures within 1 %; exactly by the solver."""
+    gr, gt = rates(temperature_K)
+    exact = (A_ANGSTROM * 1e-10) ** 2 / 6 * gr * gt / (gr + gt)
+    small = barium_zirconate((2, 2, 2), 1, temperature_K=temperature_K)
+    cell = enumerate_cell(small.model, small.tables, small.initial_state().occupants[0])
+    assert np.trace(diffusivity(cell.collective("H"))) / 3 == pytest.approx(exact, rel=1e-4)
+    system = barium_zirconate((6, 6, 6), 3, temperature_K=temperature_K, replicas=2048, seed=2, tracked=False)
+    run(system, Settings(20.0, None, 600.0, None, 200, "none"), tmp_path, backend=FAST)
+    figure = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.015, 0.05))["species"]["H"][
+        "tracer_diffusivity_m2_s"
+    ]
+    assert figure["stderr"] < 0.004 * exact and abs(figure["value"] - exact) < 0.01 * exact
+
+
+def moments_after(system, occupants, mean, backend):
+    """(R,) squared displacement of all protons together after one window of `mean` trials."""
+    state = state_from_occupants(system.model, system.tables, occupants)
+    first = int(system.tables.first_particle[system.model.code("H")])
+    ids = slice(first, first + int(system.tables.counts[system.model.code("H")]))
+    before = unwrapped_grid_positions(system.tables, state)[:, ids].astype(np.int64)
+    walker = make_walker(backend, system, state)
+    walker.advance(window_length(system, Settings(), "rejection", 0, mean))
+    moved = unwrapped_grid_positions(system.tables, walker.read())[:, ids] - before
+    scale = system.tables.supercell.crystal.cell_angstrom / system.tables.supercell.crystal.grid * 1e-10
+    return ((moved.sum(axis=1) @ scale) ** 2).sum(axis=1), ((moved @ scale) ** 2).sum(axis=2).mean(axis=1)
+
+
+def test_blocking_at_finite_content_against_the_exact_solution():
+    """Two protons, one per oxygen, in four cells: collective and single displacements after a fixed time."""
+    model = load_model("bzy")
+    model = model.model_copy(update={"pairs": tuple(pair for pair in model.pairs if pair.forbidden)})
+    system = barium_zirconate((2, 2, 1), 2, model=model, replicas=4096, seed=6)
+    small = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+    assert len(small.occupants) == 12 * 11 // 2 * 16  # never two on one oxygen
+    rng = np.random.default_rng(6)
+    chosen = rng.choice(len(small.occupants), size=4096, p=small.stationary())
+    together, alone = moments_after(system, small.occupants[chosen].copy(), 40, FAST)
+    seconds = 40 / system.tables.total_rate_per_s
+    for found, chain in ((together, small.collective("H")), (alone, small.tagged("H"))):
+        exact = np.trace(mean_square_at(chain, seconds))
+        error = found.std(ddof=1) / math.sqrt(len(found))
+        assert abs(found.mean() - exact) < 4 * error and error < 0.02 * exact
+
+
+def test_a_trap_lowers_D_as_two_states_say():
+    """One Y in n cells: D/D0 = share of time on the 12 n - 24 free sites, exact but for terms that fall as 1/n."""
+    temperature_K = 800.0
+    gr, gt = rates(temperature_K)
+    bare = (A_ANGSTROM * 1e-10) ** 2 / 6 * gr * gt / (gr + gt)
+    off = {}
+    for edge in (4, 8):
+        system = barium_zirconate((edge,) * 3, 1, dopants=1, temperature_K=temperature_K)
+        small = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+        sites = len(small.occupants)
+        assert sites == 12 * edge**3
+        bound = 24 * math.exp(0.30 / (BOLTZMANN_EV_K * temperature_K))
+        two_states = bare * (sites - 24) / (sites - 24 + bound)
+        off[edge] = np.trace(diffusivity(small.collective("H"))) / 3 / two_states - 1
+        assert two_states < 0.8 * bare
+    assert abs(off[8]) < 0.03 and off[4] / off[8] == pytest.approx(8.0, rel=0.3)
+
+
+def three_carriers():
+    """The shipped set with mobile vacancies and holes on the oxygen ions; made-up barriers."""
+    data = load_model("bzy").model_dump(mode="json", exclude_none=True)
+    nu = {"value": 1e13, **NOTE}
+    data["layers"] = {"holes": "anion"}
+    data["species"]["empty"] = {"sublattice": "holes", "charge": 0, "element": "X"}
+    data["species"]["hole"] = {"sublattice": "holes", "charge": 1, "element": "X"}
+    for name, carrier, partner, energy in (("vacancy", "V_O", "O", 0.3), ("hole", "hole", "empty", 0.25)):
+        barriers = [{"gate": [], "energy_eV": energy, **NOTE}]
+        hop = {"name": name, "carrier": carrier, "partner": partner, "attempt_frequency_Hz": nu, "barriers": barriers}
+        data["hops"] = [*data["hops"], hop]
+    return Model.model_validate(data)
+
+
+def mixed(repeats=(3, 3, 3), **more):
+    from lattices.crystal import with_layers
+
+    model = three_carriers()
+    crystal = with_layers(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), model.layers)
+    supercell = Supercell(with_protons(crystal, "proton", "anion", "B", 0.23), repeats)
+    cells = repeats[0] * repeats[1] * repeats[2]
+    carriers = {"V_O": Doping(number=cells // 9), "H": Doping(number=cells // 9), "hole": Doping(number=cells // 9)}
+    numbers = compose(model, supercell, {"Y": Doping(number=4 * (cells // 9))}, carriers)
+    return build_system(model, supercell, numbers, 1000.0, **more)
+
+
+def test_three_carriers_at_once(tmp_path):
+    """Bit for bit on all backends; vacancies never sit where a proton is; L is 3 x 3 and positive."""
+    system = mixed(replicas=3)
+    states = [walked(system, 3, 600, name) for name in BACKENDS]
+    assert all(same(states[0], other) for other in states[1:])
+    assert (states[0].accepted.sum(axis=0) > 0).all()
+    run(mixed(replicas=24), Settings(5.0, None, 30.0, None, 60, "none"), tmp_path, backend=FAST)
+    results = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.05, 0.4))
+    assert results["onsager"]["species"] == ["H", "V_O", "hole"]
+    matrix = np.array(results["onsager"]["matrix_1_per_J_m_s"]["value"])
+    assert matrix.shape == (3, 3) and np.linalg.eigvalsh(matrix).min() > 0
+    assert results["ionic_conductivity_S_m"]["value"] > 0 and results["electronic_conductivity_S_m"]["value"] > 0
+
+
+def test_no_proton_on_a_vacancy():
+    system = mixed(replicas=3)
+    state = walked(system, 4, 2000)
+    tables, crystal = system.tables, system.tables.supercell.crystal
+    proton, anion = (crystal.index(name) for name in ("proton", "anion"))
+    stencil = shells(crystal, proton, anion, 1)[0]
+    for row in state.occupants:
+        sites = np.flatnonzero(row[: int(tables.supercell.n_sites_of(proton))] == system.model.code("H"))
+        homes = []
+        for x, y, z, b in tables.supercell.coordinates_of(proton, sites).astype(int):
+            dx, dy, dz, t = stencil.neighbours(b)[0]
+            homes.append(tables.supercell.site_index(anion, (x + dx, y + dy, z + dz), t))
+        assert len(set(homes)) == len(homes) == 3
+        assert (row[homes] == system.model.code("O")).all()
