@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.chemical_matrix import chemical_matrix_json
 from analysis.decay import DECAY_FORMULA, WAVE_FORMULA, Decay, decays, diffusivity_rows, wave_decay, wave_rows
 from analysis.density_modes import counted_json, limit, neutral_vector, slab_theta, structure, theta_of_k
 from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, jackknife_stderr, positive_from_rows
@@ -122,13 +123,17 @@ def chemical_json(
 ) -> tuple[dict[str, Any], list[str]]:
     """(entries of results.json, warnings)."""
     reason = _why_not(trajectory, units)
+    result: dict[str, Any]
     if reason is not None:
         absent = Figure.absent(reason).as_json()
         keys = ("thermodynamic_factor_O", "thermodynamic_factor_V")
-        return dict.fromkeys(keys, absent) | {"chemical_diffusivity_m2_s": dict.fromkeys(ROUTES, absent)}, []
+        result = dict.fromkeys(keys, absent) | {"chemical_diffusivity_m2_s": dict.fromkeys(ROUTES, absent)}
+        if units and trajectory.planes and (matrix := chemical_matrix_json(trajectory, units, collective)):
+            result["chemical_diffusivity_matrix_m2_s"] = matrix
+        return result, []
     assert units is not None
     routes = _Routes(trajectory, units, collective, fit_range)
-    result: dict[str, Any] = _factors(routes)
+    result = _factors(routes)
     figures, details = _diffusivities(routes)
     result["chemical_diffusivity_m2_s"] = {name: figure.as_json() for name, figure in figures.items()}
     result["chemical_diffusion"] = details

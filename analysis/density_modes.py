@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from analysis.figures import FloatArray, Untrustworthy
 from analysis.fit import Units
-from analysis.onsager import carriers_of
 from analysis.tracer import group_edges
+from kmc.polarons import ELECTRONIC
 
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory
@@ -66,9 +66,8 @@ def _too_few(length_m: float, found: int) -> str:
 
 
 def ion_hop_length(trajectory: Trajectory) -> float:
-    """Bond of the ion's first hop family, in m."""
-    carrier = trajectory.component.get("carrier", carriers_of(trajectory)[0])
-    return next(f.hop_length_m for f in trajectory.families if f.carrier == carrier)
+    """Longest bond of the ions' hops, in m."""
+    return max(f.hop_length_m for f in trajectory.families if f.carrier not in ELECTRONIC)
 
 
 def density(trajectory: Trajectory, mode: Mode) -> ComplexArray:

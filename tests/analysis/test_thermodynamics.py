@@ -20,12 +20,17 @@ from analysis.fit import choose_units
 from analysis.isotherm import isotherm
 from analysis.report import analyze
 from kmc.acceptance import BOLTZMANN_EV_K
+from kmc.composition import compose
 from kmc.engine import Settings, run
 from kmc.model import load_model
 from kmc.oxygen import enthalpy_entropy_O2, mu_O_eV, pO2_bar_of, relative_mu_eV
+from kmc.system import build_system
 from kmc.thermodynamics import Relaxation, Thermodynamics
 from kmc.trajectory import read_trajectory
+from lattices.crystal import Supercell, with_layers
+from lattices.doping import Doping
 from lattices.errors import InputError
+from lattices.fluorite import fluorite
 from runs.build import system_of
 from runs.config import load_config
 from tests.systems import BACKENDS, NOTE, gas_system, made_up_model, made_up_system, neutral_vacancies
@@ -237,6 +242,44 @@ def theta_of_pairs(anions, cations, number):
 
     p = share(brentq(lambda mu: share(mu) @ n - number, -60.0, 60.0))
     return (p @ n) / (p @ n**2 - (p @ n) ** 2)
+
+
+def test_two_neutral_components(tmp_path):
+    """Vacancies, a second ion and holes that only exclude each other on their own sites: D~ (2 x 2) from its parts."""
+    model = three_species()
+    supercell = Supercell(with_layers(fluorite({"cation": "Ce"}, 5.4), model.layers), (6, 6, 9))
+    amounts = {"V_O": Doping(number=120), "ion": Doping(number=90), "hole": Doping(number=75)}
+    numbers = compose(model, supercell, {}, amounts)
+    system = build_system(model, supercell, numbers, TEMPERATURE_K, replicas=192, seed=5)
+    results = analyze(ran(system, tmp_path, 60.0, 120, points=1), (0.03, 0.3))
+    found = results["chemical_diffusivity_matrix_m2_s"]
+    assert found["species"] == ["V_O", "ion"] and found["value"] is not None, found
+    assert "one kind of mobile ion" in results["thermodynamic_factor_O"]["reason"]
+    sites, count, z = np.array([2592, 1296, 1296]), np.array([120, 90, 75]), np.array([2.0, 1.0, 1.0])
+    lengths, bonds = np.array([2.7, 5.4 / 2**0.5, 5.4 / 2**0.5]) * 1e-10, np.array([6, 12, 12])
+    single = bonds * 1e13 * np.exp(-np.array([0.5, 0.55, 0.45]) / KT) * lengths**2 / 6
+    mobility = np.diag(count * single * (sites - count) / (sites - 1))  # kT V L
+    closed = mobility - np.outer(mobility @ z, mobility @ z) / (z @ mobility @ z)
+    inverse = np.diag((sites - 1) / sites / (count * (1 - count / sites)))  # of V chi, modes of a closed cell
+    neutral = np.array([[1.0, 0.0], [0.0, 1.0], [-2.0, -1.0]])
+    exact = closed[:2, :2] @ (neutral.T @ inverse @ neutral)
+    value, stderr = np.array(found["value"]), np.array(found["stderr"])
+    assert (np.abs(value - exact) < 4.5 * stderr).all() and (stderr < 0.15 * np.abs(exact).max()).all()
+    assert sorted(np.linalg.eigvals(exact)) == pytest.approx(found["eigenvalues"]["value"], rel=0.2)
+
+
+def three_species():
+    """Vacancies on the anions, ions and holes on layers over the cations of fluorite."""
+    nu = {"value": 1e13, **NOTE}
+    data = made_up_model("fluorite", {(): 0.5}).model_dump(mode="json", exclude_none=True)
+    data["layers"] = {"ions": "cation", "holes": "cation"}
+    for name, layer, host, energy in (("ion", "ions", "no ion", 0.55), ("hole", "holes", "no hole", 0.45)):
+        data["species"][host] = {"sublattice": layer, "charge": 0, "element": "X"}
+        data["species"][name] = {"sublattice": layer, "charge": 1, "element": "X"}
+        barriers = [{"gate": [], "energy_eV": energy, **NOTE}]
+        hop = {"name": name, "carrier": name, "partner": host, "attempt_frequency_Hz": nu, "barriers": barriers}
+        data["hops"] = [*data["hops"], hop]
+    return type(load_model("lsf64")).model_validate(data)
 
 
 def test_what_cannot_be_had_is_null_with_its_reason(tmp_path):
