@@ -201,6 +201,11 @@ class Model(_Strict):
         )
 
     @property
+    def placeholders(self) -> list[str]:
+        """Species that stand for nothing: places of protons and layers without a carrier."""
+        return [n for n, s in self.species.items() if s.element == "X" and s.charge == 0 and n not in self.vacancies]
+
+    @property
     def vacancies(self) -> list[str]:
         """Species that are vacant ion sites (element "X"); places for protons and layers are none."""
         others = {*self.layers, *([self.proton_sites.sublattice] if self.proton_sites else [])}

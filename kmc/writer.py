@@ -38,7 +38,7 @@ def describe(system: System) -> dict[str, Any]:
     """What decides the walk, for the file's description."""
     tables, model = system.tables, system.model
     cell = tables.supercell.crystal.cell_angstrom / tables.supercell.crystal.grid
-    mobile = model.mobile
+    mobile = model.mobile - set(model.placeholders)
     return {
         "schema": SCHEMA,
         "model": model.name,
