@@ -21,14 +21,12 @@ from analysis.fit import Units
 from analysis.isotherm import (
     at_composition,
     counts_of,
-    ion_numbers,
     isotherm_json,
     potential_json,
     theta_figures,
-    theta_rows,
 )
 from analysis.onsager import Collective
-from analysis.tracer import tracer_rows
+from analysis.routes import Routes, Rows
 from analysis.units import BOLTZMANN_J_K
 
 if TYPE_CHECKING:
@@ -43,79 +41,6 @@ APART = (
 )
 ROUTES = ("tracer_theta", "tracer_theta_te", "tracer_theta_tau", "onsager", "decay", "relaxation")
 DISAGREE = 3.0  # joint standard errors
-Rows = FloatArray
-
-
-class _Routes:
-    """Rows of what the routes share, each built once or absent with its reason."""
-
-    def __init__(
-        self, trajectory: Trajectory, units: Units, collective: Collective | str, fit_range: tuple[float, float]
-    ) -> None:
-        self.trajectory, self.units, self.collective, self.fit_range = trajectory, units, collective, fit_range
-        part = trajectory.component
-        self.carrier, self.electronic = part["carrier"], part["electronic_carrier"]
-        self.particle = part["name"]
-        number, both = ion_numbers(trajectory)
-        self.site_fraction = number / both
-        self.density = number / trajectory.volume_m3
-        self.particle_share = 1.0 if part["per_carrier"] > 0 else (both - number) / number
-
-    def theta_carrier(self) -> Rows:
-        """Theta of the ion carrier from the grand-canonical walk."""
-        point = at_composition(self.trajectory, self.units)
-        return theta_rows(self.trajectory, point)[0][:, 0]
-
-    def theta_particle(self) -> Rows:
-        """Theta of the component's particle: Theta_O/c_O = Theta_V/c_V."""
-        return self.theta_carrier() * self.particle_share
-
-    def tracer(self) -> Rows:
-        """D* of the component's particle."""
-        return tracer_rows(self.trajectory, self.units, self.particle, self.fit_range).diffusivity
-
-    def onsager(self) -> tuple[FloatArray, FloatArray]:
-        """((U+1, C, C) L of ion and electronic carrier, charges moved)."""
-        if isinstance(self.collective, str):
-            raise Untrustworthy(self.collective)
-        names = list(self.collective.names)
-        wanted = [self.carrier, *([self.electronic] if self.electronic else [])]
-        if missing := [name for name in wanted if name not in names]:
-            raise Untrustworthy(self.collective.left_out or f"no {missing[0]} moved")
-        place = [names.index(name) for name in wanted]
-        return self.collective.scalars[:, place][:, :, place], self.collective.charges[place]
-
-    def haven(self) -> Rows:
-        """D* over D_sigma of the particle."""
-        count = {record.name: record.count for record in self.trajectory.species}
-        if isinstance(self.collective, str):
-            raise Untrustworthy(self.collective)
-        if self.particle not in self.collective.of_species:
-            raise Untrustworthy(str(self.collective.left_out))
-        own = np.trace(self.collective.of_species[self.particle], axis1=1, axis2=2) / 3.0
-        kt = BOLTZMANN_J_K * self.trajectory.temperature_K
-        return np.asarray(self.tracer() / (kt * own * self.trajectory.volume_m3 / count[self.particle]))
-
-    def amb(self) -> Rows:
-        """L_amb: the ion's coefficient at zero electric current."""
-        matrix, z = self.onsager()
-        if len(z) == 1:
-            return matrix[:, 0, 0]
-        if np.linalg.eigvalsh(matrix[0]).min() < 0:
-            raise Untrustworthy("the matrix L is not positive semi-definite within this run: take a longer one")
-        return np.asarray(z[1] ** 2 * np.linalg.det(matrix) / np.einsum("i,uij,j->u", z, matrix, z))
-
-    def tau(self) -> Rows:
-        """L_amb/L_VV, which becomes t_e without cross terms."""
-        return np.asarray(self.amb() / self.onsager()[0][:, 0, 0])
-
-    def t_e(self) -> Rows:
-        """Electronic transference number from the diagonal parts; 1 for a neutral species."""
-        matrix, z = self.onsager()
-        if len(z) == 1:
-            return np.ones(len(matrix))
-        own = z**2 * np.diagonal(matrix, axis1=1, axis2=2)
-        return np.asarray(own[:, 1] / own.sum(axis=1))
 
 
 def chemical_json(
@@ -132,7 +57,7 @@ def chemical_json(
             result["chemical_diffusivity_matrix_m2_s"] = matrix
         return result, []
     assert units is not None
-    routes = _Routes(trajectory, units, collective, fit_range)
+    routes = Routes(trajectory, units, collective, fit_range)
     result = _factors(routes)
     figures, details = _diffusivities(routes)
     result["chemical_diffusivity_m2_s"] = {name: figure.as_json() for name, figure in figures.items()}
@@ -150,7 +75,7 @@ def _why_not(trajectory: Trajectory, units: Units | None) -> str | None:
     return "too few independent windows" if units is None else None
 
 
-def _factors(routes: _Routes) -> dict[str, Any]:
+def _factors(routes: Routes) -> dict[str, Any]:
     """Theta of carrier and partner, the isotherm, and Theta by other ways."""
     trajectory, units = routes.trajectory, routes.units
     try:
@@ -185,7 +110,7 @@ def _factors(routes: _Routes) -> dict[str, Any]:
     }
 
 
-def _structure(routes: _Routes, modes: list[Any]) -> Figure:
+def _structure(routes: Routes, modes: list[Any]) -> Figure:
     """Theta from structure factors at long wavelengths; puts Theta(k) into `modes`."""
     trajectory, units = routes.trajectory, routes.units
     order, n = neutral_vector(trajectory)
@@ -198,11 +123,11 @@ def _structure(routes: _Routes, modes: list[Any]) -> Figure:
     return positive_from_rows(limit(k, rows, stderr), STRUCTURE_FORMULA.format(routes.carrier, words))
 
 
-def _slabs(routes: _Routes) -> Figure:
+def _slabs(routes: Routes) -> Figure:
     return positive_from_rows(slab_theta(routes.trajectory, routes.units), SLAB_FORMULA.format(routes.carrier))
 
 
-def _diffusivities(routes: _Routes) -> tuple[dict[str, Figure], dict[str, Any]]:
+def _diffusivities(routes: Routes) -> tuple[dict[str, Figure], dict[str, Any]]:
     """(D~ by route, what the routes are made of)."""
     particle, carrier = routes.particle, routes.carrier
     kt = BOLTZMANN_J_K * routes.trajectory.temperature_K
@@ -233,7 +158,7 @@ def _diffusivities(routes: _Routes) -> tuple[dict[str, Figure], dict[str, Any]]:
     return result | decayed, {name: part.as_json() for name, part in parts.items()} | details
 
 
-def _decays(routes: _Routes) -> tuple[dict[str, Figure], dict[str, Any]]:
+def _decays(routes: Routes) -> tuple[dict[str, Figure], dict[str, Any]]:
     """Routes (c) and (d), of the neutral combination where there is one, and of each species by itself."""
     trajectory = routes.trajectory
     names = list(trajectory.plane_species)
@@ -252,7 +177,7 @@ def _decays(routes: _Routes) -> tuple[dict[str, Figure], dict[str, Any]]:
     return result, {"decay_of_species": own, "curves": curves}
 
 
-def _neutral_weights(routes: _Routes) -> FloatArray:
+def _neutral_weights(routes: Routes) -> FloatArray:
     """Of each counted species: t_e rho_V + t_V rho_e/n, which the fast relaxation of charge leaves alone."""
     names = list(routes.trajectory.plane_species)
     order, n = neutral_vector(routes.trajectory)
@@ -267,7 +192,7 @@ def _neutral_weights(routes: _Routes) -> FloatArray:
     return weights
 
 
-def _pair_of_decays(routes: _Routes, weights: FloatArray, curves: dict[str, Any], name: str) -> dict[str, Figure]:
+def _pair_of_decays(routes: Routes, weights: FloatArray, curves: dict[str, Any], name: str) -> dict[str, Figure]:
     """(c) and (d) of one combination; puts the curves of the decays into `curves`."""
     trajectory, units = routes.trajectory, routes.units
     shown: dict[str, Any] = {}

@@ -15,6 +15,7 @@ from kmc.coulomb import Coulomb, coulomb_of
 from kmc.gates import gate_tables
 from kmc.model import Hop, Model
 from kmc.pairs import Influence, influences, own_share, to_micro
+from kmc.potential_tables import charge_moved, potential_tables
 from kmc.rates import kra_barrier2, lowest_d_energy, marcus_barrier2
 from kmc.tables import EventTables, pack_image
 from lattices.crystal import Supercell
@@ -68,7 +69,7 @@ def build_tables(
         **gates,
         **rate_tables,
         **clock,
-        **_potential_tables(model, supercell, acting, coulomb),
+        **potential_tables(model, supercell, acting, coulomb),
         coulomb=coulomb,
     )
 
@@ -152,13 +153,9 @@ def _field_applied(supercell: Supercell, vectors: NDArray[np.int64]) -> NDArray[
 def _work(model: Model, hop: Hop, field: Any, home: int, bond: Bond) -> int:
     """Work on carrier and partner against the field when they exchange over a bond, in microelectronvolt."""
     vectors, basis = field
-    charge = _charge_moved(model, hop)
+    charge = charge_moved(model, hop)
     start, dx, dy, dz, end = bond
     return charge * int(np.dot(vectors, (dx, dy, dz)) + basis[home][end] - basis[home][start])
-
-
-def _charge_moved(model: Model, hop: Hop) -> int:
-    return model.species[hop.carrier].charge - model.species[hop.partner].charge
 
 
 def _bond_tables(
@@ -191,7 +188,7 @@ def _bond_tables(
             work = _work(model, hop, field, stencil.origin, bond)
             energy[f, b, d] = work - own_share(supercell, acting[f], bond, a, b_code)
             if coulomb:
-                energy[f, b, d] -= coulomb.own_share(stencil.origin, bond, _charge_moved(model, hop))
+                energy[f, b, d] -= coulomb.own_share(stencil.origin, bond, charge_moved(model, hop))
     return {
         "sublattice": np.array([stencil.origin for stencil in bonds], dtype=np.int64),
         "directions": np.array([stencil.coordination for stencil in bonds], dtype=np.int64),
@@ -219,7 +216,7 @@ def _rate_tables(
         lam = to_micro(hop.reorganisation_energy_eV.value) if hop.reorganisation_energy_eV else 0
         v2 = 2 * to_micro(hop.transfer_integral_eV.value) if hop.transfer_integral_eV else 0
         works = [(bond, _work(model, hop, field, stencil.origin, bond)) for _, _, bond in bonds_of(stencil)]
-        moved = _charge_moved(model, hop) if coulomb else 0
+        moved = charge_moved(model, hop) if coulomb else 0
         lowest = min(
             lowest_d_energy(supercell, acting[f], bond, work, base["counts"], base["sublattice_of"])
             + (coulomb.lowest(stencil.origin, bond, moved, base["counts"]) if coulomb else 0)
@@ -270,59 +267,4 @@ def _clock(
         "family_limit": np.array(limits, dtype=np.uint64),
         "proposal_rate_per_s": np.array(rate),
         "total_rate_per_s": total,
-    }
-
-
-def _potential_tables(
-    model: Model, supercell: Supercell, acting: list[list[Influence]], coulomb: Coulomb | None
-) -> dict[str, Any]:
-    """Places of the exchange potentials, and which of them each hop changes by how much."""
-    n = len(model.hops)
-    home = [supercell.crystal.index(model.species[hop.carrier].sublattice) for hop in model.hops]
-    offset, place = np.full(n, -1, dtype=np.int64), 0
-    for f in range(n):
-        if acting[f] or (coulomb and _charge_moved(model, model.hops[f])):
-            offset[f], place = place, place + supercell.n_sites_of(home[f])
-    rows: dict[tuple[int, int, int], list[tuple[NDArray[np.int64], int, int]]] = {}
-    for g, hop in enumerate(model.hops):
-        a, b_code = model.code(hop.carrier), model.code(hop.partner)
-        for influence in (one for f in range(n) for one in acting[f] if one.stencil.target == home[g]):
-            delta = int(influence.values[a] - influence.values[b_code])
-            back = shell(supercell.crystal, home[g], influence.stencil.origin, influence.shell)
-            for b, _, (_, x, y, z, t) in bonds_of(back) if delta else []:
-                rows.setdefault((g, influence.family, b), []).append((wrap(supercell, (x, y, z))[0], t, delta))
-    n_basis = max(supercell.crystal.sublattices[s].n_basis for s in home)
-    charged = _coulomb_rows(model, supercell, home, coulomb) if coulomb else {}
-    keys = sorted({*rows, *charged})
-    width = max((len(rows.get(key, ())) + len(charged[key][1] if key in charged else ()) for key in keys), default=0)
-    cell = np.zeros((n, n, n_basis, width, 3), dtype=np.int16)
-    basis = np.full((n, n, n_basis, width), -1, dtype=np.int16)
-    change = np.zeros((n, n, n_basis, width), dtype=np.int64)
-    for (g, f, b), row in rows.items():
-        for e, (wrapped, t, delta) in enumerate(row):
-            cell[g, f, b, e], basis[g, f, b, e], change[g, f, b, e] = wrapped, t, delta
-    for (g, f, b), (cells, ends, deltas) in charged.items():
-        first = len(rows.get((g, f, b), ()))
-        here = slice(first, first + len(ends))
-        cell[g, f, b, here], basis[g, f, b, here], change[g, f, b, here] = cells, ends, deltas
-    return {
-        "potential_offset": offset,
-        "n_potential": place,
-        "influence_cell": cell,
-        "influence_basis": basis,
-        "influence_delta": change,
-    }
-
-
-def _coulomb_rows(
-    model: Model, supercell: Supercell, home: list[int], coulomb: Coulomb
-) -> dict[tuple[int, int, int], tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    """(hop, family, basis) -> cells, bases and changes of the exchange potentials by the charge that the hop moves."""
-    charge = [_charge_moved(model, hop) for hop in model.hops]
-    return {
-        (g, f, b): coulomb.rows((home[g], charge[g]), (home[f], charge[f]), b)
-        for g in range(len(home))
-        for f in range(len(home))
-        for b in range(supercell.crystal.sublattices[home[g]].n_basis)
-        if charge[g] and charge[f]
     }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,14 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from kmc.accumulate import Accumulator, lags_of, new_accumulator
-from kmc.arrays import replica_chunks, to_host
+from kmc.afterwards import afterwards
+from kmc.arrays import to_host
 from kmc.backends import Walker, make_walker
 from kmc.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
-from kmc.component import neutral_component
-from kmc.errors import DisplacementOverflow
-from kmc.grand_canonical import scan
 from kmc.planes import plane_numbers
-from kmc.relaxation import relax
 from kmc.schedule import (
     Equilibration,
     Schedule,
@@ -32,11 +28,9 @@ from kmc.schedule import (
     start_equilibration,
     sweep_trials,
 )
-from kmc.state import State, unwrapped_grid_positions
+from kmc.state import State, check_images, unwrapped_grid_positions
 from kmc.system import System
-from kmc.tables import IMAGE_BITS, unpack_image
-from kmc.version import VERSION
-from kmc.writer import NAME, FrameData, TrajectoryWriter
+from kmc.writer import NAME, FrameData, TrajectoryWriter, run_facts
 from lattices.errors import InputError
 
 __all__ = ["Progress", "Settings", "frozen_schedule", "run"]
@@ -149,28 +143,8 @@ class _Walk:
                 last_written = time.monotonic()
             if asked and not finished:
                 return False
-        return self._afterwards()
-
-    def _afterwards(self) -> bool:
-        """The grand-canonical scan from the arrangement reached and the relaxing wave; False if asked to stop."""
-        wanted, tables, name = self.settings.thermodynamics, self.system.tables, self.walker.name
-        lacking = isinstance(neutral_component(tables, self.system.model.vacancies), str)
-        if wanted is None or lacking or np.any(tables.field_V_per_m):
-            return True
-        if not self.writer.holds("grand_canonical"):
-            report = partial(self._tell, "chemical potentials")
-            points = scan(self.system, wanted, self.walker.read(), name, report, self.stop)
-            if points is None:
-                return False
-            self.writer.add("grand_canonical", points.arrays())
-        if wanted.relaxation and not self.writer.holds("relaxation"):
-            assert self.schedule is not None
-            report = partial(self._tell, "relaxation")
-            wave = relax(self.system, self.settings, self.schedule, name, report, self.stop)
-            if wave is None:
-                return False
-            self.writer.add("relaxation", wave.arrays())
-        return True
+        what = (self.system, self.settings, self.schedule)
+        return afterwards(*what, self.walker.read(), self.walker.name, self.writer, self._tell, self.stop)
 
     def _equilibrate(self) -> bool:
         """Walk until the wanted hops, then freeze the schedule and begin the file; False if asked to stop."""
@@ -234,7 +208,7 @@ class _Walk:
         for _ in range(self.schedule.windows_per_frame):
             self._window(self.schedule.mean, self.schedule.sweep)
         live = self.walker.live()
-        _check_images(live)
+        check_images(live)
         self.frame += 1
         positions = unwrapped_grid_positions(self.system.tables, live)
         self._keep(positions, self.accumulator.record(self.system.tables, positions, self.frame))
@@ -261,7 +235,7 @@ class _Walk:
         self.wall_s, self._clock = self.wall_s + now - self._clock, now
         if self.accumulator is not None and self._pending:
             self.writer.append(
-                self._pending, self.accumulator, _run_facts(self.walker.name, self.wall_s, self.settings, self.schedule)
+                self._pending, self.accumulator, run_facts(self.walker.name, self.wall_s, self.settings, self.schedule)
             )
             self._pending = []
         arrays = {f"state_{k}": v for k, v in self.walker.read().arrays().items()}
@@ -351,23 +325,3 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
         walk.start_trials, walk.start_accepted = arrays["start_trials"], arrays["start_accepted"]
         writer.truncate(walk.frame + 1)
     return walk
-
-
-def _check_images(state: State) -> None:
-    """Stop long before the packed image counters could run over."""
-    limit = 1 << (IMAGE_BITS - 2)
-    if max(int(abs(unpack_image(state.image[some])).max()) for some in _chunks(state)) >= limit:
-        raise DisplacementOverflow(
-            f"a particle has crossed the supercell more than {limit} times; use a larger supercell or a shorter run"
-        )
-
-
-def _chunks(state: State) -> Iterator[slice]:
-    return replica_chunks(*state.image.shape)
-
-
-def _run_facts(backend: str, wall_s: float, settings: Settings, schedule: Schedule | None) -> dict[str, Any]:
-    versions = {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()}
-    visit = settings.domains.hops_per_visit * schedule.visit_share if settings.domains and schedule else None
-    facts = {"backend": backend, "wall_s": wall_s, "planned_frames": settings.frames, "versions": versions}
-    return facts | {"hops_per_visit": visit}

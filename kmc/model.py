@@ -217,6 +217,21 @@ class Model(_Strict):
         return frozenset(name for hop in self.hops for name in (hop.carrier, hop.partner))
 
 
+def with_transfer_integral(model: Model, hop_name: str, value_eV: float, source: str) -> Model:
+    """The model with another transfer integral of one Marcus hop, such as one that follows from the crystal's geometry.
+
+    InputError for a hop that is not there or not a Marcus one, or an integral that is negative.
+    """
+    names = [hop.name for hop in model.hops if hop.rate == "marcus"]
+    if hop_name not in names:
+        raise InputError(f"hop {hop_name!r}: the Marcus hops of model {model.name!r} are {', '.join(names) or 'none'}")
+    if not value_eV >= 0.0:
+        raise InputError(f"transfer_integral_eV = {value_eV}: a number that is not negative is needed")
+    integral = Sourced(value=value_eV, source=source, mark="derived")
+    hops = [h.model_copy(update={"transfer_integral_eV": integral}) if h.name == hop_name else h for h in model.hops]
+    return model.model_copy(update={"hops": tuple(hops)})
+
+
 def shipped_models() -> list[str]:
     """Names of the parameter sets that come with the package."""
     folder = resources.files("kmc") / "parameters"

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks
+from kmc.errors import DisplacementOverflow
 from kmc.model import Model
 from kmc.pairs import influences, split
-from kmc.tables import EventTables, unpack_image
+from kmc.tables import IMAGE_BITS, EventTables, unpack_image
 from lattices.crystal import Supercell
 from lattices.errors import InputError
 
@@ -179,3 +180,12 @@ def _carrier_sites(tables: EventTables, coordinates: Any) -> Any:
     x, y, z, b = (coordinates[..., k].astype(np.int64) for k in range(4))
     n_basis, first = xp.asarray(tables.n_basis[home]), xp.asarray(tables.site_offset[home])
     return first + ((x * ny + y) * nz + z) * n_basis + b
+
+
+def check_images(state: State) -> None:
+    """Stop long before the packed image counters could run over."""
+    limit = 1 << (IMAGE_BITS - 2)
+    if max(int(abs(unpack_image(state.image[some])).max()) for some in replica_chunks(*state.image.shape)) >= limit:
+        raise DisplacementOverflow(
+            f"a particle has crossed the supercell more than {limit} times; use a larger supercell or a shorter run"
+        )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import json
+import platform
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from kmc.arrays import to_host
 from kmc.component import neutral_component
 from kmc.oxygen import relative_mu_eV
 from kmc.planes import counted, n_planes
+from kmc.schedule import Schedule, Settings
 from kmc.state import State
 from kmc.system import System
 from kmc.trajectory import SCHEMA
@@ -278,3 +280,11 @@ def _extend(dataset: Any, values: NDArray[Any]) -> None:
     before = len(dataset)
     dataset.resize(before + len(values), axis=0)
     dataset[before:] = values
+
+
+def run_facts(backend: str, wall_s: float, settings: Settings, schedule: Schedule | None) -> dict[str, Any]:
+    """What did the walk, for the file: backend, wall time, versions."""
+    versions = {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()}
+    visit = settings.domains.hops_per_visit * schedule.visit_share if settings.domains and schedule else None
+    facts = {"backend": backend, "wall_s": wall_s, "planned_frames": settings.frames, "versions": versions}
+    return facts | {"hops_per_visit": visit}

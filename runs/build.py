@@ -10,7 +10,7 @@ from kmc.model import Model, load_model, shipped_models
 from kmc.polarons import ELECTRONIC
 from lattices.errors import InputError
 from runs.config import RunConfig, naming
-from runs.schema import AmountSpec, CarrierSpec, CrystalSpec
+from runs.schema_crystal import AmountSpec, CarrierSpec, CrystalSpec
 
 if TYPE_CHECKING:
     from kmc.composition import Amount, Composition

@@ -4,142 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    field_serializer,
-    field_validator,
-    model_serializer,
-    model_validator,
+from pydantic import Field, PrivateAttr, field_serializer, field_validator, model_serializer, model_validator
+
+from runs.schema_crystal import (
+    AtLeastOne,
+    CrystalSpec,
+    Finite,
+    NotNegative,
+    Positive,
+    Strict,
+    Temperature,
 )
 
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Temperature = Annotated[float, Field(strict=True, ge=1, le=10_000, allow_inf_nan=False)]
-Count = Annotated[int, Field(strict=True, ge=0)]
-AtLeastOne = Annotated[int, Field(strict=True, ge=1, le=2**24)]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProfileSpec(_Strict):
-    """A site fraction that varies along a lattice vector (0, 1 or 2); see lattices.doping.Profile."""
-
-    axis: Annotated[int, Field(strict=True, ge=0, le=2)]
-    fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)]
-    interpolation: Literal["linear", "step"] = "step"
-
-
-class AmountSpec(_Strict):
-    """Exactly one of: fraction of the sublattice's sites, number, sites (indices), profile. A number is a fraction."""
-
-    fraction: Fraction | None = None
-    number: Count | None = None
-    sites: tuple[Count, ...] | None = None
-    profile: ProfileSpec | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        if isinstance(value, dict | AmountSpec):
-            return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return {"fraction": float(value)}
-        raise ValueError(f"{value!r} was given; {cls.wording()}")
-
-    @classmethod
-    def wording(cls) -> str:
-        """What is allowed, for messages."""
-        return "a site fraction, or a table with one of fraction, number, sites, profile is needed"
-
-    @model_validator(mode="after")
-    def _one(self) -> AmountSpec:
-        if len(self.model_fields_set) != 1:
-            raise ValueError(self.wording())
-        return self
-
-    @model_serializer
-    def _as_written(self) -> Any:
-        key = next(iter(self.model_fields_set))
-        value = getattr(self, key)
-        if key == "fraction":
-            return value
-        return {key: value.model_dump() if isinstance(value, BaseModel) else value}
-
-
-class CarrierSpec(AmountSpec):
-    """An amount, "charge-balance": as many as neutrality needs, or delta: per formula unit of a prototype."""
-
-    charge_balance: Literal[True] | None = None
-    delta: Annotated[float, Field(strict=True, ge=0, le=3, allow_inf_nan=False)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _balance(cls, value: Any) -> Any:
-        return {"charge_balance": True} if value == "charge-balance" else value
-
-    @classmethod
-    def wording(cls) -> str:
-        """What is allowed, for messages."""
-        return '"charge-balance", { delta = ... }, ' + AmountSpec.wording()
-
-    @model_serializer
-    def _as_written(self) -> Any:
-        return "charge-balance" if self.charge_balance else AmountSpec._as_written(self)
-
-
-class CrystalSpec(_Strict):
-    """[crystal]: a prototype with hosts, or a structure file with named sublattices; repeats; doping; carriers."""
-
-    prototype: Literal["fluorite", "perovskite"] | None = None
-    host: dict[str, str] = {}
-    file: str | None = None
-    sublattices: dict[str, str | list[str] | list[int]] = {}
-    lattice_parameter_angstrom: Positive | None = None
-    expansion: ExpansionSpec | None = None
-    repeats: tuple[Annotated[int, Field(strict=True, ge=1, le=32767)], ...]
-    doping: dict[str, AmountSpec] = {}
-    vacancies: CarrierSpec | None = None
-    carriers: dict[str, CarrierSpec] = {}
-
-    @field_validator("repeats")
-    @classmethod
-    def _three(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if len(value) != 3:
-            raise ValueError(f"{list(value)} was given; three whole numbers are needed")
-        return value
-
-    @model_validator(mode="after")
-    def _complete(self) -> CrystalSpec:
-        if (self.prototype is None) == (self.file is None):
-            raise ValueError("exactly one of prototype and file is needed")
-        if self.file is not None and (not self.sublattices or self.host or self.lattice_parameter_angstrom):
-            raise ValueError(
-                "a structure file needs sublattices, and takes neither host nor lattice_parameter_angstrom"
-            )
-        if self.file is not None and self.expansion:
-            raise ValueError("expansion is for prototypes; a structure file has its own lattice parameters")
-        if self.prototype is not None and self.sublattices:
-            raise ValueError("a prototype names its sublattices itself; leave sublattices out")
-        return self
-
-
-class ExpansionSpec(_Strict):
-    """Chemical (and thermal) expansion of the lattice parameter; see lattices.geometry.expansion_strain."""
-
-    material: Literal["ceria", "lsf64"]
-    set: str | None = None
-    reference_delta: NotNegative = 0.0
-    reference_temperature_K: Temperature | None = None
-
-
-class GasSpec(_Strict):
+class GasSpec(Strict):
     """[gas]: pressures in bar that decide the numbers of carriers, by the defect equilibrium of a material.
 
     material: as in `kmc equilibrium`, default the model's own. constants: a set by name, or numbers of one's own.
@@ -151,13 +29,13 @@ class GasSpec(_Strict):
     constants: str | dict[str, float | str] | None = None
 
 
-class ModelSpec(_Strict):
+class ModelSpec(Strict):
     """[model]: a shipped parameter set by name, or a path relative to the run file."""
 
     parameters: str
 
 
-class _OneOf(_Strict):
+class _OneOf(Strict):
     @model_validator(mode="after")
     def _one(self) -> _OneOf:
         if len(self.model_fields_set) != 1:
@@ -180,7 +58,7 @@ class DurationSpec(_OneOf):
     precision: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = None
 
 
-class DomainsSpec(_Strict):
+class DomainsSpec(Strict):
     """One large supercell in parallel: smallest edge of a block in cells, hops of the fastest carrier per visit.
 
     extrapolate: walk with three lengths of a visit (1, 0.71 and 0.5 of it) and report the figures at zero length.
@@ -197,7 +75,7 @@ class DomainsSpec(_Strict):
         return self
 
 
-class ParallelSpec(_Strict):
+class ParallelSpec(Strict):
     """The word "replicas", or { domains = { block, hops_per_visit } }."""
 
     domains: DomainsSpec | None = None
@@ -216,14 +94,14 @@ class ParallelSpec(_Strict):
         return "replicas" if self.domains is None else {"domains": self.domains.model_dump()}
 
 
-class KeptProfileSpec(_Strict):
+class KeptProfileSpec(Strict):
     """Site fractions and local diffusivities along a lattice vector, in bins of equal width."""
 
     axis: Annotated[int, Field(strict=True, ge=0, le=2)] = 0
     bins: AtLeastOne = 20
 
 
-class RunSpec(_Strict):
+class RunSpec(Strict):
     """[run]. track: "all" follows every particle that moves, "carriers" the carriers alone, in less memory.
 
     temperature_index: random stream of the first temperature; what a temperature of a list has in its own folder, so
@@ -284,7 +162,7 @@ class RunSpec(_Strict):
         return list(self.temperature_K)
 
 
-class PolaronSpec(_Strict):
+class PolaronSpec(Strict):
     """[polarons]: how electronic carriers are walked beside ions; see kmc/polarons.py.
 
     scale: of the mode "scaled", fastest electronic rate over fastest ionic rate.
@@ -294,7 +172,7 @@ class PolaronSpec(_Strict):
     scale: Annotated[float, Field(strict=True, ge=0.5, le=1e6, allow_inf_nan=False)] = 10.0
 
 
-class RelaxationSpec(_Strict):
+class RelaxationSpec(Strict):
     """A wave of composition along a lattice vector, set free after the run; see kmc.thermodynamics.Relaxation."""
 
     axis: Annotated[int, Field(strict=True, ge=0, le=2)] = 2
@@ -302,7 +180,7 @@ class RelaxationSpec(_Strict):
     waves: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 8
 
 
-class ThermodynamicsSpec(_Strict):
+class ThermodynamicsSpec(Strict):
     """[thermodynamics]: density modes and a scan over chemical potentials; see kmc.thermodynamics.Thermodynamics.
 
     mu_eV or pO2_bar: the points themselves, in place of points and step_kT.
@@ -322,7 +200,7 @@ class ThermodynamicsSpec(_Strict):
         return self
 
 
-class RunConfig(_Strict):
+class RunConfig(Strict):
     """A whole run file. resolved: what the program decided, written into the output folder and not read again."""
 
     crystal: CrystalSpec
@@ -348,7 +226,7 @@ class RunConfig(_Strict):
             raise ValueError('polarons.mode = "auto" takes no duration.precision; give hops_per_carrier or time_s')
         return self
 
-    resolved: dict[str, Any] = {}
+    resolved: dict[str, Any] = Field(default={})
 
     _where: str = PrivateAttr("run file")
 

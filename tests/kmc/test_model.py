@@ -138,5 +138,25 @@ def test_a_file_that_is_no_model_is_one_line(content: bytes, tmp_path: Path) -> 
 
 
 def test_a_missing_file_names_the_shipped_sets(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file, and the shipped sets are ceria-reduced, gdc-chgnet"):
+    with pytest.raises(InputError, match="no such file, and the shipped sets are bzy, ceria-reduced, gdc-chgnet"):
         load_model(tmp_path / "none.toml")
+
+
+def test_a_transfer_integral_from_geometry():
+    """The documented link: tolerance factor -> a user's function -> the Marcus hop of a model."""
+    from kmc.model import with_transfer_integral
+    from lattices.geometry import polaron_transfer_integral_eV, tolerance_factor
+    from tests.systems import NOTE, made_up_model
+
+    marcus = {"rate": "marcus", "reorganisation_energy_eV": {"value": 1.2, **NOTE}}
+    marcus["transfer_integral_eV"] = {"value": 0.02, **NOTE}
+    model = made_up_model("perovskite", polarons=marcus)
+    t = tolerance_factor({"La3+": 0.6, "Sr2+": 0.4}, {"Fe": 1.0}, delta=0.03)
+    value = polaron_transfer_integral_eV(t, lambda factor: 0.1 * factor)
+    linked = with_transfer_integral(model, "polaron", value, "a test")
+    assert linked.hops[1].transfer_integral_eV.value == pytest.approx(0.1 * t)
+    assert model.hops[1].transfer_integral_eV.value == 0.02
+    with pytest.raises(InputError, match="the Marcus hops of model 'made-up' are polaron"):
+        with_transfer_integral(model, "vacancy", 0.1, "a test")
+    with pytest.raises(InputError, match="not negative"):
+        with_transfer_integral(model, "polaron", -0.1, "a test")

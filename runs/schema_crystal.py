@@ -1,0 +1,139 @@
+"""The schema of [crystal] in a run file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Temperature = Annotated[float, Field(strict=True, ge=1, le=10_000, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True, ge=0)]
+AtLeastOne = Annotated[int, Field(strict=True, ge=1, le=2**24)]
+
+
+class Strict(BaseModel):
+    """A table whose unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProfileSpec(Strict):
+    """A site fraction that varies along a lattice vector (0, 1 or 2); see lattices.doping.Profile."""
+
+    axis: Annotated[int, Field(strict=True, ge=0, le=2)]
+    fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)]
+    interpolation: Literal["linear", "step"] = "step"
+
+
+class AmountSpec(Strict):
+    """Exactly one of: fraction of the sublattice's sites, number, sites (indices), profile. A number is a fraction."""
+
+    fraction: Fraction | None = None
+    number: Count | None = None
+    sites: tuple[Count, ...] | None = None
+    profile: ProfileSpec | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, dict | AmountSpec):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"fraction": float(value)}
+        raise ValueError(f"{value!r} was given; {cls.wording()}")
+
+    @classmethod
+    def wording(cls) -> str:
+        """What is allowed, for messages."""
+        return "a site fraction, or a table with one of fraction, number, sites, profile is needed"
+
+    @model_validator(mode="after")
+    def _one(self) -> AmountSpec:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(self.wording())
+        return self
+
+    @model_serializer
+    def _as_written(self) -> Any:
+        key = next(iter(self.model_fields_set))
+        value = getattr(self, key)
+        if key == "fraction":
+            return value
+        return {key: value.model_dump() if isinstance(value, BaseModel) else value}
+
+
+class CarrierSpec(AmountSpec):
+    """An amount, "charge-balance": as many as neutrality needs, or delta: per formula unit of a prototype."""
+
+    charge_balance: Literal[True] | None = None
+    delta: Annotated[float, Field(strict=True, ge=0, le=3, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _balance(cls, value: Any) -> Any:
+        return {"charge_balance": True} if value == "charge-balance" else value
+
+    @classmethod
+    def wording(cls) -> str:
+        """What is allowed, for messages."""
+        return '"charge-balance", { delta = ... }, ' + AmountSpec.wording()
+
+    @model_serializer
+    def _as_written(self) -> Any:
+        return "charge-balance" if self.charge_balance else AmountSpec._as_written(self)
+
+
+class ExpansionSpec(Strict):
+    """Chemical (and thermal) expansion of the lattice parameter; see lattices.geometry.expansion_strain."""
+
+    material: Literal["ceria", "lsf64"]
+    set: str | None = None
+    reference_delta: NotNegative = 0.0
+    reference_temperature_K: Temperature | None = None
+
+
+class CrystalSpec(Strict):
+    """[crystal]: a prototype with hosts, or a structure file with named sublattices; repeats; doping; carriers."""
+
+    prototype: Literal["fluorite", "perovskite"] | None = None
+    host: dict[str, str] = {}
+    file: str | None = None
+    sublattices: dict[str, str | list[str] | list[int]] = {}
+    lattice_parameter_angstrom: Positive | None = None
+    expansion: ExpansionSpec | None = None
+    repeats: tuple[Annotated[int, Field(strict=True, ge=1, le=32767)], ...]
+    doping: dict[str, AmountSpec] = {}
+    vacancies: CarrierSpec | None = None
+    carriers: dict[str, CarrierSpec] = {}
+
+    @field_validator("repeats")
+    @classmethod
+    def _three(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(value) != 3:
+            raise ValueError(f"{list(value)} was given; three whole numbers are needed")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> CrystalSpec:
+        if (self.prototype is None) == (self.file is None):
+            raise ValueError("exactly one of prototype and file is needed")
+        if self.file is not None and (not self.sublattices or self.host or self.lattice_parameter_angstrom):
+            raise ValueError(
+                "a structure file needs sublattices, and takes neither host nor lattice_parameter_angstrom"
+            )
+        if self.file is not None and self.expansion:
+            raise ValueError("expansion is for prototypes; a structure file has its own lattice parameters")
+        if self.prototype is not None and self.sublattices:
+            raise ValueError("a prototype names its sublattices itself; leave sublattices out")
+        return self
