@@ -11,6 +11,7 @@ from lattices.errors import InputError
 from runs.build import system_of
 from runs.cli import main
 from runs.config import load_config
+from runs.schema_crystal import CrystalSpec
 
 LSF = """
 [crystal]
@@ -123,7 +124,7 @@ def test_expansion_is_applied_and_told(run_file: Path, tmp_path: Path) -> None:
     )
     system = system_of(*load_config(ceria), 0)
     assert any("strain +0.00000" in line for line in system.composition.notes)
-    with pytest.raises(InputError, match="expansion is for prototypes"):
-        load_config(
-            run_file, ["crystal.file=x.cif", 'crystal.expansion={material="lsf64"}', "crystal.sublattices={a='O'}"]
+    with pytest.raises(ValueError, match="expansion is for prototypes"):
+        CrystalSpec.model_validate(
+            {"file": "x.cif", "sublattices": {"a": "O"}, "repeats": [2, 2, 2], "expansion": {"material": "lsf64"}}
         )
