@@ -1,7 +1,7 @@
 """One set of figures from runs in several modes of the electronic carriers (kmc/polarons.py), named beside each figure.
 
 Ionic figures come from the scaled walk, electronic ones from frozen ions, cross terms of L from true kinetics where
-that was affordable. A second scaled walk, electrons half as fast again, tells whether the scale matters. The runs are
+that was affordable; they are zero where carriers do not feel one another. A second scaled walk, electrons half as fast again, tells whether the scale matters. The runs are
 independent, so errors of the entries of L are, too.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from analysis.figures import Figure, FloatArray, above_two_errors, attempt
-from analysis.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA
+from analysis.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA, ZERO_CROSS, uncoupled_pairs
 from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from kmc.polarons import ELECTRONIC
 
@@ -54,6 +54,9 @@ def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
         return result | {"onsager": lacking[0]} | dict.fromkeys(CONDUCTIVITIES, absent)
     names, charges, value, stderr = _matrix(by_mode)
     result["onsager"] = _onsager_json(names, charges, value, stderr)
+    if pairs := uncoupled_pairs(scaled.get("coupled_groups", ()), names):
+        result["onsager"]["uncoupled"] = [list(pair) for pair in pairs]
+        result["onsager"]["matrix_1_per_J_m_s"]["formula"] += ZERO_CROSS
     result |= _conductivities(names, charges, value, stderr)
     if "thermodynamics" in result:
         result["chemical_diffusivity_m2_s"] |= _chemical(result, charges)
@@ -121,6 +124,9 @@ def _matrix(by_mode: dict[str, dict[str, Any]]) -> tuple[list[str], FloatArray, 
         place = np.ix_([names.index(name) for name in own], [names.index(name) for name in own])
         value[place] = parts[mode]["matrix_1_per_J_m_s"]["value"]
         stderr[place] = parts[mode]["matrix_1_per_J_m_s"]["stderr"]
+    for a, b in uncoupled_pairs(by_mode["scaled"].get("coupled_groups", ()), names):
+        i, j = names.index(a), names.index(b)
+        value[i, j] = value[j, i] = stderr[i, j] = stderr[j, i] = 0.0
     return names, np.array([charge[name] for name in names]), value, stderr
 
 

@@ -2,11 +2,14 @@
 
 L_ij = lim <dR_i . dR_j>/(6 V t kT) with dR_i the summed displacement of species i in the lattice frame; independent
 carriers only (V_O, not O). sigma_ij = z_i z_j e^2 L_ij, z being the charge that a hop moves: carrier less partner.
+Where the file says that two carriers do not feel one another (kmc/coupling.py), their L_ij is zero and not sampled: its
+noise, sqrt(L_ii L_jj), would drown the smaller of the two conductivities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from kmc.trajectory import Trajectory
 
 L_FORMULA = "L_ij = slope of <dR_i . dR_j> against t, over 6 V kT"
+ZERO_CROSS = "; L_ij = 0 for carriers that do not feel one another"
 COLLECTIVE_FORMULA = "D_sigma = kT L_ii/c_i"
 HAVEN_FORMULA = "H_R = D*/D_sigma"
 AMBIPOLAR_FORMULA = "sigma_amb = sigma_e sigma_V/(sigma_e + sigma_V), diagonal parts"
@@ -37,12 +41,15 @@ class Collective:
 
     names: carriers, C of them. charges: (C,) charge moved per hop, in e. matrix: (U+1, C, C, 3, 3) L in 1/(J m s).
     of_species: mobile species -> (U+1, 3, 3) its own L. left_out: why carriers of one kind are missing, if they are.
+    sampled: (U+1, C, C) scalar L as the walk gave it. uncoupled: pairs of carriers whose cross term is zero in `matrix`.
     """
 
     names: tuple[str, ...]
     charges: FloatArray
     matrix: FloatArray
     of_species: dict[str, FloatArray]
+    sampled: FloatArray | None = None
+    uncoupled: tuple[tuple[str, str], ...] = ()
     left_out: str | None = None
 
     @property
@@ -71,8 +78,20 @@ def collective_rows(trajectory: Trajectory, units: Units, fit_range: tuple[float
     place = [mobile.index(name) for name in names]
     charges = np.array([_charge_moved(trajectory, name) for name in names], dtype=float)
     chosen = matrix[:, place][:, :, place]
+    sampled = np.asarray(np.trace(chosen, axis1=3, axis2=4) / 3.0)
+    uncoupled = uncoupled_pairs(trajectory.coupled_groups, names)
+    for a, b in uncoupled:
+        i, j = names.index(a), names.index(b)
+        chosen[:, i, j] = chosen[:, j, i] = 0.0
     own = {name: matrix[:, i, i] for i, name in enumerate(mobile) if name not in missing}
-    return Collective(names, charges, chosen, own, next(iter(missing.values()), None))
+    return Collective(names, charges, chosen, own, sampled, uncoupled, next(iter(missing.values()), None))
+
+
+def uncoupled_pairs(groups: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Pairs of carriers of different groups, which do not feel one another; none where there are no groups."""
+    number = {name: k for k, group in enumerate(groups) for name in group}
+    known = [name for name in names if name in number]
+    return tuple((a, b) for a, b in itertools.combinations(known, 2) if number[a] != number[b])
 
 
 def carriers_of(trajectory: Trajectory) -> tuple[str, ...]:
@@ -113,12 +132,17 @@ def onsager_json(collective: Collective | str) -> dict[str, Any]:
     if isinstance(collective, str):
         return {"species": None, "matrix_1_per_J_m_s": {"value": None, "stderr": None, "reason": collective}}
     rows = collective.scalars
-    matrix = {"value": rows[0].tolist(), "stderr": jackknife_stderr(rows).tolist(), "formula": L_FORMULA}
-    return {
+    formula = L_FORMULA + (ZERO_CROSS if collective.uncoupled else "")
+    matrix = {"value": rows[0].tolist(), "stderr": jackknife_stderr(rows).tolist(), "formula": formula}
+    result: dict[str, Any] = {
         "species": list(collective.names),
         "charge_moved_e": collective.charges.tolist(),
         "matrix_1_per_J_m_s": matrix,
     }
+    if collective.uncoupled and (seen := collective.sampled) is not None:
+        sampled = {"value": seen[0].tolist(), "stderr": jackknife_stderr(seen).tolist(), "formula": L_FORMULA}
+        result |= {"uncoupled": [list(pair) for pair in collective.uncoupled], "sampled_matrix_1_per_J_m_s": sampled}
+    return result
 
 
 def conductivity_figures(trajectory: Trajectory, collective: Collective | str) -> dict[str, Figure]:

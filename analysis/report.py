@@ -57,6 +57,7 @@ def _results(
         "replicas": trajectory.replicas,
         "hops_per_visit": trajectory.hops_per_visit,
         "polaron_mode": trajectory.polaron_mode,
+        "coupled_groups": [list(group) for group in trajectory.coupled_groups],
         "errors_from": units.words if units else None,
         "species": {},
     }

@@ -55,7 +55,8 @@ class Trajectory:
     polaron_mode: of kmc/polarons.py; where it is not "kinetic" one kind of carrier has no true motion.
     repeats, grid: of the supercell. component: the neutral one as in component.py, or {"reason": ...} without.
     planes: for each axis (T + 1, R, C, P) int32 numbers of the carriers `plane_species` by plane (planes.py), or none.
-    dopants: ions stand still at random and shape where carriers stand.
+    dopants: ions stand still at random and shape where carriers stand. coupled_groups: carriers that feel one another
+    (coupling.py); empty where the file does not say.
     """
 
     temperature_K: float
@@ -92,6 +93,7 @@ class Trajectory:
     wave: Wave | None = None
     dopants: bool = True
     coulomb: bool = False
+    coupled_groups: tuple[tuple[str, ...], ...] = ()
 
     @property
     def replicas(self) -> int:
@@ -158,6 +160,7 @@ def _read(file: object) -> Trajectory:
         planes=tuple(group[f"rho_k/axis{axis}"][()] for axis in range(3)) if "rho_k" in group else (),
         wave=_wave(group["relaxation"]) if "relaxation" in group else None,
         coulomb=meta.get("coulomb", False),
+        coupled_groups=tuple(tuple(group) for group in meta.get("coupled_groups", [])),
         dopants=meta.get("dopants", True),
         scan=_scan(group["grand_canonical"]) if "grand_canonical" in group else None,
         **arrays,

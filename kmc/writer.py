@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from kmc.accumulate import Accumulator
 from kmc.arrays import to_host
 from kmc.component import neutral_component
+from kmc.coupling import coupled_groups
 from kmc.oxygen import relative_mu_eV
 from kmc.planes import counted, n_planes
 from kmc.schedule import Schedule, Settings
@@ -57,6 +58,7 @@ def describe(system: System) -> dict[str, Any]:
         "component": _component(system),
         "dopants": system.quenched,
         "coulomb": tables.coulomb is not None,
+        "coupled_groups": coupled_groups(model, tables),
         "grid_vectors_m": (cell * 1e-10).tolist(),
         "cubic": system.isotropic,
         "species": [

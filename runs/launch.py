@@ -92,11 +92,13 @@ def jobs_of(config: RunConfig, base: Path, folder: Path) -> list[tuple[RunConfig
 
 def _modes(config: RunConfig, base: Path) -> list[str]:
     """The parts that mode "auto" walks, by the names of their folders."""
+    from kmc.coupling import coupled_groups
     from kmc.polarons import affordable, rate_factors
 
     system = system_of(config, base, 0, "kinetic")
     rate_factors(system.tables, "scaled", config.polarons.scale)  # refuses what lacks a kind of carrier
-    return ["scaled", "scaled-half", "frozen-ions", *(["kinetic"] if affordable(system.tables) else [])]
+    cross = affordable(system.tables) and len(coupled_groups(system.model, system.tables)) == 1
+    return ["scaled", "scaled-half", "frozen-ions", *(["kinetic"] if cross else [])]
 
 
 def _with_mode(config: RunConfig, part: str) -> RunConfig:

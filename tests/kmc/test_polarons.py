@@ -13,9 +13,12 @@ import pytest
 
 from analysis.report import analyze
 from analysis.small_cell import diffusivity, enumerate_cell
+from analysis.units import ELEMENTARY_CHARGE_C
 from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.backends import make_walker
+from kmc.coupling import coupled_groups
 from kmc.engine import Settings, run
+from kmc.model import Model
 from kmc.polarons import bare_rates, rate_factors
 from kmc.trajectory import read_trajectory
 from lattices.errors import InputError
@@ -25,6 +28,7 @@ from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, same
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
 TEMPERATURE_K = 1200.0
+GATES = {("M", "M"): 0.5, ("M", "electron"): 0.5, ("electron", "electron"): 0.5, ("D", "D"): 0.7}
 BOUND = [("V_O", "electron", 1, -0.08)]
 
 
@@ -178,3 +182,41 @@ def test_the_mode_of_a_run_file_is_told(tmp_path, capsys):
     assert seen.polaron_mode == "frozen-ions" and replace(seen, polaron_mode="kinetic").accepted[-1, :, 0].sum() == 0
     assert main(["run", "ideal-fluorite", "--set", "polarons.mode=scaled", "--out", str(tmp_path / "other")]) == 2
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "groups"),
+    [
+        ({}, [["V_O"], ["electron"]]),
+        ({"pairs": [("V_O", "D", 1, -0.1), ("electron", "D", 1, -0.1)]}, [["V_O"], ["electron"]]),
+        ({"pairs": [("V_O", "electron", 1, -0.1)]}, [["V_O", "electron"]]),
+        ({"pairs": [("O", "M", 1, 0.1)]}, [["V_O", "electron"]]),  # hosts of both carriers
+        ({"forbidden": [("V_O", "electron", 2)]}, [["V_O", "electron"]]),
+        ({"barriers": GATES | {("D", "M"): 0.6, ("D", "electron"): 0.6}}, [["V_O"], ["electron"]]),
+        ({"barriers": GATES | {("D", "M"): 0.6, ("D", "electron"): 0.7}}, [["V_O", "electron"]]),
+    ],
+)
+def test_which_carriers_feel_one_another(changes, groups):
+    """By a pair energy, a ban or a barrier that tells their species apart; what never moves joins nobody."""
+    model = made_up_model("fluorite", polarons={"barriers": [{"energy_eV": 0.4, **NOTE}]}, **changes)
+    system = made_up_system(model, (4, 4, 4), 6, dopants=4, electrons=8)
+    assert coupled_groups(model, system.tables) == groups
+    charged = Model.model_validate(model.model_dump() | {"coulomb": {"relative_permittivity": {"value": 50.0, **NOTE}}})
+    assert coupled_groups(charged, made_up_system(charged, (4, 4, 4), 6, electrons=8).tables) == [["V_O", "electron"]]
+
+
+def test_cross_terms_of_carriers_that_do_not_feel_one_another_are_zero(tmp_path):
+    """The sampled one is zero within four errors; the figures leave its noise out."""
+    model = made_up_model("fluorite", {(): 0.5}, polarons={"barriers": [{"energy_eV": 0.33, **NOTE}]})
+    seen = walked(made_up_system(model, (3, 3, 3), 6, 1200.0, electrons=12, replicas=64), tmp_path, FAST[0], 60.0)
+    sampled = seen["onsager"]["sampled_matrix_1_per_J_m_s"]
+    assert 0 < abs(sampled["value"][0][1]) < 4 * sampled["stderr"][0][1]
+    assert (
+        seen["onsager"]["uncoupled"] == [["V_O", "electron"]]
+        and seen["onsager"]["matrix_1_per_J_m_s"]["value"][0][1] == 0
+    )
+    own = 4 * seen["onsager"]["matrix_1_per_J_m_s"]["value"][0][0] * ELEMENTARY_CHARGE_C**2
+    assert seen["ionic_conductivity_S_m"]["value"] == pytest.approx(own, rel=1e-12)
+    assert seen["ambipolar_conductivity_S_m"]["value"] == pytest.approx(
+        seen["ambipolar_onsager_conductivity_S_m"]["value"], rel=1e-12
+    )
