@@ -22,7 +22,7 @@ from kmc.schedule import window_length
 from kmc.state import state_from_occupants, unwrapped_grid_positions
 from kmc.system import build_system
 from kmc.trajectory import read_trajectory
-from lattices.crystal import Supercell
+from lattices.crystal import Crystal, Supercell
 from lattices.doping import Doping
 from lattices.errors import InputError
 from lattices.perovskite import perovskite
@@ -32,12 +32,13 @@ from tests.systems import BACKENDS, NOTE, same, walked
 
 FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)
 A_ANGSTROM = 4.24
+PLACE = 0.225
 
 
 def barium_zirconate(repeats, protons, dopants=0, vacancies=0, temperature_K=800.0, model=None, holes=0, **more):
     model = model or load_model("bzy")
     crystal = perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM)
-    supercell = Supercell(with_protons(crystal, "proton", "anion", "B", 0.23), repeats)
+    supercell = Supercell(with_protons(crystal, "proton", "anion", "B", PLACE), repeats)
     carriers = {"H": Doping(number=protons), "V_O": Doping(number=vacancies)}
     carriers |= {"hole": Doping(number=holes)} if holes else {}
     numbers = compose(model, supercell, {"Y": Doping(number=dopants)}, carriers)
@@ -51,18 +52,38 @@ def rates(temperature_K):
 
 
 def test_the_sites_and_their_shells():
-    crystal = with_protons(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), "proton", "anion", "B", 0.23)
+    crystal = with_protons(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), "proton", "anion", "B", PLACE)
     assert [s.name for s in crystal.sublattices] == ["proton", "anion", "B", "A"]
     assert crystal.sublattices[0].n_basis == 12
     one, two, three = shells(crystal, 0, 0, 3)
     assert [s.coordination for s in (one, two, three)] == [2, 2, 1]
-    assert one.length_angstrom == pytest.approx(0.23 * 2**0.5 * A_ANGSTROM)
-    assert two.length_angstrom == pytest.approx(0.27 * 2**0.5 * A_ANGSTROM)
-    assert three.length_angstrom == pytest.approx(0.46 * A_ANGSTROM)
+    assert one.length_angstrom == pytest.approx(PLACE * 2**0.5 * A_ANGSTROM)
+    assert two.length_angstrom == pytest.approx((0.5 - PLACE) * 2**0.5 * A_ANGSTROM)
+    assert three.length_angstrom == pytest.approx(2 * PLACE * A_ANGSTROM)
     to_oxygen = shells(crystal, 0, 1, 1)[0]
     assert to_oxygen.coordination == 1 and Counter(to_oxygen.basis[:, 0].tolist()) == {0: 4, 1: 4, 2: 4}
-    with pytest.raises(InputError, match=r"from 0\.05 to below 0\.25"):
-        with_protons(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), "proton", "anion", "B", 0.3)
+    assert crystal.grid == 40
+
+
+@pytest.mark.parametrize("place", [0.2072, 0.21, 0.2499])
+def test_rotation_transfer_and_the_opposite_place_come_in_this_order(place):
+    """A longer rotation than transfer above 1/4, a transfer longer than the way across below (sqrt(2) - 1)/2."""
+    crystal = with_protons(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), "proton", "anion", "B", place)
+    lengths = [s.length_angstrom / A_ANGSTROM for s in shells(crystal, 0, 0, 3)]
+    assert lengths == pytest.approx([2**0.5 * place, 2**0.5 * (0.5 - place), 2 * place], rel=1e-6)
+
+
+@pytest.mark.parametrize("place", [0.05, 0.2, 0.2071, 0.25, 0.3, math.nan])
+def test_places_that_would_mix_up_the_hops_are_refused(place):
+    with pytest.raises(InputError, match=rf"displacement = {place}: from 0\.2072 to below 0\.25"):
+        with_protons(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), "proton", "anion", "B", place)
+
+
+def test_protons_need_a_cubic_crystal():
+    cubic = perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM)
+    stretched = Crystal(cubic.cell_angstrom * np.array([[1.0], [1.0], [1.02]]), cubic.sublattices)
+    with pytest.raises(InputError, match="needs a cubic perovskite"):
+        with_protons(stretched, "proton", "anion", "B", PLACE)
 
 
 @pytest.mark.parametrize("temperature_K", [500.0, 800.0, 1200.0])
@@ -148,7 +169,7 @@ def mixed(repeats=(3, 3, 3), **more):
 
     model = three_carriers()
     crystal = with_layers(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), model.layers)
-    supercell = Supercell(with_protons(crystal, "proton", "anion", "B", 0.23), repeats)
+    supercell = Supercell(with_protons(crystal, "proton", "anion", "B", PLACE), repeats)
     cells = repeats[0] * repeats[1] * repeats[2]
     carriers = {"V_O": Doping(number=cells // 9), "H": Doping(number=cells // 9), "hole": Doping(number=cells // 9)}
     numbers = compose(model, supercell, {"Y": Doping(number=4 * (cells // 9))}, carriers)
