@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.chemical_matrix import chemical_matrix_json
-from analysis.decay import DECAY_FORMULA, WAVE_FORMULA, Decay, decays, diffusivity_rows, wave_decay, wave_rows
+from analysis.decay import (
+    CHARGED_DECAY_FORMULA,
+    CHARGED_WAVE_FORMULA,
+    DECAY_FORMULA,
+    WAVE_FORMULA,
+    Decay,
+    decays,
+    diffusivity_rows,
+    wave_decay,
+    wave_rows,
+)
 from analysis.density_modes import counted_json, limit, neutral_vector, slab_theta, structure, theta_of_k
 from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, jackknife_stderr, positive_from_rows
 from analysis.fit import Units
@@ -27,6 +37,7 @@ from analysis.isotherm import (
 )
 from analysis.onsager import Collective
 from analysis.routes import Routes, Rows
+from analysis.tracer import without_true_motion
 from analysis.units import BOLTZMANN_J_K
 
 if TYPE_CHECKING:
@@ -165,14 +176,19 @@ def _decays(routes: Routes) -> tuple[dict[str, Figure], dict[str, Any]]:
     together = routes.electronic is None or trajectory.coulomb
     curves: dict[str, Any] = {}
     own: dict[str, Any] = {}
+    missing = without_true_motion(trajectory)
     for name in names if not together else []:
+        if name in missing:
+            own[name] = dict.fromkeys(("decay", "relaxation"), Figure.absent(missing[name]).as_json())
+            continue
         weights = np.array([float(other == name) for other in names])
         pair = _pair_of_decays(routes, weights, curves, name)
         own[name] = {key: value.as_json() for key, value in pair.items()}
-    if together and names:
+    if together and names and not missing:
         result = _pair_of_decays(routes, _neutral_weights(routes), curves, routes.carrier)
     else:
         reason = APART if names else "the run kept no density modes"
+        reason = next(iter(missing.values()), reason)
         result = {"decay": Figure.absent(reason, DECAY_FORMULA), "relaxation": Figure.absent(reason, WAVE_FORMULA)}
     return result, {"decay_of_species": own, "curves": curves}
 
@@ -196,20 +212,23 @@ def _pair_of_decays(routes: Routes, weights: FloatArray, curves: dict[str, Any],
     """(c) and (d) of one combination; puts the curves of the decays into `curves`."""
     trajectory, units = routes.trajectory, routes.units
     shown: dict[str, Any] = {}
+    charged = routes.electronic is not None and trajectory.coulomb
+    formula = CHARGED_DECAY_FORMULA if charged else DECAY_FORMULA
+    of_wave = CHARGED_WAVE_FORMULA if charged else WAVE_FORMULA
 
     def decay() -> Figure:
         found = decays(trajectory, units, weights)
-        rows, of_k = diffusivity_rows(found)
+        rows, of_k = diffusivity_rows(found, charged)
         shown["modes"] = [_curve(each) for each in found]
         shown["diffusivity_of_k"] = counted_json([each.mode for each in found], of_k, jackknife_stderr(of_k))
-        return positive_from_rows(rows, DECAY_FORMULA)
+        return positive_from_rows(rows, formula)
 
     def wave() -> Figure:
         found = wave_decay(trajectory, units, weights)
         shown["wave"] = _curve(found)
-        return positive_from_rows(wave_rows(trajectory, found), WAVE_FORMULA)
+        return positive_from_rows(wave_rows(trajectory, found), of_wave)
 
-    figures = {"decay": attempt(decay, DECAY_FORMULA), "relaxation": attempt(wave, WAVE_FORMULA)}
+    figures = {"decay": attempt(decay, formula), "relaxation": attempt(wave, of_wave)}
     curves[name] = shown
     return figures
 

@@ -25,8 +25,10 @@ FEWEST_LAGS = 2
 FEWEST_LENGTHS = 2  # of wave vectors, for a limit
 LEAST_FALL = 0.4  # of ln F within the fit
 NOISE = 0.35  # largest relative error of F in the range
-DECAY_FORMULA = "D~ = limit k -> 0 of (decay rate of <rho(k,t) rho(k,0)*>)/k^2"
+DECAY_FORMULA = "D~ = limit k -> 0 of (decay rate of <rho(k,t) rho(k,0)*>)/k^2, D(k) linear in k^2"
+CHARGED_DECAY_FORMULA = "D~ = limit k -> 0 of (decay rate of <rho(k,t) rho(k,0)*>)/k^2, 1/D(k) linear in k^2"
 WAVE_FORMULA = "D~ = (decay rate of the wave's amplitude)/(s k^2), s = the rate over D k^2 of free hops on this lattice"
+CHARGED_WAVE_FORMULA = WAVE_FORMULA + "; of this k: charges that are screened over a distance lower it at shorter waves"
 FEWEST_REPLICAS = 4
 
 
@@ -96,11 +98,20 @@ def decays(trajectory: Trajectory, units: Units, weights: FloatArray) -> list[De
     return found
 
 
-def diffusivity_rows(found: list[Decay]) -> tuple[FloatArray, FloatArray]:
-    """((U+1,) D at k = 0, (U+1, K) D(k)) of the decays of several wave vectors, in m2/s."""
+def diffusivity_rows(found: list[Decay], charged: bool = False) -> tuple[FloatArray, FloatArray]:
+    """((U+1,) D at k = 0, (U+1, K) D(k)) of the decays of several wave vectors, in m2/s.
+
+    charged: ions and electronic carriers held together by their charges. D(k) then falls towards that of ions alone as
+    k nears the inverse screening length, D(k) = D (1 + a k^2)/(1 + b k^2) with b > a (derived: slower eigenvalue of
+    k^2 L chi^-1 with chi^-1_ij = d_ij Theta_i/c_i + z_i z_j e^2/(eps k^2 kT)), so that 1/D(k) is carried to k = 0.
+    """
     k = np.array([decay.mode.k_per_m for decay in found])
     rows = np.stack([decay.rate_rows for decay in found], axis=1) / k**2
-    return limit(k, rows, jackknife_stderr(rows)), rows
+    if not charged:
+        return limit(k, rows, jackknife_stderr(rows)), rows
+    if (rows <= 0).any():
+        raise Untrustworthy("the decays are lost in noise: take more replicas or a longer run")
+    return 1.0 / limit(k, 1.0 / rows, jackknife_stderr(1.0 / rows)), rows
 
 
 def wave_amplitude(trajectory: Trajectory, units: Units, weights: FloatArray) -> tuple[Mode, FloatArray]:

@@ -9,7 +9,7 @@ import numpy as np
 from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows
 from analysis.fit import Units
 from analysis.onsager import carriers_of
-from analysis.tracer import group_edges
+from analysis.tracer import group_edges, without_true_motion
 from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:
@@ -23,11 +23,19 @@ LINEAR_WITHIN = 0.01  # of the response, before a warning
 
 
 def nonlinearity(trajectory: Trajectory) -> float:
-    """Largest relative departure from a linear response: x^2/6 of sinh(x)/x, x = |z| e E l/(2 kT) of a hop."""
+    """Largest relative departure from a linear response of any hop along the field.
+
+    x = |z| e E l/(2 kT): x^2/6 of sinh(x)/x, less x^2 kT/lambda of Marcus rates.
+    """
     charge = {record.name: record.charge_e for record in trajectory.species}
-    reach = max(abs(charge[f.carrier] - charge[f.partner]) * f.hop_length_m for f in trajectory.families)
     strength = float(np.linalg.norm(trajectory.field_V_per_m))
-    return (ELEMENTARY_CHARGE_C * strength * reach / (2 * BOLTZMANN_J_K * trajectory.temperature_K)) ** 2 / 6
+    kt_eV = BOLTZMANN_J_K * trajectory.temperature_K / ELEMENTARY_CHARGE_C
+    departures = [0.0]
+    for family in trajectory.families:
+        x = abs(charge[family.carrier] - charge[family.partner]) * strength * family.hop_length_m / (2 * kt_eV)
+        marcus = kt_eV / family.reorganisation_energy_eV if family.reorganisation_energy_eV else 0.0
+        departures.append(abs(x**2 / 6 - x**2 * marcus))
+    return max(departures)
 
 
 def drift_warning(trajectory: Trajectory) -> list[str]:
@@ -37,7 +45,7 @@ def drift_warning(trajectory: Trajectory) -> list[str]:
         return []
     return [
         f"the field is beyond the linear response: hops along it depart by up to {departure:.1%} "
-        "(x^2/6, x = |z| e E l/(2 kT)); the drift conductivity is that of this field"
+        "(x^2/6, x = |z| e E l/(2 kT), less x^2 kT/lambda of Marcus rates); the drift conductivity is of this field"
     ]
 
 
@@ -49,6 +57,8 @@ def drift_figures(trajectory: Trajectory, units: Units) -> tuple[Figure, dict[st
         strength = float(np.linalg.norm(trajectory.field_V_per_m))
         if strength == 0.0:
             raise Untrustworthy("run without a field")
+        if reason := without_true_motion(trajectory).get(name):
+            raise Untrustworthy(reason)
         index = [record.name for record in trajectory.species].index(name)
         edges = group_edges(trajectory, units.groups)
         moved = np.diff(trajectory.summed_displacement[edges][:, :, index], axis=0) @ trajectory.grid_vectors_m

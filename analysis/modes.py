@@ -1,8 +1,8 @@
 """One set of figures from runs in several modes of the electronic carriers (kmc/polarons.py), named beside each figure.
 
 Ionic figures come from the scaled walk, electronic ones from frozen ions, cross terms of L from true kinetics where
-that was affordable; they are zero where carriers do not feel one another. A second scaled walk, electrons half as fast again, tells whether the scale matters. The runs are
-independent, so errors of the entries of L are, too.
+that was affordable; they are zero where carriers do not feel one another. A second scaled walk, electrons half as fast
+again, tells whether the scale matters. The runs are independent, so errors of the entries of L are, too.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from analysis.figures import Figure, FloatArray, above_two_errors, attempt
 from analysis.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA, ZERO_CROSS, uncoupled_pairs
 from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from kmc.polarons import ELECTRONIC
+from lattices.errors import InputError
 
 MODES = ("scaled", "scaled-half", "frozen-ions", "kinetic")  # sub-folders of a run in mode "auto"
+NEEDED = ("scaled", "frozen-ions")  # parts without which nothing can be put together
 SIGNIFICANT = 3.0  # standard errors, before scaled walks are said to disagree
+SHARP = 0.1  # error of their ratio, beyond which the check is said to be blunt
 NO_CROSS = "cross terms of L are unknown: true kinetics was not affordable, or gave none"
 NOT_POSITIVE = "the matrix L put together from several modes is not positive semi-definite: take longer runs"
 
@@ -37,6 +40,10 @@ CONDUCTIVITIES = (
 
 def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """results.json of a run in mode "auto", from those of its parts."""
+    if missing := [mode for mode in NEEDED if mode not in by_mode]:
+        raise InputError(
+            f'a run in mode "auto" without its part {missing[0]}: it was stopped; go on with kmc run FOLDER --resume'
+        )
     scaled, frozen = by_mode["scaled"], by_mode["frozen-ions"]
     result = copy.deepcopy(scaled)
     result["polaron_mode"] = "auto"
@@ -45,6 +52,8 @@ def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
         result["species"][name] = _of_one_kind(figures)
     facts = ("hops", "elapsed_time_s")
     result["modes"] = {mode: {key: part[key] for key in facts} for mode, part in by_mode.items()}
+    result["hops"] = _hops(by_mode)
+    result["elapsed_time_s"] = None  # each part's own: see modes
     result["warnings"] = sorted({line for part in by_mode.values() for line in part["warnings"]})
     result["scale_check"], doubts = _scale_check(by_mode)
     result["warnings"] += doubts
@@ -53,18 +62,46 @@ def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
         absent = lacking[0]["matrix_1_per_J_m_s"]
         return result | {"onsager": lacking[0]} | dict.fromkeys(CONDUCTIVITIES, absent)
     names, charges, value, stderr = _matrix(by_mode)
-    result["onsager"] = _onsager_json(names, charges, value, stderr)
+    words = _words(by_mode, names, value)
+    result["onsager"] = _onsager_json(names, charges, value, stderr) | {"mode": words}
     if pairs := uncoupled_pairs(scaled.get("coupled_groups", ()), names):
         result["onsager"]["uncoupled"] = [list(pair) for pair in pairs]
         result["onsager"]["matrix_1_per_J_m_s"]["formula"] += ZERO_CROSS
-    result |= _conductivities(names, charges, value, stderr)
+    result |= {key: figure | {"mode": words} for key, figure in _conductivities(names, charges, value, stderr).items()}
     if "thermodynamics" in result:
-        result["chemical_diffusivity_m2_s"] |= _chemical(result, charges)
+        result["chemical_diffusivity_m2_s"] |= _chemical(result, charges, words)
+        result["chemical_diffusion"] |= {
+            key: figure | {"mode": words} for key, figure in _shares(names, charges, value, stderr).items()
+        }
     return result
 
 
-def _chemical(result: dict[str, Any], charges: FloatArray) -> dict[str, Any]:
-    """D~ by the Onsager route from figures of several modes, which are independent."""
+def _words(by_mode: dict[str, dict[str, Any]], names: list[str], value: FloatArray) -> str:
+    """Which entries of L came from which mode."""
+    cross = "unknown" if not np.isfinite(value).all() else "kinetic"
+    if len(uncoupled_pairs(by_mode["scaled"].get("coupled_groups", ()), names)) == len(names) * (len(names) - 1) // 2:
+        cross = "zero (nothing couples the carriers)"
+    return f"auto: ions scaled, electronic carriers frozen-ions, cross terms {cross}"
+
+
+def _hops(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Counts of each family in the mode in which it moved truly; wall time of all parts."""
+    families = dict[str, Any]()
+    for mode in reversed(NEEDED):
+        for name, counts in by_mode[mode]["hops"]["families"].items():
+            if name not in families or not families[name]["accepted"]:
+                families[name] = counts | {"mode": mode}
+    wall = sum(part["hops"]["wall_s"] for part in by_mode.values())
+    accepted = sum(f["accepted"] for part in by_mode.values() for f in part["hops"]["families"].values())
+    return {"families": families, "wall_s": wall, "accepted_per_s": accepted / wall if wall else None}
+
+
+def _chemical(result: dict[str, Any], charges: FloatArray, words: str) -> dict[str, Any]:
+    """D~ by the formula routes from figures of several modes, which are independent.
+
+    D*/H_R is D_sigma, so that t_e Theta D*/H_R is kT sigma_amb/(z_V e)^2 Theta_V/c_V with the ambipolar conductivity of
+    the diagonal parts of L, and with tau in place of t_e that of the whole matrix.
+    """
     theta = result["thermodynamic_factor_V"]
     if theta["value"] is None:
         return {}
@@ -72,15 +109,22 @@ def _chemical(result: dict[str, Any], charges: FloatArray) -> dict[str, Any]:
     factor = (
         BOLTZMANN_J_K * result["temperature_K"] / (charges[0] * ELEMENTARY_CHARGE_C) ** 2 / ion["number_density_m3"]
     )
-    sources = (("L_amb", "ambipolar_onsager_conductivity_S_m"), ("diagonal parts of L", "ambipolar_conductivity_S_m"))
-    for words, key in sources:
+    diagonal, full = "ambipolar_conductivity_S_m", "ambipolar_onsager_conductivity_S_m"
+    found = {}
+    for route, key, name in (
+        ("tracer_theta_te", diagonal, "t_e Theta D*/H_R"),
+        ("tracer_theta_tau", full, "tau Theta D*/H_R"),
+        ("onsager", full, "kT L_amb Theta_V/c_V"),
+    ):
         amb = result[key]
-        if amb["value"] is not None:
-            value = factor * amb["value"] * theta["value"]
-            relative = float(np.hypot(amb["stderr"] / amb["value"], theta["stderr"] / theta["value"]))
-            formula = f"D~ = kT sigma_amb/(z_V e)^2 Theta_V/c_V, sigma_amb from {words}"
-            return {"onsager": {"value": value, "stderr": value * relative, "formula": formula, "mode": "auto"}}
-    return {}
+        if amb["value"] is None:
+            found[route] = {"value": None, "stderr": None, "reason": amb["reason"]}
+            continue
+        value = factor * amb["value"] * theta["value"]
+        relative = float(np.hypot(amb["stderr"] / amb["value"], theta["stderr"] / theta["value"]))
+        formula = f"D~ = {name} = kT sigma/(z_V e)^2 Theta_V/c_V, sigma = {key}"
+        found[route] = {"value": value, "stderr": value * relative, "formula": formula, "mode": words}
+    return found
 
 
 def _of_one_kind(figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -93,20 +137,29 @@ def _of_one_kind(figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _scale_check(by_mode: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
-    """(species -> ratio of D* at the scale to D* at half of it, a line for each that differs beyond its error)."""
+    """(species -> ratios of its figures at the scale to those at half of it, a line for each doubt).
+
+    Its D* is known best; D_sigma is what conductivities are made of.
+    """
     half = by_mode["scaled-half"]["species"] if "scaled-half" in by_mode else {}
     ratios, doubts = dict[str, Any](), list[str]()
     for name, entry in by_mode["scaled"]["species"].items() if half else ():
-        one, other = (e["tracer_diffusivity_m2_s"] for e in (entry, half[name]))
-        if one["value"] is None or other["value"] is None:
-            continue
-        ratio = one["value"] / other["value"]
-        error = ratio * float(np.hypot(one["stderr"] / one["value"], other["stderr"] / other["value"]))
-        ratios[name] = {"value": ratio, "stderr": error, "formula": "D* at polarons.scale over D* at half of it"}
-        if abs(ratio - 1) > SIGNIFICANT * error:
-            doubts.append(
-                f"D* of {name} changes by {ratio - 1:+.1%} from half of polarons.scale to it: raise the scale"
-            )
+        for key, symbol in (("tracer_diffusivity_m2_s", "D*"), ("collective_diffusivity_m2_s", "D_sigma")):
+            one, other = (e.get(key, {"value": None}) for e in (entry, half[name]))
+            if one["value"] is None or other["value"] is None:
+                continue
+            ratio = one["value"] / other["value"]
+            error = ratio * float(np.hypot(one["stderr"] / one["value"], other["stderr"] / other["value"]))
+            formula = f"{symbol} at polarons.scale over {symbol} at half of it"
+            ratios.setdefault(name, {})[key] = {"value": ratio, "stderr": error, "formula": formula}
+            if abs(ratio - 1) > SIGNIFICANT * error:
+                doubts.append(
+                    f"{symbol} of {name} changes by {ratio - 1:+.1%} from half of polarons.scale to it: raise the scale"
+                )
+            elif error > SHARP:
+                doubts.append(
+                    f"the check of polarons.scale is blunt: {symbol} of {name} is compared within {error:.0%}"
+                )
     return ratios, doubts
 
 
@@ -158,7 +211,7 @@ def _conductivities(names: list[str], z: FloatArray, value: FloatArray, stderr: 
     def figure(formula: str, make: Callable[[FloatArray], float], positive: bool = True) -> dict[str, Any]:
         found = Figure(make(full), _propagated(make, full, error), formula)
         made = attempt(lambda: above_two_errors(found) if positive else found, formula)
-        return made.as_json() | {"mode": "auto"}
+        return made.as_json()
 
     def diagonal(matrix: FloatArray) -> float:
         ionic, own = (weighted(matrix)[k, k] for k in (int(np.argmin(electronic)), int(np.argmax(electronic))))
@@ -190,6 +243,30 @@ def _conductivities(names: list[str], z: FloatArray, value: FloatArray, stderr: 
         return result | {"ambipolar_onsager_conductivity_S_m": lacking}
     amb = figure(AMBIPOLAR_ONSAGER_FORMULA, lambda m: float(np.linalg.det(weighted(m)) / weighted(m).sum()))
     return result | {"ambipolar_onsager_conductivity_S_m": amb}
+
+
+def _shares(names: list[str], z: FloatArray, value: FloatArray, stderr: FloatArray) -> dict[str, Any]:
+    """t_e of the diagonal parts and tau = L_amb/L_VV of one ion and one electronic carrier, for results.json."""
+    electronic = [name in ELECTRONIC for name in names]
+    if electronic != [False, True]:
+        return {}
+    full, error = np.nan_to_num(value), np.nan_to_num(stderr)
+
+    def t_e(m: FloatArray) -> float:
+        own = z**2 * np.diag(m)
+        return float(own[1] / own.sum())
+
+    def tau(m: FloatArray) -> float:
+        return float(z[1] ** 2 * np.linalg.det(m) / (z @ m @ z) / m[0, 0])
+
+    reason = NO_CROSS if not np.isfinite(value).all() else None
+    if reason is None and np.linalg.eigvalsh(full).min() < 0:
+        reason = NOT_POSITIVE
+    found = {"t_e": Figure(t_e(full), _propagated(t_e, full, error), "t_e, diagonal parts of L")}
+    formula = "tau = L_amb/L_VV"
+    known = Figure(tau(full), _propagated(tau, full, error), formula)
+    found["tau"] = Figure.absent(reason, formula) if reason else known
+    return {name: figure.as_json() for name, figure in found.items()}
 
 
 def _propagated(make: Callable[[FloatArray], float], value: FloatArray, stderr: FloatArray) -> float:

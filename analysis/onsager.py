@@ -41,7 +41,7 @@ class Collective:
 
     names: carriers, C of them. charges: (C,) charge moved per hop, in e. matrix: (U+1, C, C, 3, 3) L in 1/(J m s).
     of_species: mobile species -> (U+1, 3, 3) its own L. left_out: why carriers of one kind are missing, if they are.
-    sampled: (U+1, C, C) scalar L as the walk gave it. uncoupled: pairs of carriers whose cross term is zero in `matrix`.
+    sampled: (U+1, C, C) scalar L as walked. uncoupled: pairs of carriers whose cross term is zero in `matrix`.
     """
 
     names: tuple[str, ...]

@@ -13,7 +13,8 @@ from analysis.arrhenius import fit_arrhenius
 from analysis.canvas import COLOURS, canvas
 from analysis.figures import Untrustworthy
 from analysis.fit import FIT_RANGE, planned_range
-from analysis.report import mode_folders, temperature_folders, window_folders, with_error
+from analysis.report import mode_folders, temperature_folders, window_folders
+from analysis.table import with_error
 from analysis.thermo_plots import plot_thermodynamics
 from analysis.tracer import msd_curve
 from analysis.transport_plots import plot_conductivities, plot_onsager
@@ -123,7 +124,12 @@ def plot_folder(folder: Path | str) -> list[Path]:
             pictures += plot_thermodynamics(results, folder)
         return pictures
     if inner := window_folders(folder) or mode_folders(folder):
-        return [picture for part in inner for picture in plot_folder(part)]
+        pictures = [picture for part in inner for picture in plot_folder(part)]
+        if (folder / "results.json").exists():  # the matrix put together from several modes
+            results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+            together = plot_onsager(results, folder / "onsager.png") if "onsager" in results else None
+            pictures += [together] if together else []
+        return pictures
     if not (folder / "results.json").exists():
         raise InputError(f"{folder}: no results.json; run kmc analyze first")
     pictures = [picture for part in temperature_folders(folder) for picture in plot_folder(part)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr
 from analysis.fit import Units, group_blocks, tracer_weights
+from analysis.tracer import without_true_motion
 
 if TYPE_CHECKING:
     from kmc.profile import Profile
@@ -58,6 +59,8 @@ def _local(trajectory: Trajectory, units: Units | None, s: int, fit_range: tuple
             raise Untrustworthy("too few independent windows")
         if np.any(trajectory.field_V_per_m):
             raise Untrustworthy("run in a field: fluctuations are analysed at zero field only")
+        if reason := without_true_motion(trajectory).get(trajectory.species[s].name):
+            raise Untrustworthy(reason)
         chosen, weights = tracer_weights(trajectory, units, fit_range)
     except Untrustworthy as error:
         return {"value": None, "stderr": None, "reason": error.reason, "formula": LOCAL_FORMULA}

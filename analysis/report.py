@@ -1,4 +1,4 @@
-"""results.json and the table on the terminal."""
+"""results.json, of a trajectory or of a folder of runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from analysis.fit import FIT_RANGE, Units, check_range, choose_units, planned_ra
 from analysis.modes import MODES, combine
 from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
 from analysis.profile import profile_json
+from analysis.table import SPECIES_KEYS
 from analysis.tracer import tracer_figures
 from analysis.windows import extrapolate
 from lattices.errors import InputError
@@ -23,7 +24,8 @@ from lattices.errors import InputError
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory
 
-SPECIES_KEYS = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s", "correlation_factor", "haven_ratio")
+WARNING = "warning: "  # how notes of the file begin that are warnings
+ONE_SCALE = 'one scale was walked: compare with a run at another, or take polarons.mode = "auto", which does so'
 
 
 def analyze(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) -> dict[str, Any]:
@@ -84,7 +86,11 @@ def _results(
     if (profile := profile_json(trajectory, units, fit_range)) is not None:
         results["profile"] = profile
     results["hops"] = _hops(trajectory)
-    results["warnings"] = warnings + drift_warning(trajectory) + doubts
+    told = [line.removeprefix(WARNING) for line in trajectory.notes if line.startswith(WARNING)]
+    results["notes"] = [line for line in trajectory.notes if not line.startswith(WARNING)]
+    results["warnings"] = told + warnings + drift_warning(trajectory) + doubts
+    if trajectory.polaron_mode == "scaled":
+        results["scale_check"] = {"value": None, "stderr": None, "reason": ONE_SCALE}
     return results
 
 
@@ -128,7 +134,10 @@ def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANG
         runs = [analyze_folder(part, fit_range) for part in windows]
         return _write(folder, extrapolate(runs, [run["hops_per_visit"] for run in runs]))
     if modes := mode_folders(folder):
-        return _write(folder, combine({part.name: analyze_folder(part, fit_range) for part in modes}))
+        try:
+            return _write(folder, combine({part.name: analyze_folder(part, fit_range) for part in modes}))
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from error
     parts = temperature_folders(folder)
     if not parts:
         raise InputError(f"{folder}: neither a trajectory.h5 nor sub-folders T...K with one")
@@ -204,65 +213,3 @@ def _fit(figures: list[dict[str, Any]], runs: list[dict[str, Any]], times_temper
 
     extra: dict[str, Any] = {}
     return {"activation_energy_eV": attempt(energy, formula).as_json(), **extra}
-
-
-def with_error(figure: dict[str, Any], scale: float = 1.0) -> str:
-    """1.234(12)e-12: the error in units of the last two digits shown; "-" for a figure that is null."""
-    value, stderr = figure["value"], figure["stderr"]
-    if value is None:
-        return "-"
-    value, stderr = value * scale, (stderr or 0.0) * scale
-    if value == 0.0 or stderr <= 0.0 or not math.isfinite(stderr):
-        return f"{value:.4g}"
-    power = math.floor(math.log10(max(abs(value), stderr)))
-    digits = max(power - math.floor(math.log10(stderr)) + 1, 1)
-    mantissa, error = value / 10.0**power, round(stderr / 10.0 ** (power - digits))
-    exponent = "" if -2 <= power <= 3 else f"e{power:+03d}"
-    if not exponent:
-        places = max(digits - power, 0)
-        return f"{value:.{places}f}({round(stderr * 10**places)})"
-    return f"{mantissa:.{digits}f}({error}){exponent}"
-
-
-def _thermodynamic_lines(run: dict[str, Any]) -> list[str]:
-    """Theta and D~ by route, where the run has them."""
-    if "thermodynamics" not in run:
-        return []
-    at = f"{run['temperature_K']:g} K"
-    ways = run["thermodynamics"]["thermodynamic_factor_of_carrier"]
-    thetas = [f"{with_error(f)} ({name})" for name, f in ways.items() if f["value"] is not None]
-    lines = [f"{at}: Theta of {run['thermodynamics']['carrier']} = {', '.join(thetas)}"] if thetas else []
-    routes = run["chemical_diffusivity_m2_s"]
-    return lines + [
-        f"{at}: D~ = {with_error(figure)} m2/s by {name}: {figure['formula']}"
-        for name, figure in routes.items()
-        if figure["value"] is not None
-    ]
-
-
-def format_table(results: dict[str, Any]) -> str:
-    """A readable table of one run or of a list of temperatures."""
-    runs = results.get("runs", [results])
-    rows = [["T/K", "species", "D*/(m2/s)", "f", "D_sigma/(m2/s)", "H_R", "sigma_ion/(S/m)", "sigma_e/(S/m)"]]
-    for run in runs:
-        shared = [with_error(run[k]) for k in ("ionic_conductivity_S_m", "electronic_conductivity_S_m")]
-        for name, entry in run["species"].items():
-            keys = ("tracer_diffusivity_m2_s", "correlation_factor", "collective_diffusivity_m2_s", "haven_ratio")
-            rows.append([f"{run['temperature_K']:g}", name, *(with_error(entry[key]) for key in keys), *shared])
-            shared = ["", ""]
-    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    for name, fit in results.get("arrhenius", {}).items():
-        if fit["activation_energy_eV"]["value"] is not None:
-            lines.append(f"activation energy of {name}: {with_error(fit['activation_energy_eV'])} eV")
-    for run in runs:
-        lines += _thermodynamic_lines(run)
-    notes = {
-        f"{entry[k]['reason']}"
-        for run in runs
-        for entry in run["species"].values()
-        for k in SPECIES_KEYS
-        if "reason" in entry[k]
-    }
-    notes |= {warning for run in runs for warning in run["warnings"]}
-    return "\n".join([*lines, *(f"note: {note}" for note in sorted(notes))])

@@ -50,13 +50,13 @@ def plot_onsager(results: dict[str, Any], path: Path | str) -> Path | None:
     names, entry = results["onsager"]["species"], results["onsager"]["matrix_1_per_J_m_s"]
     if not names or len(names) < 2 or entry["value"] is None:
         return None
-    value, stderr = (np.array(entry[key], dtype=float) for key in ("value", "stderr"))
+    value, stderr = (np.array(entry[key], dtype=float) for key in ("value", "stderr"))  # null becomes nan
     if not (np.diag(value) > 0).all():
         return None
     figure, (axes,) = canvas()
     image = axes.imshow(_normalised(value), vmin=-1, vmax=1, cmap="RdBu_r")
     for i, j in np.ndindex(value.shape):
-        text = f"{value[i, j]:.3g}\n± {stderr[i, j]:.1g}"
+        text = f"{value[i, j]:.3g}\n± {stderr[i, j]:.1g}" if np.isfinite(value[i, j]) else "unknown"
         axes.text(j, i, text, ha="center", va="center", color="white" if i == j else "black")
     axes.set(xticks=range(len(names)), yticks=range(len(names)), xticklabels=names, yticklabels=names)
     axes.set_title(f"{results['model']}, {results['temperature_K']:g} K: $L_{{ij}}$ in 1/(J m s)")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kmc.model import Model
+from kmc.polarons import ELECTRONIC
 from lattices.crystal import Supercell
 from lattices.doping import Doping, check_doping, number_of
 from lattices.errors import InputError
@@ -55,9 +56,13 @@ def compose(
         name: number_of(supercell, supercell.crystal.index(model.species[name].sublattice), spec)
         for name, spec in placed.items()
     }
+    free = [name for name in carriers if name in placed and placed[name].fraction is not None]
     if balancing:
-        numbers[balancing[0]] = _balance(model, numbers, balancing[0], notes)
+        numbers[balancing[0]] = _balance(model, numbers, balancing[0], free, notes)
         placed[balancing[0]] = Doping(number=numbers[balancing[0]])
+    else:
+        _round_to_neutrality(model, numbers, placed, free, notes)
+    placed |= {name: Doping(number=numbers[name]) for name in free}
     counts = dict.fromkeys(model.names, 0) | numbers
     for s, sublattice in enumerate(supercell.crystal.sublattices):
         host = model.host_of(sublattice.name, sublattice.element)
@@ -74,19 +79,56 @@ def compose(
     return Composition(counts, placed, net, tuple(notes))
 
 
-def _balance(model: Model, numbers: Mapping[str, int], name: str, notes: list[str]) -> int:
-    """Number of the balancing carrier; fractions are rounded down and said so."""
+def balance_words(model: Model, counts: Mapping[str, int]) -> str:
+    """Such as "-691 (Sr) +94 (V_O) = -597 e"."""
+    charges = {name: model.species[name].charge * number for name, number in counts.items()}
+    parts = " ".join(f"{charge:+d} ({name})" for name, charge in charges.items() if charge)
+    return f"{parts or '0'} = {sum(charges.values()):+d} e"
+
+
+def _balance(model: Model, numbers: dict[str, int], name: str, free: list[str], notes: list[str]) -> int:
+    """Number of the balancing carrier. One carrier of `free` gives way by one where whole numbers need it.
+
+    free: carriers given as fractions, of which a whole number was made. Where none can give way the number is rounded
+    down and said so.
+    """
     charge = model.species[name].charge
-    others = sum(model.species[other].charge * n for other, n in numbers.items())
     if charge == 0:
         raise InputError(f"{name!r} carries no charge and cannot balance any")
-    needed = -others / charge
-    if needed < 0:
+
+    def needed() -> float:
+        return -sum(model.species[other].charge * n for other, n in numbers.items()) / charge
+
+    if needed() < 0 or needed() % 1:
+        for other, step in ((other, step) for other in free for step in (-1, 1)):
+            if numbers[other] + step < 0:
+                continue
+            numbers[other] += step
+            if needed() >= 0 and needed() % 1 == 0:
+                notes.append(f"whole numbers: {other} {numbers[other] - step} -> {numbers[other]}, to be neutral")
+                break
+            numbers[other] -= step
+    if needed() < 0:
         raise InputError(
-            f"the doping cannot be neutral: the other species carry {others:+d} e, and {name!r} with {charge:+d} e "
+            f"the doping cannot be neutral: {balance_words(model, numbers)}, and {name!r} with {charge:+d} e "
             "would be needed in a negative number"
         )
-    whole = int(needed)
-    rounded = "" if whole == needed else f", rounded down; {others + charge * whole:+d} e stays unbalanced"
-    notes.append(f"charge balance: {others:+d} e of the other species needs {needed:g} {name}: {whole} placed{rounded}")
+    others, whole = balance_words(model, numbers), int(needed())
+    left = round((whole - needed()) * charge)
+    rounded = f", rounded down; {left:+d} e stays unbalanced" if left else ""
+    notes.append(f"charge balance: {others} of the other species needs {needed():g} {name}: {whole} placed{rounded}")
     return whole
+
+
+def _round_to_neutrality(
+    model: Model, numbers: dict[str, int], placed: Mapping[str, Doping], free: list[str], notes: list[str]
+) -> None:
+    """Take electronic carriers given as a fraction to the whole number that is neutral, if only rounding misses it."""
+    net = sum(model.species[name].charge * n for name, n in numbers.items())
+    slack = 0.5 * sum(abs(model.species[name].charge) for name, spec in placed.items() if spec.number is None)
+    for name in (name for name in free if name in ELECTRONIC and net and abs(net) <= slack):
+        step, left = divmod(-net, model.species[name].charge)
+        if not left and numbers[name] + step >= 0:
+            numbers[name] += step
+            notes.append(f"whole numbers: {name} {numbers[name] - step} -> {numbers[name]}, to be neutral")
+            return

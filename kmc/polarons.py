@@ -45,8 +45,8 @@ def affordable(tables: EventTables) -> bool:
     return max(rates[f] for f in electronic) <= MOST_AFFORDABLE * max(ionic)
 
 
-def rate_factors(tables: EventTables, mode: Mode, scale: float) -> dict[str, float]:
-    """Family -> factor on its true rate; empty for all true rates.
+def rate_factors(tables: EventTables, mode: Mode | Literal["auto"], scale: float) -> dict[str, float]:
+    """Family -> factor on its true rate; empty for all true rates. "auto": as "scaled".
 
     tables: with all true rates. InputError for a mode that needs both kinds of carrier where one is missing.
     """

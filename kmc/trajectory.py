@@ -33,12 +33,13 @@ class SpeciesRecord:
 
 @dataclass(frozen=True)
 class FamilyRecord:
-    """A hop family of the run."""
+    """A hop family of the run. reorganisation_energy_eV: of Marcus rates."""
 
     name: str
     carrier: str
     partner: str
     hop_length_m: float
+    reorganisation_energy_eV: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Trajectory:
     repeats, grid: of the supercell. component: the neutral one as in component.py, or {"reason": ...} without.
     planes: for each axis (T + 1, R, C, P) int32 numbers of the carriers `plane_species` by plane (planes.py), or none.
     dopants: ions stand still at random and shape where carriers stand. coupled_groups: carriers that feel one another
-    (coupling.py); empty where the file does not say.
+    (coupling.py); empty where the file does not say. notes: what was told of the composition, warnings among them.
     """
 
     temperature_K: float
@@ -94,6 +95,7 @@ class Trajectory:
     dopants: bool = True
     coulomb: bool = False
     coupled_groups: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def replicas(self) -> int:
@@ -160,6 +162,7 @@ def _read(file: object) -> Trajectory:
         planes=tuple(group[f"rho_k/axis{axis}"][()] for axis in range(3)) if "rho_k" in group else (),
         wave=_wave(group["relaxation"]) if "relaxation" in group else None,
         coulomb=meta.get("coulomb", False),
+        notes=tuple(meta.get("notes", [])),
         coupled_groups=tuple(tuple(group) for group in meta.get("coupled_groups", [])),
         dopants=meta.get("dopants", True),
         scan=_scan(group["grand_canonical"]) if "grand_canonical" in group else None,

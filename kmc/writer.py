@@ -54,6 +54,7 @@ def describe(system: System) -> dict[str, Any]:
         "grid": tables.supercell.crystal.grid,
         "field_V_per_m": tables.field_V_per_m.tolist(),
         "configuration": system.configuration,
+        "notes": list(system.composition.notes),
         "polarons": {"mode": system.mode, "rate_factor": dict(system.rate_factor)},
         "component": _component(system),
         "dopants": system.quenched,
@@ -79,6 +80,7 @@ def describe(system: System) -> dict[str, Any]:
                 "carrier": hop.carrier,
                 "partner": hop.partner,
                 "hop_length_m": float(tables.hop_length_angstrom[f]) * 1e-10,
+                "reorganisation_energy_eV": getattr(hop.reorganisation_energy_eV, "value", None),
             }
             for f, hop in enumerate(model.hops)
         ],

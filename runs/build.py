@@ -95,7 +95,7 @@ def supercell_of(config: RunConfig, base: Path, model: Model) -> Supercell:
 
 def composition_of(config: RunConfig, model: Model, supercell: Supercell, temperature_K: float) -> Composition:
     """Particle numbers: doping, vacancies and other carriers, or what a gas makes of them."""
-    from kmc.composition import compose
+    from kmc.composition import balance_words, compose
 
     spec = config.crystal
     doping = {name: _amount(value) for name, value in spec.doping.items()}
@@ -114,17 +114,14 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell, temper
         if name in carriers:
             raise InputError(f"crystal.carriers.{name} and crystal.vacancies are both given")
         carriers[name] = _vacancies(spec)
-    given = [name for name, value in spec.carriers.items() if name in ELECTRONIC and not value.charge_balance]
     found = compose(model, supercell, doping, carriers)
-    if found.net_charge and given:
-        balance = " ".join(
-            f"{model.species[name].charge * number:+d} ({name})"
-            for name, number in found.counts.items()
-            if model.species[name].charge * number
-        )
+    electronic = [hop.carrier for hop in model.hops if hop.carrier in ELECTRONIC]
+    if found.net_charge and electronic:
+        remedy = 'give one carrier as "charge-balance"'
+        if "charge-balance" in carriers.values():
+            remedy = "change a number by one"
         raise InputError(
-            f"crystal.carriers.{given[0]}: the supercell is not neutral: {balance} = {found.net_charge:+d} e; "
-            'give one carrier as "charge-balance"'
+            f"crystal.carriers: the supercell is not neutral: {balance_words(model, found.counts)}; {remedy}"
         )
     return found
 

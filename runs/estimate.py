@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import numpy as np
 from kmc.polarons import ELECTRONIC
 from runs.build import system_of
 from runs.config import RunConfig
+from runs.jobs import jobs_of
+from runs.minority import minority_lines
 
 if TYPE_CHECKING:
     from kmc.system import System
@@ -19,27 +22,41 @@ if TYPE_CHECKING:
 TRIAL_WALK = 2000  # trials per replica of the walk that estimates the acceptance
 TRIAL_REPLICAS = 8
 TRIAL_SITES = 4_000_000  # most sites of all replicas of that walk
+AUTO = "polarons.mode = auto: each figure from the mode that can give it, the parts in sub-folders"
 WORST_ROUNDING = 0.01  # of the work per hop in a field, before a warning
 
 
+def with_notes(system: System, config: RunConfig) -> System:
+    """The system with all that is told of its composition and field as its notes, which go into the file."""
+    lines = [*balance_lines(system), *field_lines(system, config.run.field_V_per_m)]
+    if config.gas is None:
+        lines += minority_lines(system)
+    notes = (*system.composition.notes, *lines)
+    return replace(system, composition=replace(system.composition, notes=notes))
+
+
 def describe_system(system: System, config: RunConfig) -> list[str]:
-    """Sites, particles, charge balance and field, a line each."""
+    """Sites, particles, charge balance and field of a system with its notes, a line each."""
     tables, composition = system.tables, system.composition
     parts = [f"{name} {n}" for name, n in composition.counts.items() if n]
     return [
         f"{system.model.name}: {tables.supercell.n_sites} sites, {system.replicas} replicas: {', '.join(parts)}",
         *composition.notes,
-        *balance_lines(system),
-        *field_lines(system, config.run.field_V_per_m),
         *domain_lines(system, config),
-        *mode_lines(system),
+        *(mode_lines(system) if config.polarons.mode != "auto" else [AUTO]),
     ]
 
 
+def further_notes(system: System, first: System) -> list[str]:
+    """What is told of another temperature's composition and not of the first one's."""
+    return [line for line in system.composition.notes if line not in first.composition.notes]
+
+
 def mode_lines(system: System) -> list[str]:
-    """The mode of the electronic carriers where it is not the true kinetics, and the factors on rates."""
+    """The mode of electronic carriers beside ions, and the factors on rates."""
     if system.mode == "kinetic":
-        return []
+        kinds = {hop.carrier in ELECTRONIC for hop in system.model.hops if system.composition.counts[hop.carrier]}
+        return ["polarons.mode = kinetic: all true rates"] if len(kinds) == 2 else []
     factors = ", ".join(f"{name} x {factor:.3g}" for name, factor in system.rate_factor.items())
     return [f"polarons.mode = {system.mode}: rates of {factors}"]
 
@@ -123,13 +140,15 @@ def validate(config: RunConfig, base: Path) -> dict[str, Any]:
     from kmc.backends import choose_backend
     from kmc.pairs import MICRO
 
-    systems = [system_of(config, base, number) for number in range(len(config.run.temperatures_K))]
+    jobs_of(config, base, base)  # refuses what a mode or an extrapolation cannot do
+    systems = [with_notes(system_of(config, base, k), config) for k in range(len(config.run.temperatures_K))]
     system = systems[0]
+    more = [f"{each.tables.temperature_K:g} K: {line}" for each in systems[1:] for line in further_notes(each, system)]
     tables, run = system.tables, config.run
     barriers = tables.barrier2[tables.barrier2 >= 0] / (2 * MICRO)
     replicas = _trial_replicas(system)
     return {
-        "summary": describe_system(system, config),
+        "summary": [*describe_system(system, config), *more],
         "sites": tables.supercell.n_sites,
         "carriers": {tables.species[int(c)]: int(tables.counts[c]) for c in tables.carrier},
         "temperature_K": run.temperatures_K,

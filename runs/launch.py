@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 from lattices.errors import InputError
 from runs.build import resolve, settings_of, system_of
 from runs.config import RunConfig, first_difference, load_config, resolved_toml
-from runs.estimate import describe_system, domain_lines, file_bytes
+from runs.estimate import describe_system, domain_lines, file_bytes, further_notes, mode_lines, with_notes
+from runs.jobs import jobs_of
 from runs.progress import Log, Stop, progress, signals
-from runs.schema import DomainsSpec, ParallelSpec, PolaronSpec
 
 if TYPE_CHECKING:
     from kmc.system import System
 
 MOST_DOUBLINGS = 8  # of a run that is to reach a precision: 256 times the first stretch
 RUN_FILE = "run.toml"
-WINDOW_SHARES = (1.0, 0.5**0.5, 0.5)  # of the length of a visit, where it is extrapolated to zero
-WINDOW_STREAMS = 2**16  # apart, in temperature indices
 
 
 def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False) -> int:
@@ -35,7 +33,7 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     jobs = jobs_of(config, base, folder)
     _check_folder(folder, [part for _, part in jobs], resume)
     backend, why = choose_backend(config.run.backend)
-    systems = [system_of(single, base, 0) for single, _ in jobs]
+    systems = [with_notes(system_of(single, base, 0), single) for single, _ in jobs]
     for system in systems:
         start_equilibration(system, settings_of(config, system.model))
         domain_lines(system, config)  # refuses what cannot be cut before anything is written
@@ -59,77 +57,24 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     with signals() as stop:
         for system, (single, part) in zip(systems, jobs_of(resolved, base, folder), strict=True):
             log(f"{system.tables.temperature_K:g} K -> {part}")
+            for line in further_notes(system, systems[0]):
+                log(line)
+            for line in mode_lines(system) if config.polarons.mode == "auto" else ():
+                log(line)
             frozen = single.polarons.mode == "frozen-ions"
             prepare = system_of(single, base, 0, "scaled") if frozen else None
             if not _run_one(single, (system, prepare), part, backend, resume, stop, log):
-                log(f"stopped; the checkpoint is written, go on with: kmc run {folder} --resume")
+                log(f"stopped; go on with: kmc run {folder} --resume")
                 return 128 + stop.signal
     _finish(folder, log)
     return 0
 
 
-def jobs_of(config: RunConfig, base: Path, folder: Path) -> list[tuple[RunConfig, Path]]:
-    """(run file, folder) of every walk.
-
-    One temperature has the run's own folder, a list sub-folders T0773K ...; runs of domains that are to be
-    extrapolated have sub-folders window1, window2, window3 of it for their lengths of a visit; electronic carriers in
-    mode "auto" have sub-folders named by mode.
-    """
-    temperatures, jobs = config.run.temperatures_K, []
-    for number, temperature in enumerate(temperatures):
-        part = folder if len(temperatures) == 1 else folder / _folder_name(temperature)
-        single, domains = _single(config, number), config.run.parallel.domains
-        if config.polarons.mode == "auto":
-            jobs += [(_with_mode(single, mode), part / mode) for mode in _modes(single, base)]
-            continue
-        if domains is None or not domains.extrapolate:
-            jobs.append((single, part))
-            continue
-        for k in range(len(WINDOW_SHARES)):
-            jobs.append((_with_visit(single, domains, k), part / f"window{k + 1}"))
-    return jobs
-
-
-def _modes(config: RunConfig, base: Path) -> list[str]:
-    """The parts that mode "auto" walks, by the names of their folders."""
-    from kmc.coupling import coupled_groups
-    from kmc.polarons import affordable, rate_factors
-
-    system = system_of(config, base, 0, "kinetic")
-    rate_factors(system.tables, "scaled", config.polarons.scale)  # refuses what lacks a kind of carrier
-    cross = affordable(system.tables) and len(coupled_groups(system.model, system.tables)) == 1
-    return ["scaled", "scaled-half", "frozen-ions", *(["kinetic"] if cross else [])]
-
-
-def _with_mode(config: RunConfig, part: str) -> RunConfig:
-    """The run file of one part of mode "auto", with random numbers of its own."""
-    from analysis.modes import MODES
-
-    update = {"temperature_index": config.run.temperature_index + MODES.index(part) * WINDOW_STREAMS}
-    scale = config.polarons.scale * (0.5 if part == "scaled-half" else 1.0)
-    polarons = PolaronSpec.model_validate({"mode": part.removesuffix("-half"), "scale": scale})
-    sampled = (
-        config.thermodynamics if part == "scaled" else None
-    )  # equilibrium does not depend on rates: once is enough
-    whole = {"run": config.run.model_copy(update=update), "polarons": polarons, "thermodynamics": sampled}
-    return config.model_copy(update=whole)
-
-
-def _with_visit(config: RunConfig, asked: DomainsSpec, number: int) -> RunConfig:
-    """The run file of one length of a visit, with random numbers of its own."""
-    run = config.run
-    domains = DomainsSpec(block=asked.block, hops_per_visit=asked.hops_per_visit * WINDOW_SHARES[number])
-    update = {
-        "parallel": ParallelSpec(domains=domains),
-        "temperature_index": run.temperature_index + number * WINDOW_STREAMS,
-    }
-    return config.model_copy(update={"run": run.model_copy(update=update)})
-
-
 def _finish(folder: Path, log: Log) -> None:
     """Analyse, draw, print."""
     from analysis.plots import plot_folder
-    from analysis.report import analyze_folder, format_table
+    from analysis.report import analyze_folder
+    from analysis.table import format_table
 
     results = analyze_folder(folder)
     pictures = plot_folder(folder)
@@ -228,16 +173,6 @@ def _precise(folder: Path, wanted: float, log: Log) -> bool:
     return False
 
 
-def _single(config: RunConfig, number: int) -> RunConfig:
-    """The run file of one temperature of the list; run alone it gives the same walk."""
-    run = config.run
-    update = {
-        "temperature_K": [run.temperatures_K[number]],
-        "temperature_index": run.temperature_index + number,
-    }
-    return config.model_copy(update={"run": run.model_copy(update=update)})
-
-
 def _composition(system: System) -> dict[str, Any]:
     """Particle numbers and notes for [resolved]."""
     from kmc.version import VERSION
@@ -255,11 +190,6 @@ def _write_run_file(folder: Path, config: RunConfig, decided: dict[str, Any]) ->
     temporary = folder / (RUN_FILE + ".new")
     temporary.write_text(resolved_toml(config, decided), encoding="utf-8")
     os.replace(temporary, folder / RUN_FILE)
-
-
-def _folder_name(temperature_K: float) -> str:
-    whole = f"{temperature_K:04.0f}" if float(temperature_K).is_integer() else f"{temperature_K:08.3f}".rstrip("0")
-    return f"T{whole}K"
 
 
 def _check_folder(folder: Path, folders: list[Path], resume: bool) -> None:

@@ -224,6 +224,12 @@ class RunConfig(Strict):
             raise ValueError('polarons.mode = "auto" takes no extrapolate = true; name a mode')
         if self.run.duration.precision is not None:
             raise ValueError('polarons.mode = "auto" takes no duration.precision; give hops_per_carrier or time_s')
+        if any(self.run.field_V_per_m):
+            raise ValueError('polarons.mode = "auto" takes no field; name a mode')
+        if self.polarons.scale < 1.0:
+            raise ValueError(
+                f'polarons.scale = {self.polarons.scale}: at least 1 with mode "auto", which walks half of it, too'
+            )
         return self
 
     resolved: dict[str, Any] = Field(default={})

@@ -22,7 +22,8 @@ from kmc.model import first_error
 from lattices.errors import InputError
 from runs.build import system_of
 from runs.config import RunConfig, load_config, shipped_examples
-from runs.launch import RUN_FILE, jobs_of, run_all
+from runs.jobs import jobs_of
+from runs.launch import RUN_FILE, run_all
 
 STUDY_FILE = "study.toml"
 MOST_RUNS = 1000

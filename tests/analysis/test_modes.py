@@ -10,8 +10,11 @@ import pytest
 
 from analysis.modes import NO_CROSS, NOT_POSITIVE, combine
 from analysis.units import ELEMENTARY_CHARGE_C
+from kmc.model import load_model
+from lattices.errors import InputError
 from runs.cli import main
 from tests.runs.conftest import arguments
+from tests.systems import NOTE
 
 E2 = ELEMENTARY_CHARGE_C**2
 
@@ -28,7 +31,7 @@ def part(names, charges, value, stderr):
             "matrix_1_per_J_m_s": {"value": value, "stderr": stderr},
         },
         "warnings": [],
-        "hops": {},
+        "hops": {"families": {"hop of " + name: {"accepted": 5} for name in names}, "wall_s": 2.0},
         "elapsed_time_s": 1.0,
     }
 
@@ -78,21 +81,75 @@ def test_what_is_unknown_is_null_with_its_reason():
     assert combine(lacking)["ionic_conductivity_S_m"]["reason"] == "too short"
 
 
+def test_carriers_that_do_not_feel_one_another_need_no_kinetic_part():
+    seen = parts()
+    del seen["kinetic"]
+    for one in seen.values():
+        one["coupled_groups"] = [["V_O"], ["electron"]]
+    result = combine(seen)
+    assert result["onsager"]["matrix_1_per_J_m_s"]["value"] == [[1e38, 0.0], [0.0, 5e39]]
+    full, diagonal = (result[f"ambipolar_{key}S_m"]["value"] for key in ("onsager_conductivity_", "conductivity_"))
+    assert full == pytest.approx(diagonal, rel=1e-12)
+    assert "cross terms zero" in result["ionic_conductivity_S_m"]["mode"]
+
+
+def test_a_part_that_is_missing_is_told():
+    for lacking in ("scaled", "frozen-ions"):
+        seen = parts()
+        del seen[lacking]
+        with pytest.raises(InputError, match=f"without its part {lacking}: it was stopped"):
+            combine(seen)
+
+
+def test_slowed_carriers_give_no_figure_of_their_own(tmp_path, capsys):
+    """Drift, local diffusivities and decays of electrons in mode scaled are null with the reason, as D* is."""
+    small = ["crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=8", "polarons.mode=scaled"]
+    for folder, changes in {
+        "field": ["run.field_V_per_m=[2e8, 0, 0]"],
+        "profile": ["run.profile={axis=0, bins=4}", "thermodynamics={points=1, trials_per_carrier=20}"],
+    }.items():
+        assert main(["run", "ceria-reduced", *arguments([*small, *changes]), "--out", str(tmp_path / folder)]) == 0
+    field, profile = (json.loads((tmp_path / f / "results.json").read_text()) for f in ("field", "profile"))
+    local = profile["profile"]["species"]["electron"]["local_tracer_diffusivity_m2_s"]
+    own = profile["chemical_diffusion"]["decay_of_species"]["electron"]["decay"]
+    for figure in (field["drift_conductivity_S_m"], field["drift_velocity_m_s"]["electron"], local, own):
+        assert figure["value"] is None and "electronic carriers were slowed down" in figure["reason"]
+    assert field["drift_velocity_m_s"]["V_O"]["value"] is not None
+    assert profile["scale_check"]["reason"].startswith("one scale was walked")
+    for words in (["run.field_V_per_m=[1e8, 0, 0]"], ["polarons.scale=0.8"]):
+        refused = arguments([*small, "polarons.mode=auto", *words])
+        assert main(["validate", "ceria-reduced", *refused]) == 2
+    assert "takes no field" in capsys.readouterr().err
+
+
 def test_a_scale_that_matters_is_told():
     parts_seen = parts() | {"scaled-half": copy.deepcopy(parts()["scaled"])}
     figure = {"value": 2.0, "stderr": 0.1}
     parts_seen["scaled-half"]["species"]["V_O"] = {"tracer_diffusivity_m2_s": figure, "charge_e": 2}
     result = combine(parts_seen)
-    assert result["scale_check"]["V_O"]["value"] == 0.5
-    assert result["scale_check"]["V_O"]["stderr"] == pytest.approx(0.5 * np.hypot(0.1, 0.05))
+    check = result["scale_check"]["V_O"]["tracer_diffusivity_m2_s"]
+    assert check["value"] == 0.5
+    assert check["stderr"] == pytest.approx(0.5 * np.hypot(0.1, 0.05))
     assert any("raise the scale" in line for line in result["warnings"])
+
+
+def bound_ceria(folder):
+    """Reduced ceria with an energy between vacancy and electron: a parameter file."""
+    import tomli_w
+
+    model = load_model("ceria-reduced").model_dump(exclude_none=True)
+    model["pairs"] = [{"species": ["V_O", "electron"], "shell": 1, "energy_eV": -0.1, **NOTE}]
+    (folder / "bound.toml").write_text(tomli_w.dumps(model))
+    return f"model.parameters={folder / 'bound.toml'}"
 
 
 def test_a_run_in_mode_auto(tmp_path, capsys):
     """All parts walked, analysed, drawn, resumed; every figure names its mode."""
     changes = ["polarons.mode=auto", "crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=24"]
+    changes.append(bound_ceria(tmp_path))
     folder = tmp_path / "run"
     assert main(["run", "ceria-reduced", *arguments(changes), "--out", str(folder)]) == 0
+    assert "polarons.mode = auto" in capsys.readouterr().out
     results = json.loads((folder / "results.json").read_text())
     assert results["polaron_mode"] == "auto" and set(results["modes"]) == {
         "scaled",
@@ -100,7 +157,11 @@ def test_a_run_in_mode_auto(tmp_path, capsys):
         "frozen-ions",
         "kinetic",
     }
-    assert abs(results["scale_check"]["V_O"]["value"] - 1) < 4 * results["scale_check"]["V_O"]["stderr"]
+    check = results["scale_check"]["V_O"]["tracer_diffusivity_m2_s"]
+    assert abs(check["value"] - 1) < 4 * check["stderr"]
+    assert results["ionic_conductivity_S_m"]["mode"].endswith("electronic carriers frozen-ions, cross terms kinetic")
+    assert results["hops"]["families"]["polaron"]["mode"] == "frozen-ions"
+    assert (folder / "onsager.png").stat().st_size > 10_000
     assert results["species"]["V_O"]["tracer_diffusivity_m2_s"]["mode"] == "scaled"
     assert results["species"]["electron"]["tracer_diffusivity_m2_s"]["mode"] == "frozen-ions"
     kinetic = json.loads((folder / "kinetic" / "results.json").read_text())

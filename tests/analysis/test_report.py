@@ -15,7 +15,7 @@ import kmc.trajectory
 from analysis import analyze, analyze_folder
 from analysis.arrhenius import BOLTZMANN_EV_K
 from analysis.plots import plot_arrhenius, plot_folder, plot_msd
-from analysis.report import format_table, with_error
+from analysis.table import format_table, with_error
 from kmc.trajectory import Trajectory
 from lattices.errors import InputError
 from tests.analysis.synthetic import diffusivity, lattice_steps, synthetic

@@ -11,6 +11,7 @@ from runs.build import system_of
 from runs.cli import main
 from runs.config import load_config
 from runs.estimate import balance_lines
+from runs.minority import minority_lines
 from tests.runs.conftest import arguments
 
 
@@ -40,7 +41,12 @@ def test_reduced_and_doped_ceria():
         (["crystal.doping={Gd=0.1}"], r"the doping cannot be neutral: .* negative number"),
         (
             ["crystal.carriers={electron={number=3}}"],
-            r"electron: the supercell is not neutral: .*\(V_O\).* -3 \(electron\)",
+            r"carriers: the supercell is not neutral: .*\(V_O\).* -3 \(electron\) = \+79 e; give one carrier",
+        ),
+        (["crystal.carriers={}"], r"carriers: the supercell is not neutral: \+82 \(V_O\) = \+82 e; give one carrier"),
+        (
+            ["crystal.carriers={electron={number=41}}", 'crystal.vacancies="charge-balance"'],
+            r"not neutral: \+40 \(V_O\) -41 \(electron\) = -1 e; change a number by one",
         ),
         (["crystal.vacancies={delta=2.5}"], r"delta = 2.5: at most 2"),
         (["crystal.vacancies={delta=-0.1}"], r"crystal.vacancies.delta = -0.1"),
@@ -50,6 +56,38 @@ def test_reduced_and_doped_ceria():
 def test_what_cannot_be_neutral_is_refused(changes, told):
     with pytest.raises(InputError, match=told):
         system_of(*load_config("ceria-reduced", changes), 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts", "note"),
+    [
+        (["crystal.carriers={hole=0.345}"], {"V_O": 47, "hole": 597}, "whole numbers: hole 596 -> 597, to be neutral"),
+        (["crystal.vacancies={delta=0.2}"], {"V_O": 345, "hole": 1}, "whole numbers: V_O 346 -> 345, to be neutral"),
+    ],
+)
+def test_rounding_to_whole_numbers_keeps_the_balance(changes, counts, note):
+    composition = system_of(*load_config("lsf64", changes), 0).composition
+    assert composition.net_charge == 0 and note in composition.notes
+    assert {name: composition.counts[name] for name in counts} == counts
+
+
+def test_electrons_beside_few_holes_are_told():
+    """K_i of LSF64 at 1073 K is 1.6e-6: n = K_i m^2/p passes p/100 where p falls below about 0.013."""
+    for delta, told in ((0.0273, False), (0.19, False), (0.199, True)):
+        lines = minority_lines(system_of(*load_config("lsf64", [f"crystal.vacancies={{delta={delta}}}"]), 0))
+        assert bool(lines) == told, delta
+    assert "electron, which model 'lsf64' lacks: outside its range" in lines[0]
+    assert minority_lines(system_of(*load_config("ceria-reduced"), 0)) == []
+
+
+def test_lsf64_out_of_the_box(tmp_path, capsys):
+    """The example as shipped but for its length: p = 0.345 is printed and kept, t_e near one."""
+    short = ["run.duration={hops_per_carrier=5}", "run.frames=50", "run.equilibration={hops_per_carrier=1}"]
+    assert main(["run", "lsf64", *arguments(short), "--out", str(tmp_path / "run")]) == 0
+    assert "p - n = 0.3455 per B site" in capsys.readouterr().out
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert any("p - n = 0.3455" in note for note in results["notes"])
+    assert results["electronic_transference_number"]["value"] > 0.9
 
 
 def test_a_mixed_conductor_is_analysed_and_drawn(tmp_path):

@@ -1,0 +1,92 @@
+"""The table on the terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+SPECIES_KEYS = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s", "correlation_factor", "haven_ratio")
+
+
+def with_error(figure: dict[str, Any], scale: float = 1.0) -> str:
+    """1.234(12)e-12: the error in units of the last two digits shown; "-" for a figure that is null."""
+    value, stderr = figure["value"], figure["stderr"]
+    if value is None:
+        return "-"
+    value, stderr = value * scale, (stderr or 0.0) * scale
+    if value == 0.0 or stderr <= 0.0 or not math.isfinite(stderr):
+        return f"{value:.4g}"
+    power = math.floor(math.log10(max(abs(value), stderr)))
+    digits = max(power - math.floor(math.log10(stderr)) + 1, 1)
+    mantissa, error = value / 10.0**power, round(stderr / 10.0 ** (power - digits))
+    exponent = "" if -2 <= power <= 3 else f"e{power:+03d}"
+    if not exponent:
+        places = max(digits - power, 0)
+        return f"{value:.{places}f}({round(stderr * 10**places)})"
+    return f"{mantissa:.{digits}f}({error}){exponent}"
+
+
+def _transport_lines(run: dict[str, Any]) -> list[str]:
+    """What mixed conduction and fields add to the table."""
+    at = f"{run['temperature_K']:g} K"
+    lines = []
+    if run["electronic_conductivity_S_m"]["value"] is not None:
+        words = {
+            "total_conductivity_S_m": "sigma_total = {} S/m",
+            "ionic_transference_number": "t_ion = {}",
+            "electronic_transference_number": "t_e = {}",
+            "ambipolar_conductivity_S_m": "sigma_amb = {} S/m",
+            "ambipolar_onsager_conductivity_S_m": "with cross terms {} S/m",
+        }
+        known = [text.format(with_error(run[key])) for key, text in words.items() if run[key]["value"] is not None]
+        if known:
+            mode = run["total_conductivity_S_m"].get("mode")
+            lines.append(f"{at}: {', '.join(known)}{f' ({mode})' if mode else ''}")
+    drift = run.get("drift_conductivity_S_m", {"value": None})
+    if drift["value"] is not None:
+        lines.append(f"{at}: sigma = {with_error(drift)} S/m from the drift in the field: {drift['formula']}")
+    return lines
+
+
+def _thermodynamic_lines(run: dict[str, Any]) -> list[str]:
+    """Theta and D~ by route, where the run has them."""
+    if "thermodynamics" not in run:
+        return []
+    at = f"{run['temperature_K']:g} K"
+    ways = run["thermodynamics"]["thermodynamic_factor_of_carrier"]
+    thetas = [f"{with_error(f)} ({name})" for name, f in ways.items() if f["value"] is not None]
+    lines = [f"{at}: Theta of {run['thermodynamics']['carrier']} = {', '.join(thetas)}"] if thetas else []
+    routes = run["chemical_diffusivity_m2_s"]
+    return lines + [
+        f"{at}: D~ = {with_error(figure)} m2/s by {name}: {figure['formula']}"
+        for name, figure in routes.items()
+        if figure["value"] is not None
+    ]
+
+
+def format_table(results: dict[str, Any]) -> str:
+    """A readable table of one run or of a list of temperatures."""
+    runs = results.get("runs", [results])
+    rows = [["T/K", "species", "D*/(m2/s)", "f", "D_sigma/(m2/s)", "H_R", "sigma_ion/(S/m)", "sigma_e/(S/m)"]]
+    for run in runs:
+        shared = [with_error(run[k]) for k in ("ionic_conductivity_S_m", "electronic_conductivity_S_m")]
+        for name, entry in run["species"].items():
+            keys = ("tracer_diffusivity_m2_s", "correlation_factor", "collective_diffusivity_m2_s", "haven_ratio")
+            rows.append([f"{run['temperature_K']:g}", name, *(with_error(entry[key]) for key in keys), *shared])
+            shared = ["", ""]
+    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    for name, fit in results.get("arrhenius", {}).items():
+        if fit["activation_energy_eV"]["value"] is not None:
+            lines.append(f"activation energy of {name}: {with_error(fit['activation_energy_eV'])} eV")
+    for run in runs:
+        lines += _transport_lines(run) + _thermodynamic_lines(run)
+    notes = {
+        f"{entry[k]['reason']}"
+        for run in runs
+        for entry in run["species"].values()
+        for k in SPECIES_KEYS
+        if "reason" in entry[k]
+    }
+    notes |= {warning for run in runs for warning in run["warnings"]}
+    return "\n".join([*lines, *(f"note: {note}" for note in sorted(notes))])
