@@ -43,8 +43,8 @@ def figures_of(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def plot_study(summary: dict[str, Any], folder: Path) -> list[Path]:
-    """A picture for each kind of figure against the first varied key that is a number; none without such a key."""
-    numeric = [k for k, values in summary["vary"].items() if all(_is_number(v) for v in values) and len(values) > 1]
+    """A picture for each kind of figure against the first varied key of numbers or vectors; none without such a key."""
+    numeric = [k for k, values in summary["vary"].items() if None not in map(_number, values) and len(values) > 1]
     if not numeric:
         return []
     pictures = []
@@ -55,8 +55,11 @@ def plot_study(summary: dict[str, Any], folder: Path) -> list[Path]:
     return pictures
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: Any) -> float | None:
+    """A number, or the length of a vector such as a field; None for anything else."""
+    if isinstance(value, list) and value and all(_number(entry) is not None for entry in value):
+        return float(np.linalg.norm(value))
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _kind_of(name: str) -> str:
@@ -76,7 +79,9 @@ def _series(rows: list[dict[str, Any]], key: str, kind: str) -> dict[str, list[t
         for name, figure in row["figures"].items():
             if _kind_of(name) == kind and figure["value"] is not None and not name.startswith("arrhenius"):
                 label = ", ".join([_label(name), *others])
-                series.setdefault(label, []).append((float(row["varied"][key]), figure["value"], figure["stderr"]))
+                x = _number(row["varied"][key])
+                assert x is not None
+                series.setdefault(label, []).append((x, figure["value"], figure["stderr"]))
     return series
 
 

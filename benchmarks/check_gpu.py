@@ -28,6 +28,10 @@ CORRECTNESS = (
     "test_oracle.py",
     "test_domains.py",
     "test_grand_canonical.py",
+    "test_coulomb.py",
+    "test_polarons.py",
+    "test_layers.py",
+    "test_drift.py",
 )
 PHYSICS = ("test_physics.py",)
 CASES = (
@@ -39,6 +43,9 @@ CASES = (
     "ideal-1e4",
     "ideal-1e6",
     "ideal-1e8",
+    "mixed",
+    "mixed-vacancies",
+    "mixed-electrons",
 )
 WALK = """
 from kmc.schedule import window_trials

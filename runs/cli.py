@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     validate = _run_file(commands, "validate", "say what a run file needs, without running it", _validate)
     validate.add_argument("--json", action="store_true")
     study = commands.add_parser("study", help="run a run file for every combination of varied keys, draw figures")
-    study.add_argument("file", type=Path, help="a study file (TOML: run, set, vary), or lsf64-delta")
+    study.add_argument("file", type=Path, help="a study file (TOML: run, set, vary), or lsf64-delta, ceria-drift")
     study.add_argument("--out", type=Path, help="output folder (default: named after the study file, where you are)")
     study.add_argument("--backend", choices=("auto", "cuda", "cpu", "numpy"))
     study.add_argument("--resume", action="store_true", help="go on; values may have been added to vary")

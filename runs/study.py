@@ -104,6 +104,8 @@ def folder_name(point: dict[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "_".join(_text(entry) for entry in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

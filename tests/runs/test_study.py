@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from runs.cli import main
 from runs.study import folder_name, load_study, points_of
@@ -97,3 +98,19 @@ def test_another_study_is_not_gone_on_with(tmp_path, capsys):
 def test_the_shipped_study_can_be_read():
     study = load_study(Path("lsf64-delta"))[0]
     assert study.run == "lsf64" and len(points_of(study)) == 6
+
+
+def test_drift_beside_equilibrium(tmp_path, capsys):
+    """The shipped study, smaller: fields are drawn against their strength, both conductivities stand in the table."""
+    shipped = load_study(Path("ceria-drift"))[0]
+    smaller = shipped.set | {"crystal.repeats": [4, 4, 4], "run.replicas": 16, "run.duration.hops_per_carrier": 30}
+    text = tomli_w.dumps({"run": shipped.run, "set": smaller, "vary": {"run.field_V_per_m": [[0, 0, 0], [1e8, 0, 0]]}})
+    (tmp_path / "drift.toml").write_text(text)
+    assert main(["study", str(tmp_path / "drift.toml"), "--out", str(tmp_path / "out")]) == 0
+    still, blown = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
+    assert blown["folder"] == "field_V_per_m=1e+08_0_0".replace("+", "_")
+    total, drift = still["figures"]["total_conductivity_S_m"], blown["figures"]["drift_conductivity_S_m"]
+    error = (total["stderr"] ** 2 + drift["stderr"] ** 2) ** 0.5
+    assert abs(total["value"] - drift["value"]) < 4 * error  # false alarm 6e-5
+    assert (tmp_path / "out" / "study-conductivities.png").stat().st_size > 10_000
+    capsys.readouterr()
