@@ -121,8 +121,7 @@ def wave_amplitude(trajectory: Trajectory, units: Units, weights: FloatArray) ->
         raise Untrustworthy("the run had no thermodynamics.relaxation")
     if units.groups > 1 or trajectory.replicas < FEWEST_REPLICAS:
         raise Untrustworthy(f"a relaxing wave needs at least {FEWEST_REPLICAS} replicas for its error")
-    planes = wave.planes.shape[-1]
-    phase = np.exp(-2j * np.pi * np.arange(planes) / planes)
+    phase = np.exp(-2j * np.pi * wave.fractions)
     rho = ((wave.planes @ phase) @ weights).mean(axis=0)  # (T+1, R)
     start = rho[0].mean()
     along = (rho * np.conj(start)).real / abs(start)

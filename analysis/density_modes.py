@@ -7,7 +7,6 @@ configuration where there are any (the disconnected part, unbiased), else by the
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +71,8 @@ def ion_hop_length(trajectory: Trajectory) -> float:
 
 def density(trajectory: Trajectory, mode: Mode) -> ComplexArray:
     """(T+1, R, C) rho of every counted carrier at one wave vector."""
-    numbers = trajectory.planes[mode.axis]
-    planes = numbers.shape[-1]
-    phase = np.exp(-2j * np.pi * mode.n * np.arange(planes) / planes)
-    return np.asarray(numbers @ phase)
+    phase = np.exp(-2j * np.pi * mode.n * trajectory.plane_fractions[mode.axis])
+    return np.asarray(trajectory.planes[mode.axis] @ phase)
 
 
 def correlation(rho: ComplexArray, trajectory: Trajectory, units: Units, lags: int) -> FloatArray:
@@ -211,8 +208,9 @@ def slab_theta(trajectory: Trajectory, units: Units) -> FloatArray:
     slabs = next((n for n in SLABS if trajectory.repeats[axis] % n == 0), 0)
     if not slabs:
         raise Untrustworthy(f"{trajectory.repeats[axis]} cells along axis {axis} make no equal slabs")
-    cuts = (np.arange(slabs + 1) * numbers.shape[-1]) // slabs
-    counted = np.stack([numbers[..., a:b].sum(axis=-1) for a, b in itertools.pairwise(cuts)], axis=-1)
+    # A plane on a border belongs above it, whatever the last digit of its place.
+    slab_of = np.floor(trajectory.plane_fractions[axis] * slabs + 1e-9)
+    counted = np.stack([numbers[..., slab_of == slab].sum(axis=-1) for slab in range(slabs)], axis=-1)
     counted -= counted.mean(axis=-1, keepdims=True)  # of a closed cell: exactly the mean number
     group_of = _groups(trajectory, units.groups)
     replicas = counted.shape[1]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kmc.backends import Walker, make_walker
 from kmc.component import Component, neutral_component
-from kmc.planes import plane_numbers
+from kmc.planes import plane_fractions, plane_numbers
 from kmc.schedule import Schedule, Settings, advance_window
 from kmc.state import State, unwrapped_grid_positions
 from kmc.system import System
@@ -33,16 +33,19 @@ FIRST_WINDOW = 2**31  # random numbers beyond those of the run itself
 class Wave:
     """axis: of the planes. planes: (W, T + 1, R, C, P) int32 numbers of W waves; frames are as long as the run's.
 
+    fractions: (P,) where the planes lie, in units of the supercell's edge.
     dispersion: decay rate of the wave over D k^2 for free hops of the ion carrier, less than 1 on a lattice.
     """
 
     axis: int
     planes: NDArray[np.int32]
+    fractions: NDArray[np.float64]
     dispersion: float
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array by name."""
-        return {"axis": np.array(self.axis), "planes": self.planes, "dispersion": np.array(self.dispersion)}
+        numbers = {"axis": np.array(self.axis), "dispersion": np.array(self.dispersion)}
+        return {**numbers, "planes": self.planes, "fractions": self.fractions}
 
 
 def waved_state(system: System, asked: Relaxation, number: int = 0) -> State:
@@ -100,7 +103,8 @@ def relax(
         if stop():
             return None
         waves.append(planes)
-    return Wave(asked.axis, np.array(waves), dispersion(system, asked.axis))
+    places = plane_fractions(system.tables, asked.axis)
+    return Wave(asked.axis, np.array(waves), places, dispersion(system, asked.axis))
 
 
 def dispersion(system: System, axis: int) -> float:

@@ -56,6 +56,7 @@ class Trajectory:
     polaron_mode: of kmc/polarons.py; where it is not "kinetic" one kind of carrier has no true motion.
     repeats, grid: of the supercell. component: the neutral one as in component.py, or {"reason": ...} without.
     planes: for each axis (T + 1, R, C, P) int32 numbers of the carriers `plane_species` by plane (planes.py), or none.
+    plane_fractions: for each axis (P,) where its planes lie, in units of the supercell's edge.
     dopants: ions stand still at random and shape where carriers stand. coupled_groups: carriers that feel one another
     (coupling.py); empty where the file does not say. notes: what was told of the composition, warnings among them.
     """
@@ -90,6 +91,7 @@ class Trajectory:
     component: dict[str, Any] = field(default_factory=dict)
     plane_species: tuple[str, ...] = ()
     planes: tuple[NDArray[np.int32], ...] = ()
+    plane_fractions: tuple[NDArray[np.float64], ...] = ()
     scan: Scan | None = None
     wave: Wave | None = None
     dopants: bool = True
@@ -160,6 +162,9 @@ def _read(file: object) -> Trajectory:
         component=meta.get("component", {}),
         plane_species=tuple(json.loads(group["rho_k"].attrs["species"])) if "rho_k" in group else (),
         planes=tuple(group[f"rho_k/axis{axis}"][()] for axis in range(3)) if "rho_k" in group else (),
+        plane_fractions=tuple(_places(group["rho_k"], f"axis{n}", f"fractions{n}") for n in range(3))
+        if "rho_k" in group
+        else (),
         wave=_wave(group["relaxation"]) if "relaxation" in group else None,
         coulomb=meta.get("coulomb", False),
         notes=tuple(meta.get("notes", [])),
@@ -176,7 +181,16 @@ def _scan(group: Any) -> Scan:
 
 
 def _wave(group: Any) -> Wave:
-    return Wave(int(group["axis"][()]), group["planes"][()], float(group["dispersion"][()]))
+    places = _places(group, "planes", "fractions")
+    return Wave(int(group["axis"][()]), group["planes"][()], places, float(group["dispersion"][()]))
+
+
+def _places(group: Any, numbers: str, fractions: str) -> NDArray[np.float64]:
+    """(P,) where planes lie; a file without has every plane of the position grid, evenly spaced."""
+    if fractions in group:
+        return np.asarray(group[fractions][()], dtype=np.float64)
+    planes = group[numbers].shape[-1]
+    return np.asarray(np.arange(planes) / planes)
 
 
 def _profile(group: Any) -> Profile:

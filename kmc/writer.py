@@ -5,7 +5,8 @@ because MDAnalysis takes the first by name), /kmc/replicas/NNNN the same for the
 /kmc/lattice (the sites that never move, with the dopants of replica 0). /kmc: attributes "description" (what decides,
 JSON) and "run" (backend, versions, wall time, JSON), datasets time_s, summed_displacement, trials, accepted by frame,
 msd/{lag_frames, windows, second_moment}; where asked for, profile, rho_k/axisN (carriers by plane and frame: planes.py)
-grand_canonical (grand_canonical.py) and relaxation (relaxation.py). The file is open only while frames are appended.
+with rho_k/fractionsN (where the planes are), grand_canonical (grand_canonical.py) and relaxation (relaxation.py). The
+file is open only while frames are appended.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from kmc.arrays import to_host
 from kmc.component import neutral_component
 from kmc.coupling import coupled_groups
 from kmc.oxygen import relative_mu_eV
-from kmc.planes import counted, n_planes
+from kmc.planes import counted, n_planes, plane_fractions
 from kmc.schedule import Schedule, Settings
 from kmc.state import State
 from kmc.system import System
@@ -129,6 +130,7 @@ class TrajectoryWriter:
                 kept.attrs["species"] = json.dumps([tables.species[code] for code in counted(tables)])
                 for axis, n in enumerate(n_planes(tables)):
                     _growing(kept, f"axis{axis}", (replicas, len(counted(tables)), n), "i4")
+                    kept[f"fractions{axis}"] = plane_fractions(tables, axis)
             for replica in range(self.shown):
                 self._particles(file, replica)
             if self.shown:

@@ -18,9 +18,11 @@ from kmc.backends import make_walker
 from kmc.composition import compose
 from kmc.engine import Settings, run
 from kmc.model import Model, load_model
+from kmc.planes import n_planes
 from kmc.schedule import window_length
 from kmc.state import state_from_occupants, unwrapped_grid_positions
 from kmc.system import build_system
+from kmc.thermodynamics import Thermodynamics
 from kmc.trajectory import read_trajectory
 from lattices.crystal import Crystal, Supercell
 from lattices.doping import Doping
@@ -188,6 +190,19 @@ def test_three_carriers_at_once(tmp_path):
     matrix = np.array(results["onsager"]["matrix_1_per_J_m_s"]["value"])
     assert matrix.shape == (3, 3) and np.linalg.eigvalsh(matrix).min() > 0
     assert results["ionic_conductivity_S_m"]["value"] > 0 and results["electronic_conductivity_S_m"]["value"] > 0
+
+
+def test_three_carriers_with_thermodynamics_in_a_small_file(tmp_path):
+    """Four planes in a cell: at 0, 9/40, 1/2 and 31/40, those of the oxygen ions among them."""
+    system = mixed((3, 3, 6), replicas=4)
+    assert n_planes(system.tables) == (3 * 4, 3 * 4, 6 * 4)
+    asked = Settings(1.0, None, 3.0, None, 20, "none", thermodynamics=Thermodynamics(points=1, trials_per_carrier=1.0))
+    run(system, asked, tmp_path, backend=FAST)
+    assert (tmp_path / "trajectory.h5").stat().st_size < 3e5
+    trajectory = read_trajectory(tmp_path / "trajectory.h5")
+    assert trajectory.plane_species == ("H", "V_O", "hole")
+    for planes in trajectory.planes:
+        assert (planes.sum(axis=-1) == [6, 6, 6]).all()
 
 
 def test_no_proton_on_a_vacancy():

@@ -1,0 +1,109 @@
+"""Carriers by plane: few planes whatever the coordinates, and their Fourier sums are those of the positions."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+from ase import Atoms
+
+from analysis.decay import wave_amplitude
+from analysis.density_modes import Mode, density
+from analysis.fit import choose_units
+from kmc.composition import compose
+from kmc.engine import Settings, run
+from kmc.model import Model
+from kmc.planes import n_planes, plane_fractions, plane_numbers
+from kmc.state import unwrapped_grid_positions
+from kmc.system import build_system
+from kmc.thermodynamics import Relaxation, Thermodynamics
+from kmc.trajectory import read_trajectory
+from lattices.crystal import Supercell
+from lattices.doping import Doping
+from lattices.from_atoms import crystal_from_atoms
+from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, walked
+
+FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)
+
+# No multiples of 1/64 of the cell; the last but one is 65535.7/65536, so that its grid coordinate is that of the next
+# cell, and shares its plane with the first.
+PLACES = np.array([[0.0, 0.137, 0.291], [0.5003, 0.4127, 0.291], [0.999995, 0.6411, 0.777]])
+
+
+def crooked(repeats=(3, 2, 4), **more):
+    """Ions on three sites of a triclinic cell at arbitrary places, beside an atom that never moves."""
+    vectors = [[4.0, 0.0, 0.0], [0.4, 4.3, 0.0], [0.2, 0.3, 4.7]]
+    atoms = Atoms("He3Fe", scaled_positions=[*PLACES, [0.2511, 0.9, 0.53]], cell=vectors, pbc=True)
+    nu = {"value": 1e13, **NOTE}
+    hop = {"carrier": "A", "partner": "empty", "attempt_frequency_Hz": nu}
+    hop["barriers"] = [{"gate": [], "energy_eV": 0.3, **NOTE}]
+    site = {"sublattice": "site", "charge": 0}
+    model = Model.model_validate(
+        {
+            "name": "crooked",
+            "species": {
+                "empty": {**site, "element": "He"},
+                "A": {**site, "element": "Na"},
+                "Fe": {"sublattice": "still", "charge": 0, "element": "Fe"},
+            },
+            "hops": [{**hop, "name": f"hop {shell}", "shell": shell} for shell in (1, 2, 3)],
+        }
+    )
+    supercell = Supercell(crystal_from_atoms(atoms, {"site": "He", "still": "Fe"}), repeats)
+    numbers = compose(model, supercell, {}, {"A": Doping(number=11)})
+    return build_system(model, supercell, numbers, 900.0, **more)
+
+
+def test_only_planes_that_hold_sites_are_counted():
+    tables = crooked().tables
+    assert tables.supercell.crystal.grid == 2**16
+    assert n_planes(tables) == (2 * 3, 3 * 2, 2 * 4)  # of 0, 0.5003, 1; of three; of 0.291, 0.777
+    x = plane_fractions(tables, 0)
+    assert x == pytest.approx([0, 0.5003 / 3, 1 / 3, 1.5003 / 3, 2 / 3, 2.5003 / 3], abs=1e-5)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_density_modes_are_the_fourier_sums_of_positions(axis):
+    """Whole numbers, so equal but for the last digits."""
+    system = crooked(replicas=3)
+    positions = unwrapped_grid_positions(system.tables, walked(system, 4, 400))
+    (numbers,) = plane_numbers(system.tables, positions, (axis,))
+    assert numbers.sum() == 3 * 11 and positions.min() < 0  # beyond the cell, too
+    first = int(system.tables.first_particle[system.model.code("A")])
+    edge = system.tables.supercell.repeats[axis] * 2**16
+    for n in (1, 2, 5):
+        direct = np.exp(-2j * np.pi * n * positions[:, first : first + 11, axis] / edge).sum(axis=1)
+        by_plane = numbers[:, 0] @ np.exp(-2j * np.pi * n * plane_fractions(system.tables, axis))
+        assert np.abs(by_plane - direct).max() < 1e-12
+
+
+def test_the_file_keeps_where_the_planes_are(tmp_path):
+    """Density modes read from a file against the positions of the same file (float32)."""
+    asked = Settings(2.0, None, 5.0, None, 6, "all", thermodynamics=Thermodynamics(points=1))
+    run(crooked(replicas=2), asked, tmp_path, backend=FAST)
+    trajectory = read_trajectory(tmp_path / "trajectory.h5")
+    with h5py.File(tmp_path / "trajectory.h5") as file:
+        groups = [file["particles/trajectory"], file["kmc/replicas/0001"]]
+        mine = groups[0]["species"][()] == 1
+        positions = np.stack([group["position/value"][()][:, mine] for group in groups], axis=1)
+    edges = trajectory.grid_vectors_m * 1e10 * trajectory.grid * np.array(trajectory.repeats)[:, None]
+    fractions = positions @ np.linalg.inv(edges)
+    for axis, n in ((0, 1), (1, 1), (2, 3)):
+        direct = np.exp(-2j * np.pi * n * fractions[..., axis]).sum(axis=-1)
+        assert np.abs(density(trajectory, Mode(axis, n, 0.0))[..., 0] - direct).max() < 1e-4
+
+
+def test_a_wave_starts_with_its_amplitude(tmp_path):
+    """Cosine of amplitude A in N sites: rho = N c A/2, less what layers of a cell (sinc) and whole numbers take."""
+    model = made_up_model()
+    neutral = {**model.species, "V_O": model.species["V_O"].model_copy(update={"charge": 0})}
+    system = made_up_system(model.model_copy(update={"species": neutral}), (2, 2, 8), 64, replicas=4)
+    wave = Relaxation(2, 0.8, waves=2)
+    asked = Thermodynamics(1, 0.5, (0.0,), 1.0, wave)
+    run(system, Settings(1.0, None, 1.0, None, 20, "none", thermodynamics=asked), tmp_path, backend=FAST)
+    trajectory = read_trajectory(tmp_path / "trajectory.h5")
+    _, rows = wave_amplitude(trajectory, choose_units(trajectory), np.ones(1))
+    planes = np.arange(16) / 16
+    layers = 0.8 * np.cos(2 * np.pi * (np.arange(8) + 0.5) / 8)
+    exact = abs((4 * (1 + np.repeat(layers, 2)) * np.exp(-2j * np.pi * planes)).sum())
+    assert rows[0, 0] == pytest.approx(exact, rel=0.05)
