@@ -13,6 +13,7 @@ Markov additive process). The one oracle that covers interactions, gates, polaro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,8 @@ MOST_STATES = 20_000
 class Chain:
     """A Markov chain with displacements.
 
-    states: n. source, target: (m,) state indices. rate: (m,) per second. moved: (m, 3) float64 displacement in metres.
-    stationary: (n,) probabilities.
+    states: n. source, target: (m,) state indices. rate: (m,) per second. moved: (m, K) float64 displacement in metres,
+    K = 3 for each carrier. stationary: (n,) probabilities.
     """
 
     states: int
@@ -52,7 +53,8 @@ class SmallCell:
     """All states of a cell and the hops between them.
 
     occupants: (n, N) uint8 species of every site. source, target: (m,) state indices; family: (m,) hop family;
-    start, end: (m,) sites that exchange; rate: (m,) per second; moved: (m, 3) displacement of the carrier in metres.
+    start, end: (m,) sites that exchange; rate: (m,) per second, above zero: ions that stand still have no hops here;
+    moved: (m, 3) displacement of the carrier in metres.
     """
 
     tables: EventTables
@@ -67,13 +69,19 @@ class SmallCell:
 
     def stationary(self) -> FloatArray:
         """(n,) stationary probabilities, from the generator."""
+        return self._stationary
+
+    @cached_property
+    def _stationary(self) -> FloatArray:
         return stationary_of(len(self.occupants), self.source, self.target, self.rate)
 
-    def collective(self, carrier: str) -> Chain:
-        """The chain whose displacement is the sum over all particles of one carrier species."""
-        code = self.tables.species.index(carrier)
-        mine = self.tables.carrier[self.family] == code
-        moved = self.moved * mine[:, None]
+    def collective(self, *carriers: str) -> Chain:
+        """The chain whose displacement is the sum over all particles of a carrier species; of several, side by side.
+
+        The (3 K, 3 K) moments of K carriers hold those of each on the diagonal and their cross terms beside it.
+        """
+        hops_of = [self.tables.carrier[self.family] == self.tables.species.index(carrier) for carrier in carriers]
+        moved = np.concatenate([self.moved * mine[:, None] for mine in hops_of], axis=1)
         return Chain(len(self.occupants), self.source, self.target, self.rate, moved, self.stationary())
 
     def tagged(self, species: str) -> Chain:
@@ -125,7 +133,7 @@ def enumerate_cell(model: Model, tables: EventTables, occupants: NDArray[np.uint
                     if len(found) > MOST_STATES:
                         raise InputError(f"the cell has more than {MOST_STATES} states; take a smaller one")
                 rows.append((states[k], known[key], family, start, end, rate[k], *moved))
-    table = np.array(rows)
+    table = np.array(rows).reshape(len(rows), 9)
     whole = table[:, :5].astype(np.int64)
     source, target, family, start, end = whole.T
     return SmallCell(tables, np.array(found), source, target, family, start, end, table[:, 5], table[:, 6:])
@@ -144,15 +152,18 @@ def lumped(chain: Chain, label: IntArray) -> Chain:
 
 
 def diffusivity(chain: Chain) -> FloatArray:
-    """(3, 3) D_ab of the chain's displacement in m2/s: lim <X_a X_b>/(2 t), drift taken out."""
-    corrector = corrector_of(chain)
+    """(K, K) D_ab of the chain's displacement in m2/s: lim <X_a X_b>/(2 t), drift taken out."""
+    return _diffusivity(chain, corrector_of(chain))
+
+
+def _diffusivity(chain: Chain, corrector: FloatArray) -> FloatArray:
     step = chain.moved + corrector[chain.target] - corrector[chain.source]
     flow = chain.stationary[chain.source] * chain.rate
     return np.asarray(0.5 * (step * flow[:, None]).T @ step)
 
 
 def mean_square_at(chain: Chain, time_s: float) -> FloatArray:
-    """(3, 3) <X_a X_b> after a time, from a stationary start; for chains in detailed balance (no field).
+    """(K, K) <X_a X_b> after a time, from a stationary start; for chains in detailed balance (no field).
 
     2 t D + 2 <h_a (1 - exp(Q t)) h_b> with pi as the weight (derived by integrating the current's correlation twice).
     """
@@ -161,38 +172,42 @@ def mean_square_at(chain: Chain, time_s: float) -> FloatArray:
     corrector = corrector_of(chain)
     relaxed = expm_multiply(_generator(chain) * time_s, corrector)
     weighted = chain.stationary[:, None] * corrector
-    return np.asarray(2 * time_s * diffusivity(chain) + 2 * weighted.T @ (corrector - relaxed))
+    return np.asarray(2 * time_s * _diffusivity(chain, corrector) + 2 * weighted.T @ (corrector - relaxed))
 
 
 def drift(chain: Chain) -> FloatArray:
-    """(3,) mean velocity of the displacement in m/s."""
+    """(K,) mean velocity of the displacement in m/s."""
     return np.asarray((chain.stationary[chain.source] * chain.rate) @ chain.moved)
 
 
 def corrector_of(chain: Chain) -> FloatArray:
-    """(n, 3) h with Q h = -(b - <b>) and <h> = 0."""
-    from scipy.sparse.linalg import splu
-
-    local = np.zeros((chain.states, 3))
+    """(n, K) h with Q h = -(b - <b>) and <h> = 0."""
+    width = chain.moved.shape[1]
+    local = np.zeros((chain.states, width))
     np.add.at(local, chain.source, chain.rate[:, None] * chain.moved)
     right = drift(chain) - local
     if chain.states == 1:
-        return np.zeros((1, 3))
-    inner = splu(_generator(chain)[1:, 1:].tocsc()).solve(right[1:])
-    result = np.concatenate([np.zeros((1, 3)), inner])
+        return np.zeros((1, width))
+    inner = _factors(_generator(chain)).solve(right[1:])
+    result = np.concatenate([np.zeros((1, width)), inner])
     return np.asarray(result - chain.stationary @ result)
 
 
 def stationary_of(states: int, source: IntArray, target: IntArray, rate: FloatArray) -> FloatArray:
     """(n,) null vector of the transposed generator, normalised."""
-    from scipy.sparse.linalg import splu
-
     if states == 1:
         return np.ones(1)
-    generator = _matrix(states, source, target, rate).T.tocsc()
-    inner = splu(generator[1:, 1:]).solve(-generator[1:, 0].toarray()[:, 0])
+    generator = _matrix(states, source, target, rate).T
+    inner = _factors(generator).solve(-generator[1:, [0]].toarray()[:, 0])
     weights = np.concatenate([[1.0], inner])
     return np.asarray(weights / weights.sum())
+
+
+def _factors(generator: Any) -> Any:
+    """Sparse LU of all but the first state. Every hop can be undone: an ordering for symmetric patterns fits."""
+    from scipy.sparse.linalg import splu
+
+    return splu(generator.tocsc()[1:, 1:], permc_spec="MMD_AT_PLUS_A")
 
 
 def _generator(chain: Chain) -> Any:
@@ -260,7 +275,7 @@ def _hops(model: Model, tables: EventTables, occupants: NDArray[np.uint8], bonds
         rate = np.zeros(len(occupants)) + tables.proposal_rate_per_s[f] * np.exp(
             -(barrier2 - tables.reference2[f]) * 0.5e-6 / (BOLTZMANN_EV_K * tables.temperature_K)
         )
-        which = np.flatnonzero(possible & (contacts == 0))
+        which = np.flatnonzero(possible & (contacts == 0) & (rate > 0.0))
         if len(which):
             result.append((which, f, start, end, rate, moved))
     return result
