@@ -89,14 +89,15 @@ def _why_not(trajectory: Trajectory, units: Units | None) -> str | None:
 def _factors(routes: Routes) -> dict[str, Any]:
     """Theta of carrier and partner, the isotherm, and Theta by other ways."""
     trajectory, units = routes.trajectory, routes.units
+    points, potential = [], {}
     try:
+        points = isotherm_json(trajectory, units)
         point = at_composition(trajectory, units)
         own, partner = theta_figures(trajectory, point, 0)
         potential = potential_json(trajectory, float(point.mu_eV[0]))
-        points = isotherm_json(trajectory, units)
     except Untrustworthy as error:
         own = partner = Figure.absent(error.reason)
-        potential, points = {"mu_eV": None, "reason": error.reason}, []
+        potential = {"mu_eV": None, "reason": error.reason}
     modes: list[Any] = []
     ways = {
         "grand_canonical": own.as_json(),

@@ -1,9 +1,4 @@
-"""The thermodynamic factor from a grand-canonical scan: Theta = N/Var N, thermal, within each dopant configuration.
-
-The histograms of neighbouring potentials are joined by their ratios of successive counts, which differ between
-potentials by a known factor (Ferrenberg and Swendsen's multiple histograms, Phys. Rev. Lett. 63 (1989) 1195, with the
-weights of Bennett's acceptance ratio for each step); any potential between the outermost ones then follows.
-"""
+"""The thermodynamic factor from a grand-canonical scan: Theta = N/Var N, thermal, within each dopant configuration."""
 
 from __future__ import annotations
 
@@ -14,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, leave_one_out, positive_from_rows
-from analysis.fit import Units, group_blocks
+from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, positive_from_rows
+from analysis.fit import Units
+from analysis.histograms import joined
 from kmc.acceptance import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
@@ -26,85 +22,21 @@ THETA_FORMULA = "Theta_{} = <N_{}>/Var(N_{}), grand-canonical with neutral moves
 REACH = 2.0  # standard deviations of N by which one histogram may be reweighted
 MOST_AT_ENDS = 0.02  # probability of the last number that was visited
 MOST_AT_EDGE = 1e-3  # probability of an arrangement that holds all or none of the carriers
-NOT_FOUND = "no chemical potential with the composition of the run was found: name mu_eV"
-
-
-@dataclass(frozen=True)
-class Joined:
-    """Of U units: numbers of ion carriers (n,) and ln of the ratios of successive canonical weights (U, n - 1).
-
-    A ratio is NaN where no potential visited both numbers. reservoir: (P,) energies of an ion carrier in the reservoir
-    over kT; mode: (U, P) most frequent number there, as an index. edge: fewest and most carriers possible.
-    """
-
-    number: FloatArray
-    ratio: FloatArray
-    reservoir: FloatArray
-    mode: NDArray[np.int64]
-    edge: tuple[int, int]
-
-    def moments(self, reservoir: float) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """(U,) <N>, Var N, probabilities of the edges and of the ends of what was visited, at a reservoir energy.
-
-        The stretch of numbers without a gap about the mode of the nearest potential of the scan is used.
-        """
-        nearest = int(np.abs(self.reservoir - reservoir).argmin())
-        ln = np.array([_chain(r - reservoir, m) for r, m in zip(self.ratio, self.mode[:, nearest], strict=True)])
-        p = np.exp(ln - ln.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        mean = p @ self.number
-        edges = np.isin(self.number, self.edge)
-        return mean, p @ self.number**2 - mean**2, p[:, edges].sum(axis=1), _at_ends(p, edges)
-
-
-def joined(trajectory: Trajectory, units: Units) -> Joined:
-    """The scan of a run by unit; Untrustworthy without one."""
-    scan, part = trajectory.scan, trajectory.component
-    if scan is None:
-        raise Untrustworthy("the run had no grand-canonical scan")
-    grouped = group_blocks(scan.histogram, 1, units.groups)  # (P, G, R, n)
-    per_unit = np.zeros((units.n_units, *grouped[:, 0, 0].shape))
-    np.add.at(per_unit, units.unit_of, np.transpose(grouped, (2, 1, 0, 3)).astype(float))
-    reservoir = -part["per_carrier"] * scan.mu_eV / (BOLTZMANN_EV_K * trajectory.temperature_K)
-    number = scan.first + np.arange(scan.histogram.shape[-1], dtype=float)
-    ratio = np.array([_ratios(histogram, reservoir) for histogram in per_unit])
-    return Joined(number, ratio, reservoir, per_unit.argmax(axis=2), (0, int(scan.capacity.min())))
-
-
-def _ratios(histogram: FloatArray, reservoir: FloatArray) -> FloatArray:
-    """(n - 1,) ln of ratios of canonical weights from (P, n) counts; NaN where no potential has both counts."""
-    low, high = histogram[:, :-1], histogram[:, 1:]
-    both = (low > 0) & (high > 0)
-    weight = np.where(both, low * high / np.maximum(low + high, 1.0), 0.0)
-    step = np.where(both, np.log(np.maximum(high, 1.0) / np.maximum(low, 1.0)) + reservoir[:, None], 0.0)
-    total = weight.sum(axis=0)
-    return np.where(total > 0, (weight * step).sum(axis=0) / np.maximum(total, 1e-300), np.nan)
-
-
-def _chain(step: FloatArray, start: int) -> FloatArray:
-    """(n,) sums of (n - 1,) steps from index `start` both ways; -inf beyond a NaN."""
-    up = np.cumsum(step[start:])
-    down = -np.cumsum(step[:start][::-1])[::-1]
-    found = np.concatenate([down, [0.0], up])
-    return np.where(np.isnan(found), -np.inf, found)
-
-
-def _at_ends(p: FloatArray, edges: NDArray[np.bool_]) -> FloatArray:
-    """(U,) larger probability of the first and last number with any, those at the edges of the supercell aside."""
-    seen = p > 0
-    first, last = seen.argmax(axis=1), p.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)
-    rows = np.arange(len(p))
-    return np.maximum(np.where(edges[first], 0.0, p[rows, first]), np.where(edges[last], 0.0, p[rows, last]))
+FEWEST_LENGTHS = 20.0  # correlation times in the walk of one replica
 
 
 @dataclass(frozen=True)
 class Isotherm:
-    """Rows (U+1, J) at J chemical potentials: mean number of ion carriers, its thermal variance, edge probability."""
+    """Rows (U+1, J) at J chemical potentials: mean number of ion carriers, its thermal variance, edge probability.
+
+    lengths: (J,) correlation times that one replica walked at the nearest potential of the scan.
+    """
 
     mu_eV: FloatArray
     mean: FloatArray
     variance: FloatArray
     at_edge: FloatArray
+    lengths: FloatArray
 
 
 def isotherm(trajectory: Trajectory, units: Units, mu_eV: FloatArray | None = None) -> Isotherm:
@@ -112,13 +44,12 @@ def isotherm(trajectory: Trajectory, units: Units, mu_eV: FloatArray | None = No
     known, kt = joined(trajectory, units), BOLTZMANN_EV_K * trajectory.temperature_K
     assert trajectory.scan is not None
     mu = np.asarray(trajectory.scan.mu_eV if mu_eV is None else mu_eV)
-    values = [known.moments(-trajectory.component["per_carrier"] * each / kt) for each in mu.tolist()]
+    reservoirs = [-trajectory.component["per_carrier"] * each / kt for each in mu.tolist()]
+    values = [tuple(known.rows(v) for v in known.moments(each)) for each in reservoirs]
     mean, variance, edge, ends = (np.stack(column, axis=1) for column in zip(*values, strict=True))
-    if mu_eV is not None and float(ends.mean(axis=0).max()) > MOST_AT_ENDS:
-        raise Untrustworthy(NOT_FOUND)
-    number = np.array([units.n_units, *[units.n_units - 1] * units.n_units])[:, None]
-    rows = [leave_one_out(value) / number for value in (mean, variance, edge)]
-    return Isotherm(mu, *rows)
+    if mu_eV is not None and float(ends[0].max()) > MOST_AT_ENDS:
+        raise Untrustworthy(_not_found(trajectory))
+    return Isotherm(mu, mean, variance, edge, known.lengths[[known.nearest(each) for each in reservoirs]])
 
 
 def at_composition(trajectory: Trajectory, units: Units) -> Isotherm:
@@ -131,16 +62,27 @@ def at_composition(trajectory: Trajectory, units: Units) -> Isotherm:
     wanted = ion_numbers(trajectory)[0]
     kt, per = BOLTZMANN_EV_K * trajectory.temperature_K, trajectory.component["per_carrier"]
     nearest = scan.mu_eV[int(np.abs(isotherm(trajectory, units).mean[0] - wanted).argmin())]
-    sigma = math.sqrt(max(float(known.moments(-per * nearest / kt)[1].mean()), 1e-3))
+    sigma = math.sqrt(max(float(known.rows(known.moments(-per * nearest / kt)[1])[0]), 1e-3))
     reach = REACH * kt / sigma
 
     def off(mu: float) -> float:
-        return float(known.moments(-per * mu / kt)[0].mean()) - wanted
+        return float(known.rows(known.moments(-per * mu / kt)[0])[0]) - wanted
 
     if abs(off(nearest)) > REACH * sigma or off(nearest - reach) * off(nearest + reach) > 0:
-        raise Untrustworthy(NOT_FOUND)
+        raise Untrustworthy(_not_found(trajectory))
     middle = float(brentq(off, nearest - reach, nearest + reach, xtol=1e-9))
     return isotherm(trajectory, units, np.array([middle]))
+
+
+def _not_found(trajectory: Trajectory) -> str:
+    scan = trajectory.scan
+    assert scan is not None
+    seen = scan.histogram.sum(axis=(0, 1, 2)) @ (scan.first + np.arange(scan.histogram.shape[-1]))
+    mean = seen / scan.histogram.sum()
+    return (
+        f"the scan, from {scan.mu_eV.min():.4g} to {scan.mu_eV.max():.4g} eV with {mean:.4g} carriers on average, does "
+        f"not reach the run's {ion_numbers(trajectory)[0]}: take other potentials, or points and step_kT in their place"
+    )
 
 
 def ion_numbers(trajectory: Trajectory) -> tuple[int, int]:
@@ -158,12 +100,18 @@ def theta_rows(trajectory: Trajectory, point: Isotherm) -> tuple[FloatArray, Flo
         return point.mean / point.variance, (both - point.mean) / point.variance
 
 
-def check_edge(point: Isotherm, j: int) -> None:
-    """Untrustworthy where the supercell holds all or none of the carriers too often to fluctuate freely."""
+def check_point(point: Isotherm, j: int) -> None:
+    """Untrustworthy where the supercell is too often full or empty to fluctuate freely, or the walk was too short."""
     if point.at_edge[0, j] > MOST_AT_EDGE:
         raise Untrustworthy(
             f"at mu = {point.mu_eV[j]:.4g} eV the supercell is at the end of what it can hold with probability "
             f"{point.at_edge[0, j]:.2g}: Theta is not defined there; take another potential or more cells"
+        )
+    if point.lengths[j] < FEWEST_LENGTHS:
+        raise Untrustworthy(
+            f"the grand-canonical walk at mu = {point.mu_eV[j]:.4g} eV is {point.lengths[j]:.2g} correlation times "
+            f"long (accepted moves/(2 Var N)); at least {FEWEST_LENGTHS:g} are needed: raise "
+            "thermodynamics.trials_per_carrier"
         )
 
 
@@ -175,7 +123,7 @@ def theta_figures(trajectory: Trajectory, point: Isotherm, j: int) -> tuple[Figu
 
     def build(which: int, name: str) -> Figure:
         def figure() -> Figure:
-            check_edge(point, j)
+            check_point(point, j)
             return positive_from_rows(rows[which][:, j], THETA_FORMULA.format(name, name, name))
 
         return attempt(figure, THETA_FORMULA.format(name, name, name))

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.figures import FloatArray, Untrustworthy
 from analysis.fit import Units
-from analysis.isotherm import at_composition, ion_numbers, theta_rows
+from analysis.isotherm import at_composition, check_point, ion_numbers, theta_rows
 from analysis.onsager import Collective
 from analysis.tracer import tracer_rows
 from analysis.units import BOLTZMANN_J_K
@@ -37,6 +37,7 @@ class Routes:
     def theta_carrier(self) -> Rows:
         """Theta of the ion carrier from the grand-canonical walk."""
         point = at_composition(self.trajectory, self.units)
+        check_point(point, 0)
         return theta_rows(self.trajectory, point)[0][:, 0]
 
     def theta_particle(self) -> Rows:
