@@ -96,7 +96,8 @@ def plot_brouwer(diagram: BrouwerDiagram, path: str | Path) -> Path:
     figure = Figure(figsize=(6.4, 4.6), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    shown = [name for name in _LABELS if name in diagram.site_fractions]
+    # Protons of a dry gas are zero, which has no place on a logarithmic axis.
+    shown = [name for name in _LABELS if name in diagram.site_fractions and diagram.site_fractions[name].max() > 0.0]
     top, bottom = 0.0, np.inf
     for name in shown:
         values = diagram.site_fractions[name]

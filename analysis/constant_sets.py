@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any
 
 from lattices.errors import InputError
+from lattices.validity import ValidityRange
 
 FAMILIES = ("ceria", "lsf", "proton_perovskites")
 # What a user's own mapping may set beyond the shipped numbers of a form.
@@ -30,24 +31,18 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class ValidityRange:
-    """Closed interval in which the source of a set holds."""
-
-    low: float
-    high: float
-    source: str
-    mark: str
-
-
-@dataclass(frozen=True)
 class ConstantSet:
-    """One set: form names the equations, values holds the numbers, ranges the validity by input name."""
+    """One set: form names the equations, values holds the numbers, ranges the validity by input name.
+
+    unknown: inputs whose range the source does not tell, as far as it was read, with what is known of it.
+    """
 
     name: str
     form: str
     title: str
     values: Mapping[str, Quantity]
     ranges: Mapping[str, ValidityRange]
+    unknown: Mapping[str, str]
     notes: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
 
@@ -58,11 +53,16 @@ class ConstantSet:
 
 @dataclass(frozen=True)
 class Material:
-    """A name that solve_equilibrium accepts. dopant_fraction None: the user must give one."""
+    """A name that solve_equilibrium accepts. dopant_fraction None: the user must give one.
+
+    host: element of the cation sites that carry electrons and holes, with oxygen_per_host oxygen sites for each.
+    """
 
     name: str
     family: str
     description: str
+    host: str
+    oxygen_per_host: int
     default_set: str
     dopant_fraction: float | None
     dopant_fixed: bool
@@ -86,6 +86,8 @@ def _materials_of(data: Mapping[str, Any]) -> dict[str, Material]:
             name=name,
             family=data["family"],
             description=entry["description"],
+            host=entry["host"],
+            oxygen_per_host=entry["oxygen_per_host"],
             default_set=entry["default_set"],
             dopant_fraction=entry.get("dopant_fraction"),
             dopant_fixed=entry["dopant_fixed"],
@@ -102,6 +104,7 @@ def _constant_set(name: str, entry: Mapping[str, Any]) -> ConstantSet:
         title=entry["title"],
         values={key: Quantity(**number) for key, number in entry["values"].items()},
         ranges={key: ValidityRange(**limits) for key, limits in entry["ranges"].items()},
+        unknown=entry.get("unknown", {}),
         notes=tuple(entry["notes"]),
         hosts=tuple(entry.get("hosts", ())),
     )
@@ -146,10 +149,7 @@ def choose_set(material: Material, constants: str | Mapping[str, Any] | None) ->
 def _named_set(material: Material, name: Any) -> ConstantSet:
     chosen = material.default_set if name is None else name
     if chosen not in material.sets:
-        raise InputError(
-            f"constants = {chosen!r}: sets for {material.name} are {', '.join(sorted(material.sets))}; "
-            "a mapping of own numbers is allowed too"
-        )
+        raise InputError(f"constants = {chosen!r}: sets for {material.name} are {', '.join(sorted(material.sets))}")
     return material.sets[chosen]
 
 

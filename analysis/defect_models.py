@@ -25,9 +25,9 @@ _BULFIN_LOWEST_K = 600.0
 class Carriers:
     """Solution over an array of pO2. Every array: float64, the shape of pO2.
 
-    delta: oxygen vacancies per formula unit. site_fractions: "V_O", "O_O", "H" per oxygen site; "electron",
-    "hole", "host_cation" per cation site. reduction: electrons/2 per formula unit. theta_V, theta_O: inf
-    where undefined.
+    delta: oxygen vacancies per formula unit. site_fractions: "V_O", "O_O", "H" per oxygen site (H is 0 where the gas
+    is dry); "electron", "hole", "host_cation" per cation site. reduction: electrons/2 per formula unit. theta_V,
+    theta_O: inf where undefined.
     """
 
     delta: FloatArray
@@ -51,12 +51,12 @@ def solve_carriers(
     model = defect_model(constants, temperature_K, pH2O_bar, dopant_fraction)
     state = solve_defects(model, ln_pO2)
     fractions = {"V_O": state.vacancy, "O_O": state.oxygen, "host_cation": state.host}
-    for name, weight, values in (
-        ("electron", model.log_electron, state.electron),
-        ("hole", model.log_hole, state.hole),
-        ("H", model.log_proton, state.proton),
+    for name, known, values in (
+        ("electron", np.isfinite(model.log_electron), state.electron),
+        ("hole", np.isfinite(model.log_hole), state.hole),
+        ("H", constants.form == "proton-perovskite", state.proton),
     ):
-        if np.isfinite(weight):
+        if known:
             fractions[name] = values
     delta = model.oxygen_sites * state.vacancy
     return Carriers(delta, fractions, 0.5 * state.electron, state.theta_V, state.theta_O)

@@ -27,6 +27,7 @@ from analysis.constant_sets import (
 from analysis.defect_models import Carriers, has_holes, solve_carriers
 from analysis.mass_action import FloatArray
 from lattices.errors import InputError
+from lattices.validity import range_lines
 
 _EQUATIONS = {
     "ceria-mass-action": "O_O + 2 Ce4+ = V_O + 2 Ce3+ + 1/2 O2: exp(dS/R - dH/RT) = "
@@ -222,20 +223,20 @@ def collect_warnings(request: Request, pO2_bar: FloatArray, carriers: Carriers) 
         "temperature_K": (request.temperature_K, request.temperature_K),
         "dopant_fraction": (request.dopant_fraction, request.dopant_fraction),
         "pO2_bar": (float(pO2_bar.min()), float(pO2_bar.max())),
-        "reduction": (float(carriers.reduction.min()), float(carriers.reduction.max())),
+        "reduction": _four_digits(carriers.reduction),
+        "delta": _four_digits(carriers.delta),
+        "thermodynamic_factor_V": _four_digits(carriers.theta_V),
     }
     if request.pH2O_bar:
         asked["pH2O_bar"] = (request.pH2O_bar, request.pH2O_bar)
-    lines = list(request.user_warnings)
-    for key, limits in request.constants.ranges.items():
-        if key in asked and (asked[key][0] < limits.low or asked[key][1] > limits.high):
-            low, high = asked[key]
-            span = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-            lines.append(
-                f"{key} = {span} is outside {limits.low:g} to {limits.high:g} of set "
-                f"{request.constants.name} ({limits.source}): extrapolated"
-            )
-    return tuple(lines)
+    constants = request.constants
+    lines = range_lines(constants.name, constants.ranges, constants.unknown, asked)
+    return (*request.user_warnings, *lines)
+
+
+def _four_digits(values: FloatArray) -> tuple[float, float]:
+    """Lowest and highest of what was computed, as it is told."""
+    return float(f"{values.min():.4g}"), float(f"{values.max():.4g}")
 
 
 def _is_number(value: object) -> bool:

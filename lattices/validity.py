@@ -1,0 +1,44 @@
+"""Ranges in which the source of a set of constants holds: what a request leaves, and what the source does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+# A supercell rounds a dopant fraction to whole ions: 0.3999 is the 0.4 of the source.
+SLACK = {"dopant_fraction": 1e-2}
+
+
+@dataclass(frozen=True)
+class ValidityRange:
+    """Closed interval in which the source of a set holds."""
+
+    low: float
+    high: float
+    source: str
+    mark: str
+
+
+def range_lines(
+    name: str,
+    ranges: Mapping[str, ValidityRange],
+    unknown: Iterable[str],
+    asked: Mapping[str, tuple[float, float]],
+) -> list[str]:
+    """One line for each range of set `name` that the request leaves, and one for those that are not known.
+
+    asked: key -> lowest and highest value of the request; keys without a range are not judged.
+    """
+    missing = list(unknown)
+    lines = [f"range of {', '.join(missing)} of set {name} is not known"] if missing else []
+    for key, (low, high) in asked.items():
+        if key not in ranges:
+            continue
+        limits, slack = ranges[key], SLACK.get(key, 0.0)
+        if low < limits.low * (1.0 - slack) or high > limits.high * (1.0 + slack):
+            span = f"{low:.10g}" if low == high else f"{low:.10g} to {high:.10g}"
+            lines.append(
+                f"{key} = {span} is outside {limits.low:g} to {limits.high:g} of set {name} ({limits.source}): "
+                "extrapolated"
+            )
+    return lines
