@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from analysis.report import analyze
-from analysis.small_cell import diffusivity, enumerate_cell
+from analysis.small_cell import Chain, diffusivity, enumerate_cell
 from analysis.units import ELEMENTARY_CHARGE_C
 from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.backends import make_walker
@@ -57,64 +57,99 @@ def test_factors_bring_the_fastest_electron_to_the_scale():
 
 
 def walked(system, folder, backend, hops, prepare=None):
-    asked = Settings(20.0, None, hops, None, frames=100, positions="none")
+    asked = Settings(10.0, None, hops, None, frames=100, positions="none")
     run(system, asked, folder, backend=backend, prepare=prepare)
     return analyze(read_trajectory(folder / "trajectory.h5"), (0.02, 0.3))
 
 
+def separated(mode, scale=10.0, replicas=512, **more):
+    """Polarons 250 times as fast as vacancies, as in a real mixed conductor, each vacancy binding them by 0.15 eV."""
+    pairs = [("V_O", "electron", 1, -0.15)]
+    model = made_up_model("fluorite", {(): 0.85}, pairs, polarons={"barriers": [{"energy_eV": 0.35, **NOTE}]})
+    what = {"electrons": 4, "replicas": replicas, "mode": mode, "scale": scale}
+    return made_up_system(model, (2, 2, 2), 2, TEMPERATURE_K, **what, **more)
+
+
+def alike(one, other, systematic):
+    """Within 4 joint errors, of at most 2 %, and what the ways to walk may differ by, as a fraction."""
+    error = np.hypot(one["stderr"], other["stderr"])
+    assert error < 0.02 * one["value"], (one, other)
+    assert abs(one["value"] - other["value"]) < 4 * error + systematic * one["value"], (one, other)
+
+
 @pytest.mark.parametrize("backend", FAST)
 def test_modes_agree_with_true_kinetics(backend, tmp_path):
-    """Vacancy figures of the scaled walk at two scales, electronic figures on frozen ions, with V-electron binding."""
-    true = walked(box("kinetic", seed=1), tmp_path / "kinetic", backend, 60.0)
-    for scale in (4.0, 8.0):
-        slow = walked(box("scaled", scale, seed=2), tmp_path / f"scaled{scale}", backend, 60.0)
-        for name, key in (("V_O", "tracer_diffusivity_m2_s"), ("O", "tracer_diffusivity_m2_s")):
-            one, other = true["species"][name][key], slow["species"][name][key]
-            error = np.hypot(one["stderr"], other["stderr"])
-            assert error < 0.03 * one["value"] and abs(one["value"] - other["value"]) < 4 * error, (scale, name)
+    """Figures of the scaled walk at two scales, and electronic ones on frozen ions, with V-electron binding.
+
+    By the exact solution of one such pair D_sigma of the vacancy is 0.4 % lower at a scale of 10 than in true kinetics
+    and 0.2 % at 20; with four electrons four times as much: 2 % are allowed. Electrons that see ions move 250 times as
+    slowly, not infinitely so, are allowed as much.
+    """
+    rates = bare_rates(separated("kinetic").tables)
+    assert 200 < rates["polaron"] / rates["vacancy"] < 300
+    true = walked(separated("kinetic", seed=1), tmp_path / "kinetic", backend, 50.0)
+    own = true["onsager"]["matrix_1_per_J_m_s"]
+    diagonal = {key: 4 * ELEMENTARY_CHARGE_C**2 * own[key][0][0] for key in ("value", "stderr")}
+    for scale in (10.0, 20.0):
+        slow = walked(separated("scaled", scale, seed=2), tmp_path / f"scaled{scale}", backend, 50.0)
+        for name, key in (("V_O", "tracer"), ("O", "tracer"), ("V_O", "collective")):
+            one, other = (r["species"][name][f"{key}_diffusivity_m2_s"] for r in (true, slow))
+            alike(one, other, 0.02)
+        alike(diagonal, slow["ionic_conductivity_S_m"], 0.02)
         assert slow["polaron_mode"] == "scaled"
         for figure in (slow["species"]["electron"]["tracer_diffusivity_m2_s"], slow["electronic_conductivity_S_m"]):
             assert figure["value"] is None and "slowed down" in figure["reason"]
         assert slow["total_conductivity_S_m"]["value"] is None and slow["onsager"]["species"] == ["V_O"]
-        assert (
-            slow["ionic_conductivity_S_m"]["value"] > 0 and "cross terms" in slow["ionic_conductivity_S_m"]["formula"]
-        )
-    still = box("frozen-ions", seed=3)
-    frozen = walked(still, tmp_path / "frozen", backend, 2000.0, prepare=box("scaled", 8.0, seed=3))
+        assert "cross terms" in slow["ionic_conductivity_S_m"]["formula"]
+    still = separated("frozen-ions", replicas=1024, seed=3)
+    frozen = walked(still, tmp_path / "frozen", backend, 800.0, prepare=separated("scaled", replicas=1024, seed=3))
     assert frozen["hops"]["families"]["vacancy"]["accepted"] == 0
-    one, other = (r["species"]["electron"]["correlation_factor"] for r in (true, frozen))
-    assert abs(one["value"] - other["value"]) < 0.05  # ions move ten times as slowly, not infinitely so
+    for key in ("correlation_factor", "tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
+        alike(true["species"]["electron"][key], frozen["species"]["electron"][key], 0.02)
+    alike(true["electronic_conductivity_S_m"], frozen["electronic_conductivity_S_m"], 0.02)
     assert (
         frozen["species"]["V_O"]["tracer_diffusivity_m2_s"]["reason"] == "polarons.mode = frozen-ions: ions stood still"
     )
-    ratio = frozen["electronic_conductivity_S_m"]["value"] / true["electronic_conductivity_S_m"]["value"]
-    assert 0.8 < ratio < 1.2
 
 
-def frozen_limit(system, slow, occupants):
-    """Exact electrons times D_sigma in m2/s, over vacancy arrangements frozen in equilibrium."""
-    small = enumerate_cell(system.model, slow, occupants)
-    weight = small.stationary()
-    total, anions = 0.0, system.tables.supercell.n_sites_of(0)
-    for arrangement in np.unique(small.occupants[:, :anions], axis=0):
-        mine = np.flatnonzero((small.occupants[:, :anions] == arrangement).all(axis=1))
-        part = enumerate_cell(system.model, system.tables, small.occupants[mine[0]])
-        total += weight[mine].sum() * np.trace(diffusivity(part.collective("electron"))) / 3.0
-    return total
+def frozen_limit(small):
+    """Exact (D_sigma, uncorrelated D) of one electron in m2/s, over vacancy arrangements frozen in equilibrium."""
+    tables, chain = small.tables, small.collective("electron")
+    ions = small.occupants[:, : int(tables.counts[tables.sublattice_of == 0].sum())]
+    polaron = tables.carrier[small.family] == tables.species.index("electron")
+    total, length = 0.0, float(tables.hop_length_angstrom[1]) * 1e-10
+    for arrangement in np.unique(ions, axis=0):
+        mine = np.flatnonzero((ions == arrangement).all(axis=1))
+        hops = polaron & np.isin(chain.source, mine)
+        source, target = (np.searchsorted(mine, end[hops]) for end in (chain.source, chain.target))
+        share = chain.stationary[mine]
+        part = Chain(len(mine), source, target, chain.rate[hops], chain.moved[hops], share / share.sum())
+        total += share.sum() * np.trace(diffusivity(part)) / 3.0
+    return total, small.hop_rate()[1] * length**2 / 6.0
 
 
 @pytest.mark.parametrize("backend", FAST)
 def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
-    """Two electrons beside a vacancy that binds them, eight perovskite cells: D_sigma over frozen arrangements."""
-    model = made_up_model("perovskite", {(): 0.4}, BOUND, polarons={"barriers": [{"energy_eV": 0.3, **NOTE}]})
-    what = {"vacancies": 1, "electrons": 2, "temperature_K": 1000.0, "replicas": 1024, "seed": 9}
-    still, slow = (made_up_system(model, (2, 2, 2), mode=mode, **what) for mode in ("frozen-ions", "scaled"))
-    exact = frozen_limit(still, slow.tables, slow.initial_state().occupants[0])
+    """An electron beside a vacancy that binds it and that dopants attract: D_sigma over frozen arrangements.
+
+    Three cells on two axes: with two alone the bonds of an axis join the same sites, and nothing is correlated.
+    """
+    pairs = [("V_O", "electron", 1, -0.25), ("V_O", "D", 1, -0.1)]
+    model = made_up_model("perovskite", {(): 0.4}, pairs, polarons={"barriers": [{"energy_eV": 0.3, **NOTE}]})
+    what = {"vacancies": 1, "electrons": 1, "dopants": 2, "temperature_K": 1000.0, "seed": 9}
+    what |= {"replicas": 1024, "replicas_per_configuration": 1024}
+    true, still, slow = (
+        made_up_system(model, (3, 3, 2), mode=mode, **what) for mode in ("kinetic", "frozen-ions", "scaled")
+    )
+    occupants = replace(true, replicas=1).initial_state().occupants[0]
+    exact, uncorrelated = frozen_limit(enumerate_cell(model, true.tables, occupants))
+    assert exact < 0.9 * uncorrelated
+    assert len(enumerate_cell(model, still.tables, occupants).occupants) == 16  # sites free for the electron alone
     asked = Settings(50.0, None, 400.0, None, frames=100, positions="none")
     run(still, asked, tmp_path, backend=backend, prepare=slow)
     figures = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.3))["species"]["electron"]
     found, error = (figures["collective_diffusivity_m2_s"][key] for key in ("value", "stderr"))
-    assert error < 0.02 * found and abs(found - exact / 2) < 4 * error
+    assert error < 0.015 * found and abs(found - exact) < 4 * error
 
 
 def test_frozen_ions_in_domains_walk_alike_on_all_backends(tmp_path):
