@@ -142,7 +142,12 @@ def wave_decay(trajectory: Trajectory, units: Units, weights: FloatArray) -> Dec
     )
 
 
-def wave_rows(trajectory: Trajectory, decay: Decay) -> FloatArray:
-    """(U+1,) chemical diffusivity from a relaxing wave, in m2/s."""
+def wave_rows(trajectory: Trajectory, decay: Decay, shares: FloatArray) -> FloatArray:
+    """(U+1,) diffusivity from a relaxing wave, in m2/s.
+
+    shares: (C,) of the counted carriers, adding to one: t_e of the ion and t_V of the electronic carrier of a pair, for
+    L_amb falls with k as the coefficients in series do: s = 1/(t_e/s_V + t_V/s_e) (derived).
+    """
     assert trajectory.wave is not None
-    return np.asarray(decay.rate_rows / (decay.mode.k_per_m**2 * trajectory.wave.dispersion))
+    s = 1.0 / (shares / trajectory.wave.dispersion).sum()
+    return np.asarray(decay.rate_rows / (decay.mode.k_per_m**2 * s))

@@ -104,10 +104,10 @@ def _groups(trajectory: Trajectory, groups: int) -> NDArray[np.int64]:
 def _frozen(rho: ComplexArray, trajectory: Trajectory, units: Units, rows: FloatArray) -> FloatArray:
     """(U+1, 1, C, C) rows of the part that stands still."""
     configuration = trajectory.configuration
-    names, member = np.unique(configuration, return_inverse=True)
+    member = np.unique(configuration, return_inverse=True)[1]
     mean = rho.mean(axis=0)  # (R, C)
-    if len(names) >= 4 and len(configuration) >= 2 * len(names) and units.groups == 1:
-        return _from_pairs(mean, member, len(names))
+    if np.bincount(member).min() >= 2 and units.groups == 1:
+        return _from_pairs(mean, member, units)
     # The time mean of the run also fluctuates: its thermal part is the variance over the number of independent frames.
     own = np.real(np.einsum("ri,rj->rij", mean, mean.conj()))
     pooled = units.pool(np.repeat(own[:, None], units.groups, axis=1))
@@ -117,21 +117,19 @@ def _frozen(rho: ComplexArray, trajectory: Trajectory, units: Units, rows: Float
     return np.asarray(((squared - share[:, None, None] * rows[:, 0]) / (1.0 - share[:, None, None]))[:, None])
 
 
-def _from_pairs(mean: ComplexArray, member: NDArray[np.int64], configurations: int) -> FloatArray:
-    """The disconnected part, from different replicas of the same configuration; units are configurations."""
-    from analysis.figures import leave_one_out
-
-    carriers = mean.shape[1]
-    per_unit = np.zeros((configurations, carriers, carriers))
-    number = np.zeros(configurations)
-    for c in range(configurations):
-        here = mean[member == c]
-        total = here.sum(axis=0)
-        every = np.real(np.outer(total, total.conj())) - np.real(np.einsum("ri,rj->ij", here, here.conj()))
-        per_unit[c] = every
-        number[c] = len(here) * (len(here) - 1)
-    rows = leave_one_out(per_unit) / leave_one_out(number)[:, None, None]
-    return np.asarray(0.5 * (rows + np.swapaxes(rows, -1, -2))[:, None])
+def _from_pairs(mean: ComplexArray, member: NDArray[np.int64], units: Units) -> FloatArray:
+    """(U+1, 1, C, C) the disconnected part: products of the time means of different replicas of one configuration."""
+    rows = []
+    for left_out in range(-1, units.n_units):
+        kept = units.unit_of[:, 0] != left_out
+        product, pairs = np.zeros((mean.shape[1], mean.shape[1])), 0
+        for name in np.unique(member[kept]):
+            here = mean[kept & (member == name)]
+            total = here.sum(axis=0)
+            product += np.real(np.outer(total, total.conj()) - np.einsum("ri,rj->ij", here, here.conj()))
+            pairs += len(here) * (len(here) - 1)
+        rows.append(0.5 * (product + product.T) / pairs)
+    return np.array(rows)[:, None]
 
 
 def _share_of_mean(rows: FloatArray, frames: int) -> FloatArray:

@@ -9,8 +9,9 @@ For a mean over units of equal weight it is the usual standard error of the mean
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+DISAGREE = 3.0  # joint standard errors
+MOST_BIAS = 0.1  # of a value that is taken out of it
 
 
 class Untrustworthy(Exception):
@@ -74,6 +77,18 @@ def jackknife_stderr(rows: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt((units - 1) / units * (spread**2).sum(axis=0)))
 
 
+def without_bias(rows: FloatArray, what: str) -> FloatArray:
+    """The rows with the first-order bias of a nonlinear estimate taken from row 0: U x - (U-1) <x left out>.
+
+    Untrustworthy where that is more than MOST_BIAS of the value: too few independent samples.
+    """
+    units = len(rows) - 1
+    corrected = units * rows[0] - (units - 1) * rows[1:].mean(axis=0)
+    if not abs(float(corrected - rows[0])) <= MOST_BIAS * abs(float(rows[0])):
+        raise Untrustworthy(f"{what}: too few independent samples; take more replicas or a longer run")
+    return np.concatenate([corrected[None], rows[1:]])
+
+
 def from_rows(
     rows: FloatArray,
     formula: str | None = None,
@@ -106,6 +121,19 @@ def above_two_errors(figure: Figure) -> Figure:
             "take a longer run or more replicas"
         )
     return figure
+
+
+def disagreements(figures: Mapping[str, Figure], what: str) -> list[str]:
+    """A line for each two figures of one quantity that differ by more than DISAGREE joint errors."""
+    lines = []
+    for one, other in itertools.combinations([(n, f) for n, f in figures.items() if f.value is not None], 2):
+        (name, a), (second, b) = one, other
+        assert a.value is not None and b.value is not None and a.stderr is not None and b.stderr is not None
+        error = math.hypot(a.stderr, b.stderr)
+        if abs(a.value - b.value) > DISAGREE * error:
+            apart = f"differ by {abs(a.value - b.value) / error:.1f} joint errors"
+            lines.append(f"{what}: {a.value:.3g} by {name} and {b.value:.3g} by {second} {apart}")
+    return lines
 
 
 def attempt(build: Callable[[], Figure], formula: str | None = None) -> Figure:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, positive_from_rows
+from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows, positive_from_rows
 from analysis.fit import Units
-from analysis.histograms import joined
+from analysis.histograms import Joined, joined
 from kmc.acceptance import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ THETA_FORMULA = "Theta_{} = <N_{}>/Var(N_{}), grand-canonical with neutral moves
 REACH = 2.0  # standard deviations of N by which one histogram may be reweighted
 MOST_AT_ENDS = 0.02  # probability of the last number that was visited
 MOST_AT_EDGE = 1e-3  # probability of an arrangement that holds all or none of the carriers
+CURVE_POINTS = 41
 FEWEST_LENGTHS = 20.0  # correlation times in the walk of one replica
 
 
@@ -39,9 +40,11 @@ class Isotherm:
     lengths: FloatArray
 
 
-def isotherm(trajectory: Trajectory, units: Units, mu_eV: FloatArray | None = None) -> Isotherm:
+def isotherm(
+    trajectory: Trajectory, units: Units, mu_eV: FloatArray | None = None, known: Joined | None = None
+) -> Isotherm:
     """Rows at the potentials of the scan, or at given ones; Untrustworthy where none of the scan is near enough."""
-    known, kt = joined(trajectory, units), BOLTZMANN_EV_K * trajectory.temperature_K
+    known, kt = known or joined(trajectory, units), BOLTZMANN_EV_K * trajectory.temperature_K
     assert trajectory.scan is not None
     mu = np.asarray(trajectory.scan.mu_eV if mu_eV is None else mu_eV)
     reservoirs = [-trajectory.component["per_carrier"] * each / kt for each in mu.tolist()]
@@ -148,6 +151,31 @@ def isotherm_json(trajectory: Trajectory, units: Units) -> list[dict[str, Any]]:
             }
         )
     return points
+
+
+def curve_json(trajectory: Trajectory, units: Units) -> dict[str, list[float | None]]:
+    """The isotherm and Theta between the outermost potentials of the scan, by reweighting; lists with errors.
+
+    An entry is null where the scan cannot give it.
+    """
+    assert trajectory.scan is not None
+    ends = trajectory.scan.mu_eV.min(), trajectory.scan.mu_eV.max()
+    known = joined(trajectory, units)
+    _, both = ion_numbers(trajectory)
+    found: dict[str, list[float | None]] = {"mu_eV": []}
+    for mu in np.linspace(*ends, CURVE_POINTS).tolist() if ends[1] > ends[0] else []:
+        found["mu_eV"].append(mu)
+        try:
+            point = isotherm(trajectory, units, np.array([mu]), known)
+            check_point(point, 0)
+            rows = {"site_fraction": point.mean[:, 0] / both, "theta_carrier": theta_rows(trajectory, point)[0][:, 0]}
+            figures = {name: from_rows(value) for name, value in rows.items()}
+        except Untrustworthy as error:
+            figures = dict.fromkeys(("site_fraction", "theta_carrier"), Figure.absent(error.reason))
+        for name, figure in figures.items():
+            found.setdefault(name, []).append(figure.value)
+            found.setdefault(f"{name}_stderr", []).append(figure.stderr)
+    return found
 
 
 def potential_json(trajectory: Trajectory, mu_eV: float) -> dict[str, Any]:

@@ -41,15 +41,16 @@ def _isotherm(results: dict[str, Any], path: Path) -> Path | None:
     gas = all(p["pO2_bar"] is not None for p in points)
     x = [p["pO2_bar"] if gas else p["mu_eV"] for p in points]
     fraction = np.array([[p["site_fraction"]["value"], p["site_fraction"]["stderr"]] for p in points]).T
-    above.errorbar(x, fraction[0], fraction[1], fmt="o-", color=COLOURS[0], capsize=3, markersize=5, linewidth=1)
+    _between(above, known, gas, known.get("isotherm_curve", {}), below)
+    above.errorbar(x, fraction[0], fraction[1], fmt="o", color=COLOURS[0], capsize=3, markersize=5, linewidth=1)
     above.set(ylabel=f"site fraction of {known['carrier']}", xscale="log" if gas else "linear")
     above.set_xlabel("pO$_2$ (bar)" if gas else f"chemical potential of {known['component']}, relative (eV)")
     above.set_title(f"{results['model']}, {results['temperature_K']:g} K")
     for key, name, colour in (("carrier", known["carrier"], COLOURS[0]), ("partner", "its partner", COLOURS[1])):
         good = [(p["site_fraction"]["value"], p[f"thermodynamic_factor_{key}"]) for p in points]
         shown = np.array([(c, f["value"], f["stderr"]) for c, f in good if f["value"] is not None]).reshape(-1, 3).T
-        style = {"fmt": "o-", "color": colour, "capsize": 3, "markersize": 5, "linewidth": 1}
-        below.errorbar(*shown, label=f"$\\Theta$ of {name}", **style)
+        style = {"fmt": "o" if key == "carrier" else "o-", "color": colour, "capsize": 3, "markersize": 5}
+        below.errorbar(*shown, linewidth=1, label=f"$\\Theta$ of {name}", **style)
     for name, marker in (("structure_factor", "s"), ("slabs", "^")):
         one = known["thermodynamic_factor_of_carrier"][name]
         if one["value"] is not None:
@@ -57,6 +58,24 @@ def _isotherm(results: dict[str, Any], path: Path) -> Path | None:
             below.errorbar(at, [one["value"]], [one["stderr"]], fmt=marker, color=COLOURS[2], capsize=3, label=label)
     below.set(xlabel=f"site fraction of {known['carrier']}", ylabel="thermodynamic factor", yscale="log")
     return _finish(figure, (above, below), path)
+
+
+def _between(above: Any, known: dict[str, Any], gas: bool, curve: dict[str, Any], below: Any) -> None:
+    """Bands of one error between the points, by reweighting."""
+    if not curve.get("mu_eV"):
+        return
+    mu, c, dc, theta, dtheta = (
+        np.array(curve[key], dtype=float)
+        for key in ("mu_eV", "site_fraction", "site_fraction_stderr", "theta_carrier", "theta_carrier_stderr")
+    )
+    x = mu
+    if gas:  # ln pO2 is linear in mu
+        ends = [known["isotherm"][k] for k in (0, -1)]
+        slope = np.log(ends[1]["pO2_bar"] / ends[0]["pO2_bar"]) / (ends[1]["mu_eV"] - ends[0]["mu_eV"])
+        x = ends[0]["pO2_bar"] * np.exp(slope * (mu - ends[0]["mu_eV"]))
+    for axes, at, value, error in ((above, x, c, dc), (below, c, theta, dtheta)):
+        axes.plot(at, value, color=COLOURS[0], linewidth=1)
+        axes.fill_between(at, value - error, value + error, color=COLOURS[0], alpha=0.2, linewidth=0)
 
 
 def _routes(results: dict[str, Any], path: Path) -> Path | None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from kmc.backends import Walker, make_walker
 from kmc.component import Component, neutral_component
-from kmc.planes import plane_fractions, plane_numbers
+from kmc.planes import counted, plane_fractions, plane_numbers
+from kmc.polarons import bare_rates
 from kmc.schedule import Schedule, Settings, advance_window
 from kmc.state import State, unwrapped_grid_positions
 from kmc.system import System
@@ -34,17 +35,17 @@ class Wave:
     """axis: of the planes. planes: (W, T + 1, R, C, P) int32 numbers of W waves; frames are as long as the run's.
 
     fractions: (P,) where the planes lie, in units of the supercell's edge.
-    dispersion: decay rate of the wave over D k^2 for free hops of the ion carrier, less than 1 on a lattice.
+    dispersion: (C,) decay rate of the wave over D k^2 for free hops of each carrier, less than 1 on a lattice.
     """
 
     axis: int
     planes: NDArray[np.int32]
     fractions: NDArray[np.float64]
-    dispersion: float
+    dispersion: NDArray[np.float64]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array by name."""
-        numbers = {"axis": np.array(self.axis), "dispersion": np.array(self.dispersion)}
+        numbers = {"axis": np.array(self.axis), "dispersion": self.dispersion}
         return {**numbers, "planes": self.planes, "fractions": self.fractions}
 
 
@@ -107,27 +108,32 @@ def relax(
     return Wave(asked.axis, np.array(waves), places, dispersion(system, asked.axis))
 
 
-def dispersion(system: System, axis: int) -> float:
-    """Slowest rate of free hops at one wave per supercell along an axis, over its limit for long waves."""
+def dispersion(system: System, axis: int) -> NDArray[np.float64]:
+    """(C,) of the counted carriers: slowest rate of free hops at one wave per supercell, over its long-wave limit."""
     tables = system.tables
-    component = neutral_component(tables, system.model.vacancies)
-    assert not isinstance(component, str)
-    hop = system.model.hops[component.ion_family]
-    s = int(tables.sublattice[component.ion_family])
-    stencil = shell(tables.supercell.crystal, s, s, hop.shell)
     k = np.asarray(2.0 * np.pi * np.linalg.inv(tables.supercell.vectors_angstrom)[:, axis], dtype=np.float64)
-    return slowest(stencil, k) / (slowest(stencil, SMALL * k) / SMALL**2)
+    rates = list(bare_rates(tables).values())
+    found = []
+    for code in counted(tables):
+        bonds = []
+        for f in np.flatnonzero(tables.carrier == code).tolist():
+            s = int(tables.sublattice[f])
+            stencil = shell(tables.supercell.crystal, s, s, system.model.hops[f].shell)
+            bonds.append((stencil, rates[f] / max(rates) / int(tables.directions[f])))
+        found.append(slowest(bonds, k) / (slowest(bonds, SMALL * k) / SMALL**2))
+    return np.array(found)
 
 
-def slowest(stencil: Stencil, k: NDArray[np.float64]) -> float:
-    """Smallest eigenvalue of the matrix of free hops, one a bond, at a wave vector."""
-    n = len(stencil.basis)
+def slowest(bonds: list[tuple[Stencil, float]], k: NDArray[np.float64]) -> float:
+    """Smallest eigenvalue of the matrix of free hops at a wave vector; of each family its bonds and its rate."""
+    n = len(bonds[0][0].basis)
     matrix = np.zeros((n, n), dtype=complex)
-    for b in range(n):
-        for end, vector in zip(stencil.basis[b], stencil.vectors_angstrom[b], strict=True):
-            if end >= 0:
-                matrix[b, b] += 1.0
-                matrix[b, end] -= np.exp(1j * float(vector @ k))
+    for stencil, rate in bonds:
+        for b in range(n):
+            for end, vector in zip(stencil.basis[b], stencil.vectors_angstrom[b], strict=True):
+                if end >= 0:
+                    matrix[b, b] += rate
+                    matrix[b, end] -= rate * np.exp(1j * float(vector @ k))
     return float(np.linalg.eigvalsh(matrix)[0])
 
 

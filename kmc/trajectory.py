@@ -182,7 +182,7 @@ def _scan(group: Any) -> Scan:
 
 def _wave(group: Any) -> Wave:
     places = _places(group, "planes", "fractions")
-    return Wave(int(group["axis"][()]), group["planes"][()], places, float(group["dispersion"][()]))
+    return Wave(int(group["axis"][()]), group["planes"][()], places, group["dispersion"][()])
 
 
 def _places(group: Any, numbers: str, fractions: str) -> NDArray[np.float64]:

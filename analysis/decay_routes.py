@@ -1,0 +1,118 @@
+"""Routes (c) and (d) to chemical diffusion: decays of density modes, and of a composition wave set free.
+
+They are chemical diffusion only where ions and electronic carriers stay together: for one neutral species, or with
+Coulomb energies in the walk. Elsewhere each species decays on its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from analysis.decay import (
+    CHARGED_DECAY_FORMULA,
+    CHARGED_WAVE_FORMULA,
+    DECAY_FORMULA,
+    WAVE_FORMULA,
+    Decay,
+    decays,
+    diffusivity_rows,
+    wave_decay,
+    wave_rows,
+)
+from analysis.density_modes import counted_json, neutral_vector
+from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, jackknife_stderr, positive_from_rows
+from analysis.routes import Routes
+from analysis.tracer import without_true_motion
+
+APART = (
+    "ions and electronic carriers of this model are not held together by Coulomb energies, so that each decays on its "
+    "own: see chemical_diffusion.decay_of_species"
+)
+
+
+def decay_routes(routes: Routes) -> tuple[dict[str, Figure], dict[str, Any]]:
+    """Routes (c) and (d), of the neutral combination where there is one, and of each species by itself."""
+    trajectory = routes.trajectory
+    names = list(trajectory.plane_species)
+    together = routes.electronic is None or trajectory.coulomb
+    curves: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    missing = without_true_motion(trajectory)
+    for name in names if not together else []:
+        if name in missing:
+            own[name] = dict.fromkeys(("decay", "relaxation"), Figure.absent(missing[name]).as_json())
+            continue
+        weights = np.array([float(other == name) for other in names])
+        pair = _pair_of_decays(routes, weights, weights, curves, name)
+        own[name] = {key: value.as_json() for key, value in pair.items()}
+    if together and names and not missing:
+        result = _pair_of_decays(routes, *_neutral_weights(routes), curves, routes.carrier)
+    else:
+        reason = APART if names else "the run kept no density modes"
+        reason = next(iter(missing.values()), reason)
+        result = {"decay": Figure.absent(reason, DECAY_FORMULA), "relaxation": Figure.absent(reason, WAVE_FORMULA)}
+    return result, {"decay_of_species": own, "curves": curves}
+
+
+def _neutral_weights(routes: Routes) -> tuple[FloatArray, FloatArray]:
+    """Of each counted species: weights of t_e rho_V + t_V rho_e/n, which the fast relaxation of charge leaves alone,
+    and the shares t_e and t_V.
+    """
+    names = list(routes.trajectory.plane_species)
+    order, n = neutral_vector(routes.trajectory)
+    weights, shares = np.zeros(len(names)), np.zeros(len(names))
+    try:
+        share = float(routes.t_e()[0]) if len(order) == 2 else 1.0
+    except Untrustworthy:
+        share = 1.0
+    weights[order[0]] = shares[order[0]] = share
+    if len(order) == 2:
+        shares[order[1]] = 1.0 - share
+        weights[order[1]] = (1.0 - share) / n[1]
+    return weights, shares
+
+
+def _pair_of_decays(
+    routes: Routes, weights: FloatArray, shares: FloatArray, curves: dict[str, Any], name: str
+) -> dict[str, Figure]:
+    """(c) and (d) of one combination; puts the curves of the decays into `curves`. shares: as in `wave_rows`."""
+    trajectory, units = routes.trajectory, routes.units
+    shown: dict[str, Any] = {}
+    charged = routes.electronic is not None and trajectory.coulomb
+    formula = CHARGED_DECAY_FORMULA if charged else DECAY_FORMULA
+    of_wave = CHARGED_WAVE_FORMULA if charged else WAVE_FORMULA
+
+    def decay() -> Figure:
+        found = decays(trajectory, units, weights)
+        rows, of_k = diffusivity_rows(found, charged)
+        shown["modes"] = [_curve(each) for each in found]
+        shown["diffusivity_of_k"] = counted_json([each.mode for each in found], of_k, jackknife_stderr(of_k))
+        return positive_from_rows(rows, formula)
+
+    def wave() -> Figure:
+        found = wave_decay(trajectory, units, weights)
+        shown["wave"] = _curve(found)
+        return positive_from_rows(wave_rows(trajectory, found, shares), of_wave)
+
+    figures = {"decay": attempt(decay, formula), "relaxation": attempt(wave, of_wave)}
+    curves[name] = shown
+    return figures
+
+
+def _curve(decay: Decay) -> dict[str, Any]:
+    """A decay for pictures, as far as it was fitted and as much again."""
+    end = min(2 * decay.fitted[1] + 2, len(decay.value))
+    step = max(end // 100, 1)
+    return {
+        "axis": decay.mode.axis,
+        "n": decay.mode.n,
+        "k_per_m": decay.mode.k_per_m,
+        "rate_per_s": float(decay.rate_rows[0]),
+        "fitted_s": [float(decay.lag_s[k]) for k in decay.fitted],
+        "at_start": float(decay.value[decay.fitted[0]]),
+        "lag_s": decay.lag_s[:end:step].tolist(),
+        "value": decay.value[:end:step].tolist(),
+        "stderr": decay.stderr[:end:step].tolist(),
+    }
