@@ -1,4 +1,4 @@
-"""Goldschmidt tolerance factor and chemical expansion, with radii and coefficients from radii.toml.
+"""Goldschmidt tolerance factor, B-O-B angle and chemical expansion, with radii and coefficients from radii.toml.
 
 The tolerance factor is t = (<r_A> + r_O)/(sqrt(2) (<r_B> + r_O)), Shannon radii for twelve- and sixfold
 coordination, averaged over a mixed site (Goldschmidt 1926). Oxygen vacancies enter through the valence of
@@ -10,117 +10,89 @@ source is at hand.
 from __future__ import annotations
 
 import math
-import re
-import tomllib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lattices.errors import InputError
+from lattices.hosts import check_host
+from lattices.ions import Spin, balanced, charge_of, check_spin, element_of, ionic_radius_angstrom, radii_file, spin_of
+from lattices.validity import ValidityRange, range_lines
 
-_ION = re.compile(r"([A-Z][a-z]?)(\d)([+-])")
-_SPINS = ("high", "low")
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from lattices.crystal import Crystal, Supercell
+
+# In an ideal perovskite the B sites around an oxygen stand at 1 (two of them) and sqrt(5) of the bond length: the
+# middle of the two, as a ratio, parts neighbours from others (derived).
+NEIGHBOUR_REACH = 5.0**0.25
 
 
 class ExpansionRangeWarning(UserWarning):
     """A request outside the range in which an expansion coefficient was measured."""
 
 
-@cache
-def _data() -> dict[str, Any]:
-    return tomllib.loads((resources.files("lattices") / "radii.toml").read_text(encoding="utf-8"))
-
-
-def ionic_radius_angstrom(ion: str, coordination: str, spin: str = "high") -> float:
-    """Shannon radius in angstrom.
-
-    ion: "Fe3+". coordination: "VI", "VIII" or "XII". spin: "high" or "low"; without effect on ions that the
-    table lists with a single radius. Raises InputError for an ion, coordination or spin state that is not
-    in the table.
-    """
-    tables = _data()["radii"]
-    if coordination not in tables:
-        raise InputError(f"coordination = {coordination!r}: allowed are {', '.join(tables)}")
-    if spin not in _SPINS:
-        raise InputError(f"spin = {spin!r}: allowed are high, low")
-    ions = {name: entry for name, entry in tables[coordination].items() if _ION.fullmatch(name)}
-    if ion not in ions:
-        raise InputError(f"ion {ion!r} has no radius for coordination {coordination}: known are {', '.join(ions)}")
-    entry = ions[ion]
-    if not isinstance(entry, dict):
-        return float(entry)
-    if spin not in entry:
-        raise InputError(f"spin = {spin!r}: {ion} is known as {', '.join(entry)} spin only")
-    return float(entry[spin])
-
-
 def tolerance_factor(
     a_site: Mapping[str, float],
     b_site: Mapping[str, float],
     delta: float = 0.0,
-    spin: str | Mapping[str, str] = "high",
+    spin: Spin = "high",
 ) -> float:
     """Goldschmidt tolerance factor of ABO(3-delta) (dimensionless).
 
     a_site: ions and site fractions, {"La3+": 0.6, "Sr2+": 0.4}. b_site: likewise; one element may stand
     without its charge, {"Fe": 1.0}, and then takes the charges that 3 - delta oxygens ask for. delta:
-    vacancies per formula unit. spin: "high", "low", or one per ion, {"Co3+": "low"}, the rest high. Raises
-    InputError if fractions do not add to one, the charges do not balance, or an ion has no radius.
+    vacancies per formula unit. spin: "high", "low", or one per ion or element, {"Co3+": "low"} or {"Co": "low"} for
+    every charge of it, the rest high. Raises InputError if fractions do not add to one, the charges do not balance,
+    an ion has no radius, or spin names an element that is not there.
     """
     if not 0.0 <= delta < 3.0:
         raise InputError(f"delta = {delta!r}: allowed is 0 <= delta < 3")
     _check_site("a_site", a_site)
     _check_site("b_site", b_site)
-    charge_needed = 2.0 * (3.0 - delta) - sum(_charge(ion) * share for ion, share in a_site.items())
-    b_ions = _balanced_b_site(b_site, charge_needed)
+    check_spin(spin, {element_of(ion) for ion in (*a_site, *b_site)})
+    charge_needed = 2.0 * (3.0 - delta) - sum(charge_of(ion) * share for ion, share in a_site.items())
+    b_ions = balanced(b_site, charge_needed)
     r_oxygen = ionic_radius_angstrom("O2-", "VI")
-    r_a = sum(share * ionic_radius_angstrom(ion, "XII", _spin_of(ion, spin)) for ion, share in a_site.items())
-    r_b = sum(share * ionic_radius_angstrom(ion, "VI", _spin_of(ion, spin)) for ion, share in b_ions.items())
+    r_a = sum(share * ionic_radius_angstrom(ion, "XII", spin_of(ion, spin)) for ion, share in a_site.items())
+    r_b = sum(share * ionic_radius_angstrom(ion, "VI", spin_of(ion, spin)) for ion, share in b_ions.items())
     return (r_a + r_oxygen) / (math.sqrt(2.0) * (r_b + r_oxygen))
 
 
 def _check_site(name: str, site: Mapping[str, float]) -> None:
     total = sum(site.values())
-    if any(share < 0.0 for share in site.values()) or abs(total - 1.0) > 1e-9:
+    if not all(share >= 0.0 for share in site.values()) or not abs(total - 1.0) <= 1e-9:
         raise InputError(f"{name} = {dict(site)}: fractions must be positive and add to 1, they add to {total:g}")
 
 
-def _spin_of(ion: str, spin: str | Mapping[str, str]) -> str:
-    return spin if isinstance(spin, str) else spin.get(ion, "high")
+def b_o_b_angle_deg(atoms: Atoms, b_elements: str | Sequence[str], oxygen: str = "O") -> float:
+    """Mean B-O-B angle of a structure in degrees, over the oxygen ions that have two B neighbours; 180 without tilts.
 
+    atoms: any periodic structure, relaxed or measured. b_elements: chemical symbols of the B site. Neighbours are B
+    ions up to 5^(1/4) times the shortest B-O distance. Raises InputError if there is no such oxygen ion.
+    """
+    from ase.neighborlist import neighbor_list
 
-def _charge(ion: str) -> int:
-    match = _ION.fullmatch(ion)
-    if match is None:
-        raise InputError(f"ion {ion!r}: write the element and its charge, for example Fe3+")
-    return int(match[2]) * (1 if match[3] == "+" else -1)
-
-
-def _balanced_b_site(b_site: Mapping[str, float], charge_needed: float) -> dict[str, float]:
-    """Ions of the B site with total charge charge_needed, the uncharged element split over two charges."""
-    ions = {ion: share for ion, share in b_site.items() if _ION.fullmatch(ion)}
-    open_elements = {element: share for element, share in b_site.items() if element not in ions}
-    charge = sum(_charge(ion) * share for ion, share in ions.items())
-    if not open_elements:
-        if abs(charge - charge_needed) > 1e-6:
-            raise InputError(f"b_site = {dict(b_site)}: its charge is {charge:g}, neutrality needs {charge_needed:g}")
-        return ions
-    if len(open_elements) > 1:
-        raise InputError(f"b_site = {dict(b_site)}: at most one element may stand without its charge")
-    ((element, share),) = open_elements.items()
-    if share == 0.0:
-        return _balanced_b_site(ions, charge_needed)
-    mean = round((charge_needed - charge) / share, 12)  # a mean of 3.0000000000000004 is not a mixture with 4+
-    if not 1.0 <= mean <= 7.0:
-        raise InputError(f"b_site = {dict(b_site)}: neutrality would need {element} with charge {mean:g}")
-    lower = math.floor(mean)
-    for ion, part in ((f"{element}{lower}+", lower + 1 - mean), (f"{element}{lower + 1}+", mean - lower)):
-        if part > 0.0:
-            ions[ion] = ions.get(ion, 0.0) + share * part
-    return ions
+    wanted = [b_elements] if isinstance(b_elements, str) else list(b_elements)
+    symbols = np.array(atoms.get_chemical_symbols())
+    ions, anions = np.flatnonzero(np.isin(symbols, wanted)), np.flatnonzero(symbols == oxygen)
+    if not len(ions) or not len(anions):
+        raise InputError(f"B-O-B angle: no {' or '.join(wanted)} with {oxygen}; the structure has {set(symbols)}")
+    shortest = min(float(atoms.get_distances(o, ions, mic=True).min()) for o in anions)
+    here, there, vectors = neighbor_list("ijD", atoms, NEIGHBOUR_REACH * shortest)
+    angles = []
+    for o in anions:
+        bonds = vectors[(here == o) & np.isin(there, ions)]
+        if len(bonds) == 2:
+            cosine = bonds[0] @ bonds[1] / (np.linalg.norm(bonds[0]) * np.linalg.norm(bonds[1]))
+            angles.append(math.degrees(math.acos(min(max(float(cosine), -1.0), 1.0))))
+    if not angles:
+        raise InputError(f"B-O-B angle: no {oxygen} has two neighbours of {' or '.join(wanted)}")
+    return float(np.mean(angles))
 
 
 def polaron_transfer_integral_eV(descriptor: float, link: Callable[[float], float] | None = None) -> float | None:
@@ -166,6 +138,12 @@ def expansion_strain(
     expansion: name of a set in radii.toml, None for the default. Raises InputError for an unknown name or a
     set without thermal coefficient.
     """
+    asked = {"temperature_K": temperature_K, "delta": delta, "reference_delta": reference_delta}
+    if reference_temperature_K is not None:
+        asked["reference_temperature_K"] = reference_temperature_K
+    for key, value in asked.items():
+        if not math.isfinite(value) or value < 0.0:
+            raise InputError(f"{key} = {value!r}: a finite number, not negative, is needed")
     name, chosen = _expansion_set(material, expansion)
     per_delta = _interpolate(chosen["points_K"], chosen["strain_per_delta"], temperature_K)
     strain = per_delta * (delta - reference_delta)
@@ -174,7 +152,7 @@ def expansion_strain(
         thermal = _thermal_coefficient(name, chosen)
         strain += thermal * (temperature_K - reference_temperature_K)
         formula += f" + {thermal:.4g}/K (T - {reference_temperature_K:g} K)"
-    lines = _range_lines(name, chosen, {"temperature_K": temperature_K, "delta": delta})
+    lines = range_lines(name, _ranges(chosen), chosen.get("unknown", {}), {k: (v, v) for k, v in asked.items()})
     return Strain(strain, per_delta, f"{name}: {chosen['source']} ({chosen['mark']})", formula, tuple(lines))
 
 
@@ -199,14 +177,26 @@ def expanded_lattice_parameter_angstrom(
     return reference_angstrom * (1.0 + strain.strain)
 
 
-def _expansion_set(material: str, expansion: str | None) -> tuple[str, dict[str, Any]]:
-    materials = _data()["expansion"]
+def check_expansion_host(material: str, crystal: Crystal | Supercell) -> None:
+    """InputError unless the crystal has the host and the oxygen sites that the sets of `material` are for."""
+    known = _expanding(material)
+    check_host(f"crystal.expansion.material = {material!r}", known["host"], known["oxygen_per_host"], crystal)
+
+
+def _expanding(material: str) -> dict[str, Any]:
+    materials: dict[str, Any] = radii_file()["expansion"]
     if material not in materials:
         raise InputError(f"material = {material!r}: expansion is known for {', '.join(materials)}")
-    name = expansion or materials[material]["default"]
-    if name not in materials[material]["sets"]:
-        raise InputError(f"expansion = {name!r}: sets for {material} are {', '.join(materials[material]['sets'])}")
-    return name, _data()["expansion_sets"][name]
+    known: dict[str, Any] = materials[material]
+    return known
+
+
+def _expansion_set(material: str, expansion: str | None) -> tuple[str, dict[str, Any]]:
+    known = _expanding(material)
+    name = expansion or known["default"]
+    if name not in known["sets"]:
+        raise InputError(f"expansion = {name!r}: sets for {material} are {', '.join(known['sets'])}")
+    return name, radii_file()["expansion_sets"][name]
 
 
 def _thermal_coefficient(name: str, chosen: Mapping[str, Any]) -> float:
@@ -225,12 +215,11 @@ def _interpolate(points: list[float], values: list[float], at: float) -> float:
     return values[0] + weight * (values[-1] - values[0])
 
 
-def _range_lines(name: str, chosen: Mapping[str, Any], asked: Mapping[str, float]) -> list[str]:
-    lines = []
-    for key, value in asked.items():
-        if not math.isfinite(value) or value < 0.0:
-            raise InputError(f"{key} = {value!r}: a finite number, not negative, is needed")
-        if key in chosen and not chosen[key][0] <= value <= chosen[key][1]:
+def _ranges(chosen: Mapping[str, Any]) -> dict[str, ValidityRange]:
+    """Ranges of a set by input name; the reference state is held to them as well."""
+    found = {}
+    for key in ("temperature_K", "delta"):
+        if key in chosen:
             low, high = chosen[key]
-            lines.append(f"{key} = {value:g} is outside {low:g} to {high:g} of set {name}: extrapolated")
-    return lines
+            found[key] = found[f"reference_{key}"] = ValidityRange(low, high, chosen["source"], chosen["mark"])
+    return found

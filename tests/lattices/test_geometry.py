@@ -5,19 +5,25 @@ from __future__ import annotations
 import math
 import warnings
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lattices.crystal import Supercell
 from lattices.errors import InputError
+from lattices.fluorite import fluorite
 from lattices.geometry import (
     ExpansionRangeWarning,
+    b_o_b_angle_deg,
+    check_expansion_host,
     expanded_lattice_parameter_angstrom,
     expansion_strain,
-    ionic_radius_angstrom,
     polaron_transfer_integral_eV,
     tolerance_factor,
 )
+from lattices.ions import ionic_radius_angstrom, radii_file
+from lattices.perovskite import perovskite
 
 
 @pytest.mark.parametrize(
@@ -47,6 +53,27 @@ def test_low_spin_raises_the_tolerance_factor():
     low = tolerance_factor({"La3+": 1.0}, {"Co": 1.0}, spin={"Co3+": "low"})
     assert high == pytest.approx((1.36 + 1.40) / (math.sqrt(2) * (0.61 + 1.40)))
     assert low == pytest.approx((1.36 + 1.40) / (math.sqrt(2) * (0.545 + 1.40)))
+
+
+@pytest.mark.parametrize("delta", [0.0, 0.1, 0.2, 0.3])
+def test_a_spin_state_by_element_holds_for_every_charge(delta):
+    """LaSr(Co, Fe): Co at 3+ to 4+ or 2+ to 3+ by delta; an ion's own entry goes before its element's."""
+    a_site, b_site = {"La3+": 0.6, "Sr2+": 0.4}, {"Fe": 1.0}
+    every = {"Fe2+": "low", "Fe3+": "low", "Fe4+": "low"}
+    low = tolerance_factor(a_site, b_site, delta, spin={"Fe": "low"})
+    assert low == tolerance_factor(a_site, b_site, delta, spin=every) == tolerance_factor(a_site, b_site, delta, "low")
+    assert low > tolerance_factor(a_site, b_site, delta)
+    one = tolerance_factor(a_site, b_site, delta, spin={"Fe": "low", "Fe3+": "high"})
+    assert one == tolerance_factor(a_site, b_site, delta, spin={"Fe2+": "low"})
+
+
+@pytest.mark.parametrize(
+    ("spin", "words"),
+    [({"Mn": "low"}, "spin names 'Mn': on the sites are Co, La"), ({"Co": "none"}, "allowed are high, low")],
+)
+def test_spins_that_say_nothing_are_refused(spin, words):
+    with pytest.raises(InputError, match=words):
+        tolerance_factor({"La3+": 1.0}, {"Co": 1.0}, spin=spin)
 
 
 def test_valence_of_the_b_site_follows_delta():
@@ -80,6 +107,10 @@ def test_reduction_lowers_the_tolerance_factor(strontium, extra):
         ({"Sr2+": 1.0}, {"Fe": 0.5, "Co": 0.5}, 0.0, "at most one element"),
         ({"La3+": 1.0}, {"Ni": 1.0}, 0.0, "no radius"),
         ({"La3+": 1.0}, {"Fe": 1.0}, -0.1, "delta = -0.1"),
+        ({"La3+": 1.0}, {"Fe": 1.0}, math.nan, "delta = nan"),
+        ({"La3+": math.nan}, {"Fe": 1.0}, 0.0, "a_site"),
+        ({"La3+": 1.0}, {"Fe3+": math.nan}, 0.0, "b_site"),
+        ({"La3+": math.inf}, {"Fe": 1.0}, 0.0, "a_site"),
     ],
 )
 def test_bad_sites_are_refused(a_site, b_site, delta, words):
@@ -118,7 +149,85 @@ def test_transfer_integral_is_off_by_default():
 def test_ceria_coefficients(expansion, temperature_K, coefficient):
     result = expansion_strain("ceria", 0.05, temperature_K, expansion=expansion)
     assert result.strain == pytest.approx(0.05 * coefficient, rel=1e-12)
-    assert result.warnings == () and result.source
+    assert result.source and result.warnings == (
+        f"range of {'temperature_K, ' if expansion == 'ceria-dft' else ''}delta of set "
+        f"{expansion or 'ceria-800-900C'} is not known",
+    )
+
+
+def test_no_expansion_set_is_without_a_statement_of_its_ranges():
+    sets = radii_file()["expansion_sets"]
+    assert sorted(sets) == sorted(name for entry in radii_file()["expansion"].values() for name in entry["sets"])
+    for name, entry in sets.items():
+        stated = {*entry, *entry.get("unknown", {})}
+        assert {"temperature_K", "delta", "source", "mark"} <= stated, name
+        assert not {*entry} & {*entry.get("unknown", {})}, name
+        assert "authors" not in entry["source"], name
+
+
+def test_the_reference_state_is_held_to_the_ranges_too():
+    inside = expansion_strain("lsf64", 0.1, 1000, reference_delta=0.05, reference_temperature_K=950)
+    assert inside.warnings == ()
+    outside = expansion_strain("lsf64", 0.1, 1000, reference_delta=0.0, reference_temperature_K=300)
+    assert [line.split(" of set")[0] for line in outside.warnings] == [
+        "reference_delta = 0 is outside 0.05 to 0.2",
+        "reference_temperature_K = 300 is outside 932 to 1050",
+    ]
+
+
+@pytest.mark.parametrize("key", ["delta", "temperature_K", "reference_delta", "reference_temperature_K"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -0.1])
+def test_numbers_that_are_none_give_no_strain(key, value):
+    given = {"delta": 0.1, "temperature_K": 1000.0, "reference_delta": 0.05, "reference_temperature_K": 950.0}
+    with pytest.raises(InputError, match=f"^{key} = {value}: a finite number"):
+        expansion_strain("lsf64", **{**given, key: value})
+
+
+def test_expansion_is_for_its_own_crystal():
+    ceria, ferrite = fluorite({"cation": "Ce"}, 5.4), perovskite({"A": "La", "B": "Fe"}, 3.94)
+    check_expansion_host("ceria", ceria)
+    check_expansion_host("lsf64", ferrite)
+    for material, crystal, words in (
+        ("ceria", ferrite, "'ceria' is for Ce on cation sites; the hosts of this crystal are Fe, La"),
+        ("ceria", perovskite({"A": "Ba", "B": "Ce"}, 4.4), "2 oxygen sites per Ce; this crystal has 3"),
+        ("lsf64", ceria, "is for Fe on cation sites; the hosts of this crystal are Ce"),
+        ("glass", ceria, "expansion is known for ceria, lsf64"),
+    ):
+        with pytest.raises(InputError, match=words):
+            check_expansion_host(material, crystal)
+
+
+def test_b_o_b_angle_of_the_ideal_perovskite_is_straight():
+    atoms = Supercell(perovskite({"A": "La", "B": "Fe"}, 3.94), (2, 1, 1)).to_atoms()
+    assert b_o_b_angle_deg(atoms, "Fe") == pytest.approx(180.0, abs=1e-4)
+    symbols = ["Co" if symbol == "Fe" and i % 2 else symbol for i, symbol in enumerate(atoms.get_chemical_symbols())]
+    atoms.set_chemical_symbols(symbols)
+    assert b_o_b_angle_deg(atoms, ("Fe", "Co")) == pytest.approx(180.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("phi_deg", [2.0, 8.0, 12.0])
+def test_b_o_b_angle_of_octahedra_turned_about_an_axis(phi_deg):
+    """Turned by phi about z, neighbours against each other (a0a0c-): 180 - 2 phi in the plane, 180 along the axis."""
+    atoms = Supercell(perovskite({"A": "La", "B": "Fe"}, 3.94), (2, 2, 2)).to_atoms()
+    moved = 0.5 * 3.94 * math.tan(math.radians(phi_deg))
+    for atom in atoms:  # its place in halves of the lattice parameter
+        x, y, z = np.rint(2 * atom.position / 3.94).astype(int)
+        if atom.symbol == "O" and z % 2 == 0:
+            sign = 1 if (x + y) // 2 % 2 == 0 else -1
+            atom.position += [0, sign * moved, 0] if x % 2 else [sign * moved, 0, 0]
+    assert b_o_b_angle_deg(atoms, "Fe") == pytest.approx((2 * (180.0 - 2.0 * phi_deg) + 180.0) / 3.0, abs=1e-4)
+    del atoms[next(atom.index for atom in atoms if atom.symbol == "Fe")]  # its six oxygen ions have one neighbour left
+    assert 180.0 - 2.0 * phi_deg < b_o_b_angle_deg(atoms, "Fe") < 180.0
+    with pytest.raises(InputError, match="no Ti with O"):
+        b_o_b_angle_deg(atoms, "Ti")
+
+
+def test_oxygen_without_two_neighbours_has_no_angle():
+    atoms = perovskite({"A": "La", "B": "Fe"}, 3.94)
+    alone = Supercell(atoms, (1, 1, 1)).to_atoms()
+    alone.pbc = False
+    with pytest.raises(InputError, match="no O has two neighbours of Fe"):
+        b_o_b_angle_deg(alone, "Fe")
 
 
 def test_lsf64_lattice_parameter_per_delta_and_kelvin():
@@ -134,10 +243,14 @@ def test_lsf64_lattice_parameter_per_delta_and_kelvin():
 
 def test_expansion_warns_outside_its_range():
     with pytest.warns(ExpansionRangeWarning, match="delta = 0.25"):
-        expanded_lattice_parameter_angstrom(3.94, "lsf64", 0.25, 1000)
-    with pytest.warns(ExpansionRangeWarning, match="temperature_K = 1400"):
+        expanded_lattice_parameter_angstrom(3.94, "lsf64", 0.25, 1000, reference_delta=0.1)
+    with pytest.warns(ExpansionRangeWarning) as told:
         expanded_lattice_parameter_angstrom(5.411, "ceria", 0.02, 1400)
-    assert len(expansion_strain("lsf64", 0.25, 1400).warnings) == 2
+    assert [str(line.message).split(" of set")[0] for line in told] == [
+        "range of delta",
+        "temperature_K = 1400 is outside 1073 to 1174",
+    ]
+    assert len(expansion_strain("lsf64", 0.25, 1400, reference_delta=0.1).warnings) == 2
 
 
 @pytest.mark.parametrize(
