@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -217,16 +218,21 @@ class Model(_Strict):
         return frozenset(name for hop in self.hops for name in (hop.carrier, hop.partner))
 
 
-def with_transfer_integral(model: Model, hop_name: str, value_eV: float, source: str) -> Model:
+def with_transfer_integral(model: Model, hop_name: str, value_eV: float | None, source: str) -> Model:
     """The model with another transfer integral of one Marcus hop, such as one that follows from the crystal's geometry.
 
-    InputError for a hop that is not there or not a Marcus one, or an integral that is negative.
+    value_eV: None, what a link that is off gives, returns the model unchanged. InputError for a hop that is not there
+    or not a Marcus one, an integral that is negative or not finite, or a source without words.
     """
     names = [hop.name for hop in model.hops if hop.rate == "marcus"]
     if hop_name not in names:
         raise InputError(f"hop {hop_name!r}: the Marcus hops of model {model.name!r} are {', '.join(names) or 'none'}")
-    if not value_eV >= 0.0:
-        raise InputError(f"transfer_integral_eV = {value_eV}: a number that is not negative is needed")
+    if value_eV is None:
+        return model
+    if not (math.isfinite(value_eV) and value_eV >= 0.0):
+        raise InputError(f"transfer_integral_eV = {value_eV}: a finite number that is not negative is needed")
+    if len(source.strip()) < 3:
+        raise InputError(f"source = {source!r}: say where the transfer integral is from")
     integral = Sourced(value=value_eV, source=source, mark="derived")
     hops = [h.model_copy(update={"transfer_integral_eV": integral}) if h.name == hop_name else h for h in model.hops]
     return model.model_copy(update={"hops": tuple(hops)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -158,5 +159,14 @@ def test_a_transfer_integral_from_geometry():
     assert model.hops[1].transfer_integral_eV.value == 0.02
     with pytest.raises(InputError, match="the Marcus hops of model 'made-up' are polaron"):
         with_transfer_integral(model, "vacancy", 0.1, "a test")
-    with pytest.raises(InputError, match="not negative"):
-        with_transfer_integral(model, "polaron", -0.1, "a test")
+    for value, source, words in (
+        (-0.1, "a test", "not negative"),
+        (math.inf, "a test", "transfer_integral_eV = inf"),
+        (math.nan, "a test", "transfer_integral_eV = nan"),
+        (0.1, "", "source = ''"),
+        (0.1, "  ", "source = '  '"),
+    ):
+        with pytest.raises(InputError, match=words):
+            with_transfer_integral(model, "polaron", value, source)
+    off = with_transfer_integral(model, "polaron", polaron_transfer_integral_eV(t), "a link that is off")
+    assert off is model
