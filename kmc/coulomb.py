@@ -26,13 +26,15 @@ Bond = tuple[int, int, int, int, int]
 @dataclass(frozen=True)
 class Coulomb:
     """energy[s][t]: (B_s, B_t, nx, ny, nz) int64 of two unit charges, from basis b of sublattice s to basis t of
-    sublattice t in the cell at that offset; 0 at the same place. charges: (S,) of the species in e.
+    sublattice t in the cell at that offset; 0 at the same place. charges: (S,) of the species in e. image: twice the
+    energy of a unit charge with its own images and background, which matters only where charges come and go.
     """
 
     supercell: Supercell
     charges: IntArray
     sublattice_of: IntArray
     energy: tuple[tuple[IntArray, ...], ...]
+    image: int
 
     def own_share(self, home: int, bond: Bond, moved: int) -> int:
         """Share of the exchanging pair itself in potential[j] - potential[i]; moved: charge of carrier less partner."""
@@ -127,7 +129,8 @@ def coulomb_of(model: Model, supercell: Supercell) -> Coulomb | None:
         table[s][s] = np.maximum(table[s][s], _reversed(table[s][s]))  # rounding must not tell r from -r
     charges = np.array([species.charge for species in model.species.values()], dtype=np.int64)
     sublattice_of = np.array([crystal.index(species.sublattice) for species in model.species.values()])
-    return Coulomb(supercell, charges, sublattice_of, tuple(tuple(row) for row in table))
+    image = round(factor * float(ewald_potential(supercell.vectors_angstrom, np.zeros((1, 3)))[0]))
+    return Coulomb(supercell, charges, sublattice_of, tuple(tuple(row) for row in table), image)
 
 
 def _pairs(supercell: Supercell, s: int, t: int, factor: float) -> IntArray:

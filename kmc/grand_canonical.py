@@ -21,6 +21,7 @@ from kmc.component import Component, neutral_component
 from kmc.grand_state import GrandState, grand_state
 from kmc.state import State
 from kmc.system import System
+from kmc.tables import EventTables
 from kmc.thermodynamics import Thermodynamics
 from lattices.errors import InputError
 
@@ -87,7 +88,7 @@ def scan(
     histograms, counters = [], []
     capacity = np.zeros(system.replicas, dtype=np.int64)
     for point, mu in enumerate(potentials.tolist()):
-        grand = grand_state(system.tables, component, state, _field2(component, mu))
+        grand = grand_state(system.tables, component, state, _field2(system.tables, component, mu))
         capacity = _capacity(grand)
         walker = make_grand_walker(backend, system, grand)
         _walk(walker, int(EQUILIBRATION_SHARE * trials), point)
@@ -109,9 +110,18 @@ def _walk(walker: GrandWalker, trials: int, stage: int) -> None:
         walker.advance(min(trials - begin, LONGEST), stage)
 
 
-def _field2(component: Component, mu_eV: float) -> int:
-    """Half microelectronvolts that an ion carrier costs in a reservoir of the component at a chemical potential."""
-    return -component.per_carrier * round(mu_eV * HALF_UNITS)
+def _field2(tables: EventTables, component: Component, mu_eV: float) -> int:
+    """Half microelectronvolts that an ion carrier costs in a reservoir of the component at a chemical potential.
+
+    With Coulomb energies, the images of the charges that come and go are part of it: half of image q^2 each.
+    """
+    own = 0
+    if tables.coulomb:
+        turned = [(component.ion_family, 1), (component.electronic_family, component.electronic)]
+        for f, number in turned if component.electronic else turned[:1]:
+            after, before = (int(tables.charges[code[f]]) for code in (tables.carrier, tables.partner))
+            own += number * tables.coulomb.image * (after**2 - before**2)
+    return own - component.per_carrier * round(mu_eV * HALF_UNITS)
 
 
 def _capacity(grand: GrandState) -> NDArray[np.int64]:
@@ -137,7 +147,7 @@ def _search(system: System, component: Component, state: State, backend: str, ca
     best = (math.inf, mu)
     trials = max(SEARCH_TRIALS * carriers, 256)
     for step in range(SEARCH_STEPS):
-        grand.field2[:] = _field2(component, mu)
+        grand.field2[:] = _field2(system.tables, component, mu)
         walker.clear()
         _walk(walker, trials, SEARCH_STAGE + step)
         mean, variance = _moments(walker.read().histogram)

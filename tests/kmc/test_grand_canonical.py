@@ -15,8 +15,11 @@ from kmc.acceptance import BOLTZMANN_EV_K, acceptance_table
 from kmc.backends import make_grand_walker
 from kmc.backends.grand_reference import accept_ways
 from kmc.component import neutral_component
+from kmc.coulomb import COULOMB_EV_ANGSTROM
+from kmc.ewald import ewald_potential
 from kmc.grand_canonical import Thermodynamics, scan
 from kmc.grand_state import grand_state
+from kmc.model import Model
 from kmc.state import exchange_potential
 from lattices.errors import InputError
 from tests.systems import BACKENDS, NOTE, gas_system, made_up_model, made_up_system
@@ -83,7 +86,18 @@ def energies(system, states):
                     site = neighbour_sites(cell, homes[1], where + np.array([x, y, z]), t)[0]
                     both = (states[:, cell.offset_of(homes[0]) + local] == codes[0]) & (states[:, site] == codes[1])
                     total += both * to_micro(pair.energy_eV) * (0.5 if codes[0] == codes[1] else 1.0)
-    return total * 1e-6
+    return total * 1e-6 + (coulomb(system, states) if system.model.coulomb else 0.0)
+
+
+def coulomb(system, states):
+    """(n,) eV, the Ewald sum over all charges, their own images included."""
+    cell = system.tables.supercell
+    places = np.concatenate([cell.positions_angstrom(s) for s in range(len(cell.crystal.sublattices))])
+    apart = (places[:, None] - places).reshape(-1, 3)
+    phi = ewald_potential(cell.vectors_angstrom, apart).reshape(len(places), -1)
+    charge = system.tables.charges[states].astype(float)
+    factor = COULOMB_EV_ANGSTROM / system.model.coulomb.relative_permittivity.value
+    return 0.5 * factor * np.einsum("ni,ij,nj->n", charge, phi, charge)
 
 
 def walked(system, mu_eV, backend, trials=4000, blocks=6):
@@ -104,6 +118,27 @@ def test_neutral_pairs_against_the_exact_sum(backend, mu_eV, pairs):
     mean, variance = exact_moments(system, mu_eV)
     trials = 40_000 if backend != "numpy" else 3000
     first, second = walked(system, mu_eV, backend, trials)
+    for found, exact in ((first, mean), (second, variance + mean**2)):
+        error = found.std(ddof=1) / math.sqrt(len(found))
+        assert abs(found.mean() - exact) < 4 * error + 1e-9 and error < 0.02 * exact
+
+
+@pytest.mark.parametrize(
+    ("prototype", "repeats", "dopants", "mu_eV"), [("fluorite", 1, 0, 0.95), ("perovskite", 2, 1, 0.85)]
+)
+def test_charges_and_bound_dopants_against_the_exact_sum(prototype, repeats, dopants, mu_eV):
+    """Long-range energies, one cell of fluorite and eight of perovskite (62335 arrangements) with a dopant that binds.
+
+    The images of the charges that come and go count 0.3 eV of mu here: <N> would move by more than half.
+    """
+    model = made_up_model(prototype, pairs=[("V_O", "D", 1, -0.1)], polarons=POLARONS)
+    screened = {"relative_permittivity": {"value": 30.0, **NOTE}}
+    model = Model.model_validate({**model.model_dump(exclude_none=True), "coulomb": screened})
+    shared = {"replicas": 64, "replicas_per_configuration": 64, "seed": 3}
+    system = made_up_system(model, (repeats,) * 3, 1, TEMPERATURE_K, dopants, 2 - dopants, **shared)
+    mean, variance = exact_moments(system, mu_eV)
+    assert variance > 0.1
+    first, second = walked(system, mu_eV, FAST[0], 40_000)
     for found, exact in ((first, mean), (second, variance + mean**2)):
         error = found.std(ddof=1) / math.sqrt(len(found))
         assert abs(found.mean() - exact) < 4 * error + 1e-9 and error < 0.02 * exact
