@@ -197,15 +197,15 @@ def check_request(
     dopant = dopant_of(found, dopant_fraction)
     chosen, warnings = choose_set(found, constants)
     water = pH2O_bar
+    if water is not None:
+        water = 0.0 if _is_number(water) and water == 0.0 else check_pressure("pH2O_bar", water)
     if found.family == "proton-perovskite":
         if water is None:
             raise InputError(f"pH2O_bar is missing: {material} needs it (0 for a dry gas)")
-        water = 0.0 if _is_number(water) and water == 0.0 else check_pressure("pH2O_bar", water)
         if dopant == 0.0:
             raise InputError(f"dopant_fraction = 0: {material} needs an acceptor, 0 < dopant_fraction < 1")
         has_holes(chosen)  # one hole constant without the other is refused here
-    elif water is not None:
-        check_pressure("pH2O_bar", water)
+    elif water:
         warnings.append(f"pH2O_bar has no effect on {material}: its model has no protons")
     return Request(found, chosen, dopant, float(temperature_K), water, tuple(warnings))
 

@@ -4,17 +4,42 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from kmc.errors import BarrierBelowBound, DisplacementOverflow
 from lattices.errors import InputError
 
 
+class _Given(float):
+    """A number of the command line that messages show as it was written."""
+
+    def __new__(cls, text: str) -> _Given:
+        found = super().__new__(cls, text)
+        found.text = text
+        return found
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def number(text: str) -> float:
+    """The number of an argument; its name is what argparse calls a wrong one."""
+    return _Given(text)
+
+
 class _Parser(argparse.ArgumentParser):
-    """One line for a wrong command line, too."""
+    """One line for a wrong command line, too; -1e-3 is a value, not an option."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        # argparse itself takes -1 and -.5 for numbers, but no exponents before Python 3.14.
+        self._negative_number_matcher = re.compile(r"^-((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|nan)$")
 
     def error(self, message: str) -> NoReturn:
         """Exit 2."""
@@ -75,10 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     bench.set_defaults(action=_bench)
     equilibrium = commands.add_parser("equilibrium", help="defects of a material in equilibrium with a gas")
     equilibrium.add_argument("material", help="such as lsf64, ceria, gdc10, bzy20, bcy10, bzy, bcy, lsf")
-    equilibrium.add_argument("--temperature", type=float, required=True, metavar="K")
-    equilibrium.add_argument("--pO2", type=float, required=True, metavar="BAR")
-    equilibrium.add_argument("--pH2O", type=float, metavar="BAR")
-    equilibrium.add_argument("--dopant", type=float, metavar="X", help="acceptors per cation site")
+    equilibrium.add_argument("--temperature", type=number, required=True, metavar="K")
+    equilibrium.add_argument("--pO2", type=number, required=True, metavar="BAR")
+    equilibrium.add_argument("--pH2O", type=number, metavar="BAR")
+    equilibrium.add_argument("--dopant", type=number, metavar="X", help="acceptors per cation site")
     equilibrium.add_argument("--constants", metavar="SET", help="a shipped set of constants (default: the material's)")
     equilibrium.add_argument("--json", action="store_true")
     equilibrium.add_argument(
@@ -195,6 +220,8 @@ def _equilibrium(arguments: argparse.Namespace) -> int:
 
         pressures = np.geomspace(1e-25, 1.0, 200)
         diagram = brouwer_diagram(a.material, a.temperature, pressures, a.pH2O, a.dopant, a.constants)
+        for line in diagram.warnings:
+            print(f"warning: {line}", file=sys.stderr)
         try:
             picture = plot_brouwer(diagram, a.brouwer)
         except (OSError, ValueError) as error:

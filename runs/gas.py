@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import TYPE_CHECKING
 
+from analysis.constant_sets import Material, find_material
 from analysis.equilibria import Equilibrium, solve_equilibrium
 from kmc.polarons import ELECTRONIC
-from lattices.doping import Doping
+from lattices.doping import Doping, number_of
 from lattices.errors import InputError
+from lattices.hosts import check_host
 from runs.schema import GasSpec
 
 if TYPE_CHECKING:
     from kmc.composition import Amount
     from kmc.model import Model
-    from lattices.crystal import Supercell
+    from lattices.crystal import Crystal, Supercell
 
 MINORITY = 0.01  # of the electronic carriers that a model knows: more of the other kind is told
-WITHIN_ROUNDING = 1.0  # dopants, by which a fixed composition may miss its name
+MISSED = 0.2  # of a number in equilibrium: whole numbers that miss it by more are a warning
+NONE = 0.5  # fewer in equilibrium are none: one that is placed is a warning
 
 
 def carriers_of_gas(
@@ -24,65 +29,107 @@ def carriers_of_gas(
 ) -> tuple[dict[str, Amount], list[str]]:
     """(species -> amount in equilibrium with the gas, lines to tell).
 
-    The last carrier takes what neutrality needs in whole numbers. InputError where the model has no material, or lacks
-    a carrier that the equilibrium needs.
+    The whole numbers nearest to equilibrium that are neutral. InputError where the model has no material, or lacks a
+    carrier that the equilibrium needs, or where material, crystal and doping do not belong together.
     """
-    material = gas.material or model.equilibrium_material
-    if material is None:
+    name = gas.material or model.equilibrium_material
+    if name is None:
         raise InputError(f"gas.material is missing: model {model.name!r} names none; see kmc equilibrium --help")
-    found = solve_equilibrium(
-        material, temperature_K, gas.pO2_bar, gas.pH2O_bar, _dopant(material, model, supercell, doping), gas.constants
-    )
-    amounts = _amounts(found, model, supercell)
+    material = find_material(name)
+    check_material(name, supercell)
+    charge, share = _doped(material, model, supercell, doping)
+    found = solve_equilibrium(name, temperature_K, gas.pO2_bar, gas.pH2O_bar, share, gas.constants)
+    wanted = _wanted(found, material, model, supercell)
+    numbers = nearest_neutral(wanted, {key: model.species[key].charge for key in wanted}, charge)
+    moving = {hop.carrier for hop in model.hops}
+    if numbers and not any(number for key, number in numbers.items() if key in moving):
+        raise InputError(f"no carrier to move, none of {', '.join(sorted(moving))}; {_told(found)}")
     lines = [_told(found), *(f"warning: {line}" for line in found.warnings), *_left_out(found, model)]
-    return amounts, lines
+    if numbers:
+        lines.append(_whole_numbers(numbers, wanted))
+    *others, last = wanted
+    amounts: dict[str, Amount] = {key: Doping(number=(numbers or {}).get(key, round(wanted[key]))) for key in others}
+    return amounts | {last: "charge-balance"}, lines
 
 
-def _dopant(material: str, model: Model, supercell: Supercell, doping: dict[str, Amount]) -> float | None:
-    """Site fraction of acceptors; None where it is that of the material but for whole numbers."""
-    from analysis.constant_sets import find_material
-    from lattices.doping import number_of
+def check_material(name: str, crystal: Crystal | Supercell) -> None:
+    """InputError unless the crystal has the host and the oxygen sites of a material of `kmc equilibrium`."""
+    material = find_material(name)
+    check_host(f"gas.material = {name!r}", material.host, material.oxygen_per_host, crystal)
 
-    known, share = find_material(material), 0.0
+
+def _doped(
+    material: Material, model: Model, supercell: Supercell, doping: dict[str, Amount]
+) -> tuple[int, float | None]:
+    """(charge of all dopants, acceptors per site), the latter None where it is the material's own but for rounding."""
+    charge, share, rounding = 0, 0.0, 1e-9
     for name, amount in doping.items():
         species = model.species[model.names[model.code(name)]]
         sublattice = supercell.crystal.index(species.sublattice)
         spec = amount if isinstance(amount, Doping) else Doping(fraction=float(amount))
-        share -= species.charge * number_of(supercell, sublattice, spec) / supercell.n_sites_of(sublattice)
-    if known.dopant_fixed and known.dopant_fraction is not None:
-        if abs(share - known.dopant_fraction) <= WITHIN_ROUNDING / supercell.n_cells:
-            return None
-        raise InputError(
-            f"gas.material = {material!r} holds {known.dopant_fraction:g} acceptors per site, the doping gives "
-            f"{share:.4g}; a general material (ceria, lsf, bzy, bcy) takes any"
-        )
-    return share
+        number, sites = number_of(supercell, sublattice, spec), supercell.n_sites_of(sublattice)
+        charge += species.charge * number
+        share -= species.charge * number / sites
+        rounding += abs(species.charge) * 0.5 / sites
+    if not material.dopant_fixed or material.dopant_fraction is None:
+        return charge, share
+    if abs(share - material.dopant_fraction) <= rounding:
+        return charge, None
+    raise InputError(
+        f"gas.material = {material.name!r} holds {material.dopant_fraction:g} acceptors per site, the doping gives "
+        f"{share:.6g} in whole numbers; change crystal.doping, or take a general material (ceria, lsf, bzy, bcy)"
+    )
 
 
-def _amounts(found: Equilibrium, model: Model, supercell: Supercell) -> dict[str, Amount]:
-    """Vacancies by number, protons by number where another carrier balances, the rest by charge balance."""
+def _wanted(found: Equilibrium, material: Material, model: Model, supercell: Supercell) -> dict[str, float]:
+    """Numbers in equilibrium, not whole: vacancies, protons, electronic carriers; the last one balances the charge."""
     vacancies = model.vacancies
     if len(vacancies) != 1:
         raise InputError(f"gas: model {model.name!r} has {len(vacancies)} kinds of vacancy; one is needed")
-    home = supercell.crystal.index(model.species[vacancies[0]].sublattice)
-    oxygen = supercell.n_sites_of(home)
-    number = round(found.site_fractions["V_O"] * oxygen)
-    amounts: dict[str, Amount] = {vacancies[0]: Doping(number=number)}
+    oxygen = supercell.n_sites_of(supercell.crystal.index(model.species[vacancies[0]].sublattice))
+    of_all = sum(supercell.n_sites_of(s) for s, one in enumerate(supercell.crystal.sublattices) if one.element == "O")
+    if oxygen != of_all:
+        raise InputError(f"gas: {vacancies[0]} can stand on {oxygen} of {of_all} oxygen sites; all are needed")
+    wanted = {vacancies[0]: found.site_fractions["V_O"] * oxygen}
+    if "H" in model.species and "H" in found.site_fractions:
+        wanted["H"] = found.site_fractions["H"] * oxygen
     electronic = [name for name in model.species if name in ELECTRONIC]
-    protons = "H" in model.species and "H" in found.site_fractions
     if electronic:
-        if protons:
-            amounts["H"] = Doping(number=round(found.site_fractions["H"] * oxygen))
-        amounts[electronic[0]] = "charge-balance"
-    elif protons:
-        amounts["H"] = "charge-balance"
-    else:
-        amounts[vacancies[0]] = "charge-balance"
-    return amounts
+        wanted[electronic[0]] = found.site_fractions.get(electronic[0], 0.0) * oxygen / material.oxygen_per_host
+    return wanted
+
+
+def nearest_neutral(wanted: dict[str, float], charges: dict[str, int], charge: int) -> dict[str, int] | None:
+    """Whole numbers nearest to `wanted` (least squares) that make the supercell neutral; None where there are none.
+
+    Each is rounded down or up, but for the last, which takes what neutrality needs. charge: of all dopants, in e.
+    """
+    *others, last = wanted
+    found = []
+    for numbers in itertools.product(*(sorted({math.floor(wanted[key]), math.ceil(wanted[key])}) for key in others)):
+        given = dict(zip(others, numbers, strict=True))
+        net = charge + sum(charges[key] * number for key, number in given.items())
+        given[last], left = divmod(-net, charges[last])
+        if not left and given[last] >= 0:
+            found.append(given)
+    return min(found, key=lambda given: sum((given[key] - wanted[key]) ** 2 for key in wanted), default=None)
+
+
+def _whole_numbers(numbers: dict[str, int], wanted: dict[str, float]) -> str:
+    """What is placed beside what equilibrium has, as a warning where a small supercell cannot hold it."""
+    parts = ", ".join(f"{key} {number} ({wanted[key]:.2f})" for key, number in numbers.items())
+    poor = any(
+        abs(number - wanted[key]) > MISSED * wanted[key] if wanted[key] >= NONE else number > 0
+        for key, number in numbers.items()
+    )
+    told = f"whole numbers: {parts}; equilibrium in brackets"
+    return f"warning: {told}; a larger supercell comes nearer" if poor else told
 
 
 def _told(found: Equilibrium) -> str:
     water = "" if found.pH2O_bar is None else f", pH2O = {found.pH2O_bar:g} bar"
+    if found.pH2O_bar == 0.0:
+        water = ", dry (pH2O = 0)"
     parts = {"V_O": "O site", "H": "O site", "electron": "cation", "hole": "cation"}
     known = found.site_fractions
     fractions = [f"{name} {known[name]:.4g} per {of}" for name, of in parts.items() if name in known]

@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
+import tomli_w
 
+from analysis.equilibria import solve_equilibrium
+from kmc.model import load_model
 from lattices.errors import InputError
 from runs.build import system_of
 from runs.cli import main
 from runs.config import load_config
+from runs.gas import nearest_neutral
 from runs.schema_crystal import CrystalSpec
+from tests.systems import NOTE
 
 LSF = """
 [crystal]
@@ -53,7 +58,12 @@ def test_equilibrium_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
     ("words", "message"),
     [
         (["nosuch", "--temperature", "1000", "--pO2", "1"], "known materials are"),
-        (["lsf64", "--temperature", "1000", "--pO2", "-1"], "pO2_bar = -1.0: allowed is"),
+        (["lsf64", "--temperature", "1000", "--pO2", "-1"], "pO2_bar = -1: allowed is"),
+        (["lsf64", "--temperature", "1000", "--pO2", "-1e-3"], "pO2_bar = -1e-3: allowed is 1e-100 to 1e6"),
+        (["lsf64", "--temperature", "-.5E+3", "--pO2", "1"], "temperature_K = -.5E+3: allowed is 300"),
+        (["lsf", "--temperature", "1000", "--pO2", "1", "--dopant", "-1e-1"], "dopant_fraction = -1e-1: allowed"),
+        (["lsf64", "--temperature", "1000", "--pO2", "x"], "argument --pO2: invalid number value: 'x'"),
+        (["bzy20", "--temperature", "1000", "--pO2", "1", "--pH2O", "-inf"], "pH2O_bar = -inf: allowed"),
         (["bzy20", "--temperature", "1000", "--pO2", "1"], "pH2O_bar is missing"),
         (["bzy", "--temperature", "1000", "--pO2", "1", "--pH2O", "0.02"], "dopant_fraction is missing"),
         (["lsf64", "--temperature", "1000", "--pO2", "1", "--constants", "x"], "sets for lsf64 are kuhn2011"),
@@ -67,6 +77,31 @@ def test_bad_questions(words: list[str], message: str, capsys: pytest.CaptureFix
         code = int(str(end.code))
     lines = capsys.readouterr().err.splitlines()
     assert code == 2 and len(lines) == 1 and message in lines[0]
+    assert "mapping" not in lines[0]
+
+
+def test_a_picture_tells_its_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The diagram leaves the range of pO2, the question itself does not."""
+    asked = ["equilibrium", "lsf64", "--temperature", "1073", "--pO2", "0.01"]
+    assert main([*asked, "--brouwer", str(tmp_path / "b.png")]) == 0
+    told = capsys.readouterr()
+    assert "warning" not in told.out
+    assert "warning: pO2_bar = 1e-25 to 1 is outside 1e-19 to 1 of set kuhn2011" in told.err
+
+
+def test_a_dry_gas_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["equilibrium", "bzy20", "--temperature", "700", "--pO2", "0.2", "--pH2O", "0"]
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["site_fraction.H"] == 0.0
+    assert main(asked) == 0
+    assert "dry (pH2O = 0) at 700 K" in capsys.readouterr().out
+    with pytest.raises(
+        InputError, match=r"no carrier to move, none of H; gas: pO2 = 0.2 bar, dry \(pH2O = 0\) at 600 K"
+    ):
+        system_of(*load_config("bzy", ["gas.pH2O_bar=0"]), 0)
+    one = system_of(*load_config("bzy", ["gas.pH2O_bar=0", "gas.material=bzy", "crystal.doping.Y={number=201}"]), 0)
+    assert "dry (pH2O = 0)" in one.composition.notes[0] and one.composition.counts["H"] == 1
+    assert whole_numbers(one).startswith("warning: whole numbers: V_O 100 (100.50), H 1 (0.00)")
 
 
 def test_a_gas_decides_the_carriers_at_each_temperature(run_file: Path) -> None:
@@ -94,15 +129,124 @@ def test_proton_free_and_reduced_ceria_from_gas(run_file: Path) -> None:
     [
         ("crystal.vacancies=0.1", "must be left out"),
         ("gas.pO2_bar=1e-18", "electron .* is not in model 'lsf64': this gas is outside its range"),
-        ("crystal.doping.Sr=0.2", "holds 0.4 acceptors per site, the doping gives 0.2"),
+        (
+            "crystal.doping.Sr=0.2",
+            "holds 0.4 acceptors per site, the doping gives 0.2 in whole numbers; change crystal",
+        ),
+        ("crystal.doping.Sr={number=401}", "the doping gives 0.401 in whole numbers"),
         ("gas.pO2_bar=0.0", "gas.pO2_bar"),
-        ("gas.material=bzy", "pH2O_bar is missing"),
+        ("gas.material=bzy", "gas.material = 'bzy' is for Zr on cation sites; the hosts of this crystal are Fe, La"),
+        ("gas.material=ceria", "gas.material = 'ceria' is for Ce"),
+        ("gas.material=glass", "known materials are"),
         ("model.parameters=ideal-perovskite", "crystal.doping|gas.material is missing|unknown species"),
     ],
 )
 def test_gases_that_do_not_fit(run_file: Path, change: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         system_of(*load_config(run_file, [change]), 1)
+
+
+SMALL = ["crystal.repeats=[3, 3, 3]", "run.temperature_K=1073", "gas.material=lsf"]
+CERIA = """
+[crystal]
+prototype = "fluorite"
+host = { cation = "Ce" }
+repeats = [3, 3, 4]
+doping = { Gd = { number = 13 } }
+[gas]
+pO2_bar = 0.2
+material = "ceria"
+[model]
+parameters = "ceria-reduced"
+[run]
+temperature_K = 1273
+"""
+
+
+def whole_numbers(system) -> str:
+    (line,) = [note for note in system.composition.notes if "whole numbers" in note]
+    return line
+
+
+def test_an_odd_number_of_dopants_is_told(run_file: Path) -> None:
+    """13 Gd need 6.5 vacancies: 6 would want -1 electrons, 7 bring one that equilibrium does not have."""
+    run_file.write_text(CERIA, encoding="utf-8")
+    system = system_of(*load_config(run_file), 0)
+    assert (system.composition.counts["V_O"], system.composition.counts["electron"]) == (7, 1)
+    assert system.composition.net_charge == 0
+    assert whole_numbers(system).startswith("warning: whole numbers: V_O 7 (6.50), electron 1 (0.0")
+    even = system_of(*load_config(run_file, ["crystal.doping.Gd.number=14"]), 0)
+    assert (even.composition.counts["V_O"], even.composition.counts["electron"]) == (7, 0)
+    assert whole_numbers(even).startswith("whole numbers: V_O 7 (7.00), electron 0 (0.0")
+
+
+def test_a_small_supercell_misses_equilibrium_and_says_so(run_file: Path) -> None:
+    """11 Sr of 27, delta near 0.2: one vacancy more or less moves the holes by two."""
+    system = system_of(*load_config(run_file, [*SMALL, "gas.pO2_bar=1e-8"]), 0)
+    counts = system.composition.counts
+    assert counts["hole"] == 11 - 2 * counts["V_O"] == 1 and counts["V_O"] == 5
+    assert whole_numbers(system).startswith("warning: whole numbers: V_O 5 (5.")
+    large = system_of(*load_config(run_file), 1)
+    assert whole_numbers(large).startswith("whole numbers: V_O 63 (63.14), hole 274 (273.7")
+
+
+@pytest.mark.parametrize("repeats", [(3, 3, 3), (3, 3, 4), (5, 5, 7)])
+def test_half_a_site_of_rounding_keeps_a_fixed_composition(run_file: Path, repeats: tuple[int, int, int]) -> None:
+    """10.8 -> 11, 14.4 -> 14 and 70 Sr are LSF64 as near as can be; one more is not."""
+    cells = repeats[0] * repeats[1] * repeats[2]
+    size = f"crystal.repeats={list(repeats)}"
+    system = system_of(*load_config(run_file, [size]), 0)
+    number = system.composition.counts["Sr"]
+    assert number == int(0.4 * cells + 0.5) and system.composition.net_charge == 0
+    with pytest.raises(InputError, match=r"the doping gives 0\.\d+ in whole numbers"):
+        system_of(*load_config(run_file, [size, f"crystal.doping.Sr={{number={number + 1}}}"]), 0)
+
+
+def test_nearest_neutral_tries_every_way_to_round() -> None:
+    charges = {"V_O": 2, "H": 1, "electron": -1, "hole": 1}
+    assert nearest_neutral({"V_O": 6.5, "H": 0.0}, charges, -13) == {"V_O": 6, "H": 1}
+    assert nearest_neutral({"V_O": 6.4, "H": 0.2, "electron": 0.0}, charges, -13) == {"V_O": 6, "H": 1, "electron": 0}
+    assert nearest_neutral({"V_O": 6.2, "H": 3.4, "hole": 1.2}, charges, -17) == {"V_O": 6, "H": 4, "hole": 1}
+    assert nearest_neutral({"V_O": 6.5}, charges, -13) is None
+    assert nearest_neutral({"V_O": 7.4, "hole": 0.0}, charges, -13) is None  # would need a hole less than none
+
+
+def test_protons_from_a_gas_are_those_of_the_equilibrium() -> None:
+    """BZY20 at 600, 700 and 800 K: numbers of H and V_O within one of 3000 oxygen sites' shares, and neutral."""
+    config, base = load_config("bzy", [])
+    for number, temperature_K in enumerate((600.0, 700.0, 800.0)):
+        exact = solve_equilibrium("bzy20", temperature_K, 0.2, pH2O_bar=0.02).site_fractions
+        counts = system_of(config, base, number).composition.counts
+        assert 10 < counts["H"] < 200 and 10 < counts["V_O"] < 95
+        assert abs(counts["H"] - 3000 * exact["H"]) <= 1.0 and abs(counts["V_O"] - 3000 * exact["V_O"]) <= 0.5
+        assert counts["H"] + 2 * counts["V_O"] == counts["Y"] == 200
+
+
+def test_protons_and_holes_from_a_gas(tmp_path: Path) -> None:
+    """Constants of holes of one's own and a made-up model that has them: three carriers, each as in equilibrium."""
+    data = load_model("bzy").model_dump(mode="json", exclude_none=True)
+    data["layers"] = {"holes": "B"}
+    data["species"]["empty"] = {"sublattice": "holes", "charge": 0, "element": "X"}
+    data["species"]["hole"] = {"sublattice": "holes", "charge": 1, "element": "X"}
+    nu = {"value": 1e13, **NOTE}
+    hop = {"name": "hole", "carrier": "hole", "partner": "empty", "attempt_frequency_Hz": nu}
+    data["hops"] = [*data["hops"], {**hop, "barriers": [{"gate": [], "energy_eV": 0.25, **NOTE}]}]
+    (tmp_path / "holes.toml").write_text(tomli_w.dumps(data), encoding="utf-8")
+    constants = {"hole_oxidation_enthalpy_J_mol": -5e4, "hole_oxidation_entropy_J_mol_K": -100.0, "source": "a test"}
+    (tmp_path / "run.toml").write_text(
+        '[crystal]\nprototype = "perovskite"\nhost = { A = "Ba", B = "Zr" }\nrepeats = [10, 10, 10]\n'
+        'doping = { Y = 0.2 }\n[gas]\nmaterial = "bzy20"\npO2_bar = 1.0\npH2O_bar = 0.02\n'
+        f"constants = {{ {', '.join(f'{key} = {value!r}' for key, value in constants.items())} }}\n"
+        '[model]\nparameters = "holes.toml"\n[run]\ntemperature_K = 700\n'
+    )
+    system = system_of(*load_config(tmp_path / "run.toml"), 0)
+    exact = solve_equilibrium("bzy20", 700, 1.0, pH2O_bar=0.02, constants=constants)
+    counts, f = system.composition.counts, exact.site_fractions
+    assert f["hole"] > 0.01 and f["H"] > 0.005 and system.composition.net_charge == 0
+    for name, number in (("V_O", 3000 * f["V_O"]), ("H", 3000 * f["H"])):
+        assert abs(counts[name] - number) < 1.0, name
+    assert abs(counts["hole"] - 1000 * f["hole"]) < 3.0  # two roundings, one of them doubled
+    assert whole_numbers(system).startswith("whole numbers: V_O")
 
 
 def test_expansion_is_applied_and_told(run_file: Path, tmp_path: Path) -> None:
