@@ -63,8 +63,10 @@ def rate_rows(rows: FloatArray, interval_s: float, upper: float = UPPER) -> tupl
             raise Untrustworthy("frames are too far apart for this decay: take more frames")
         raise Untrustworthy("the decay drowns in noise: take more replicas or a longer run")
     if np.log(value[begin] / value[end - 1]) < LEAST_FALL:
-        seen = f"falls from {value[begin]:.0%} to {value[end - 1]:.0%} of its start before"
-        raise Untrustworthy(f"too little of the decay is seen: it {seen} the run ends or noise sets in")
+        raise Untrustworthy(
+            f"too little of the decay is seen: the mode keeps {value[end - 1]:.0%} of its start where the run ends or "
+            "noise sets in"
+        )
     chosen = slice(begin, end)
     weight = (value[chosen] / np.maximum(error[chosen], 1e-9 * value[chosen])) ** 2
     t = np.arange(begin, end) * interval_s

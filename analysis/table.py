@@ -81,12 +81,23 @@ def format_table(results: dict[str, Any]) -> str:
             lines.append(f"activation energy of {name}: {with_error(fit['activation_energy_eV'])} eV")
     for run in runs:
         lines += _transport_lines(run) + _thermodynamic_lines(run)
-    notes = {
-        f"{entry[k]['reason']}"
-        for run in runs
-        for entry in run["species"].values()
-        for k in SPECIES_KEYS
-        if "reason" in entry[k]
-    }
+    notes = set(_reasons(runs))
     notes |= {warning for run in runs for warning in run["warnings"]}
     return "\n".join([*lines, *(f"note: {note}" for note in sorted(notes))])
+
+
+def _reasons(runs: list[dict[str, Any]]) -> list[str]:
+    """Why figures of species are null; those that a reason concerns are named unless they are all."""
+    concerned: dict[str, list[str]] = {}
+    total = 0
+    for run in runs:
+        for name, entry in run["species"].items():
+            for key in SPECIES_KEYS:
+                total += 1
+                if "reason" in entry[key]:
+                    figure = f"{key.removesuffix('_m2_s').replace('_', ' ')} of {name}"
+                    concerned.setdefault(str(entry[key]["reason"]), []).append(figure)
+    return [
+        reason if len(figures) == total else f"{', '.join(dict.fromkeys(figures))}: {reason}"
+        for reason, figures in concerned.items()
+    ]

@@ -49,21 +49,27 @@ class Wave:
         return {**numbers, "planes": self.planes, "fractions": self.fractions}
 
 
-def waved_state(system: System, asked: Relaxation, number: int = 0) -> State:
-    """The arrangement that wave `number` begins with; InputError where the amplitude does not fit the sites."""
+def wave_fractions(system: System, asked: Relaxation) -> dict[str, NDArray[np.float64]]:
+    """Site fraction of each carrier by layer of cells; InputError where the amplitude does not fit the sites."""
     component = neutral_component(system.tables, system.model.vacancies)
     if isinstance(component, str):
         raise InputError(f"thermodynamics.relaxation: {component}")
     layers = system.tables.supercell.repeats[asked.axis]
     wave = np.cos(2.0 * np.pi * (np.arange(layers) + 0.5) / layers)
     fractions = _fractions(system, component, asked.amplitude * wave)
-    placed = dict(system.composition.placed)
     for name, values in fractions.items():
         if values.min() < 0.0 or values.max() > 1.0:
             raise InputError(
                 f"thermodynamics.relaxation.amplitude = {asked.amplitude}: {name} would need site fractions from "
                 f"{values.min():.3g} to {values.max():.3g}; a smaller amplitude is needed"
             )
+    return fractions
+
+
+def waved_state(system: System, asked: Relaxation, number: int = 0) -> State:
+    """The arrangement that wave `number` begins with; InputError as in `wave_fractions`."""
+    placed = dict(system.composition.placed)
+    for name, values in wave_fractions(system, asked).items():
         placed[name] = Doping(profile=Profile(asked.axis, tuple(values.tolist()), "step"))
     composition = replace(system.composition, placed=placed)
     state = replace(system, composition=composition).initial_state(number)

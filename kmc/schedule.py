@@ -141,13 +141,15 @@ def slowest_carrier(tables: EventTables, accepted: NDArray[np.int64]) -> tuple[i
     best: tuple[int, int, int] | None = None
     for code in dict.fromkeys(int(c) for c in tables.carrier):
         particles = int(tables.counts[code])
-        if particles == 0 or not tables.proposal_rate_per_s[tables.carrier == code].any():
+        own = tables.carrier == code
+        free = tables.counts[tables.partner[own]].any()  # something to exchange with
+        if particles == 0 or not free or not tables.proposal_rate_per_s[own].any():
             continue
         hops = int(accepted[tables.carrier == code].sum())
         if best is None or hops * best[2] < best[1] * particles:
             best = (code, hops, particles)
     if best is None:
-        raise InputError("no carrier to move")
+        raise InputError("no carrier to move: none is present, or none has a partner to exchange with")
     return best
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from lattices.errors import InputError
 
+MOST_WAVES = 2000  # random numbers of a wave begin 2^20 windows after those of the one before
+
 
 @dataclass(frozen=True)
 class Relaxation:
@@ -22,8 +24,8 @@ class Relaxation:
     def __post_init__(self) -> None:
         if self.axis not in (0, 1, 2) or not 0 < self.amplitude <= 1:
             raise InputError("thermodynamics.relaxation: axis 0, 1 or 2 and an amplitude above 0 and up to 1")
-        if not 1 <= self.waves <= 10_000:
-            raise InputError(f"thermodynamics.relaxation.waves = {self.waves}: from 1 to 10000 is allowed")
+        if not 1 <= self.waves <= MOST_WAVES:
+            raise InputError(f"thermodynamics.relaxation.waves = {self.waves}: from 1 to {MOST_WAVES} is allowed")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kmc.model import Model, load_model, shipped_models
+from kmc.model import CoulombSpec, Model, Sourced, load_model, shipped_models
 from kmc.polarons import ELECTRONIC
 from lattices.errors import InputError
 from runs.config import RunConfig, naming
@@ -46,7 +46,12 @@ def resolve(config: RunConfig, base: Path, backend: str) -> RunConfig:
 def model_of(config: RunConfig, base: Path) -> Model:
     """The model that the run names; a relative path starts from the run file."""
     beside = base / config.model.parameters
-    return load_model(beside if beside.is_file() else config.model.parameters)
+    model = load_model(beside if beside.is_file() else config.model.parameters)
+    permittivity = config.model.relative_permittivity
+    if permittivity is None:
+        return model
+    value = Sourced(value=permittivity, source="given in the run file", mark="derived")
+    return model.model_copy(update={"coulomb": CoulombSpec(relative_permittivity=value)})
 
 
 def crystal_of(config: RunConfig, base: Path, model: Model) -> Crystal:

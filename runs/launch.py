@@ -27,7 +27,9 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     already (without resume), or that holds none or another one (with resume).
     """
     from kmc.backends import choose_backend
+    from kmc.component import neutral_component
     from kmc.profile import ProfileSettings, check_profile
+    from kmc.relaxation import wave_fractions
     from kmc.schedule import start_equilibration
 
     jobs = jobs_of(config, base, folder)
@@ -35,7 +37,11 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     backend, why = choose_backend(config.run.backend)
     systems = [with_notes(system_of(single, base, 0), single) for single, _ in jobs]
     for system in systems:
-        start_equilibration(system, settings_of(config, system.model))
+        settings = settings_of(config, system.model)
+        start_equilibration(system, settings)
+        asked = settings.thermodynamics.relaxation if settings.thermodynamics else None
+        if asked and not isinstance(neutral_component(system.tables, system.model.vacancies), str):
+            wave_fractions(system, asked)  # refuses an amplitude that does not fit
         domain_lines(system, config)  # refuses what cannot be cut before anything is written
         if config.run.profile:
             check_profile(system.tables, ProfileSettings(**config.run.profile.model_dump()))

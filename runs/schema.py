@@ -30,9 +30,13 @@ class GasSpec(Strict):
 
 
 class ModelSpec(Strict):
-    """[model]: a shipped parameter set by name, or a path relative to the run file."""
+    """[model]: a shipped parameter set by name, or a path relative to the run file.
+
+    relative_permittivity: long-range Coulomb energies in a medium of it, in place of what the set says.
+    """
 
     parameters: str
+    relative_permittivity: Annotated[float, Field(strict=True, ge=1, le=1e9, allow_inf_nan=False)] | None = None
 
 
 class _OneOf(Strict):
@@ -177,7 +181,7 @@ class RelaxationSpec(Strict):
 
     axis: Annotated[int, Field(strict=True, ge=0, le=2)] = 2
     amplitude: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.5
-    waves: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 8
+    waves: Annotated[int, Field(strict=True, ge=1, le=2000)] = 8
 
 
 class ThermodynamicsSpec(Strict):

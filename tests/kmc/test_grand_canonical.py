@@ -22,6 +22,8 @@ from kmc.grand_state import grand_state
 from kmc.model import Model
 from kmc.state import exchange_potential
 from lattices.errors import InputError
+from runs.build import system_of
+from runs.config import load_config
 from tests.systems import BACKENDS, NOTE, gas_system, made_up_model, made_up_system
 
 TEMPERATURE_K = 1100.0
@@ -158,6 +160,21 @@ def test_a_lattice_gas_against_the_exact_sum(energy_eV):
     for one, expected in zip(found, exact, strict=True):
         error = one.std(ddof=1) / math.sqrt(len(one))
         assert abs(one.mean() - expected) < 4 * error and error < 0.01 * expected
+
+
+def test_backends_walk_alike_with_holes():
+    """A vacancy more takes two holes away: the other direction of the electronic list."""
+    system = system_of(*load_config("lsf64", ["crystal.repeats=[3, 3, 3]", "crystal.vacancies={number=3}"]), 0)
+    ends = []
+    for name in BACKENDS:
+        grand = grand_state(system.tables, component_of(system), system.initial_state(), -300_000)
+        walker = make_grand_walker(name, system, grand)
+        walker.advance(600, 4)
+        ends.append(walker.read())
+    assert component_of(system).electronic == -2 and ends[0].counters[:, 1].min() > 20
+    for name in ("occupants", "potential", "ion_order", "electronic_order", "number", "histogram", "counters"):
+        for other in ends[1:]:
+            assert np.array_equal(getattr(ends[0], name), getattr(other, name)), name
 
 
 def test_backends_walk_alike():

@@ -100,6 +100,10 @@ MODES = ("scaled", "scaled-half", "frozen-ions")
         ("ceria-reduced", "thermodynamics={pO2_bar=[0.1]}", "gives no enthalpy and entropy of oxygen exchange"),
         ("lsf64", "thermodynamics={pO2_bar=[0.1], mu_eV=[0.0]}", "both given; one of them is allowed"),
         ("lsf64", "thermodynamics={pO2_bar=[-1.0]}", "thermodynamics.pO2_bar"),
+        ("ceria-chemical", "crystal.vacancies.fraction=0.2", "a smaller amplitude is needed"),
+        ("ceria-chemical", "thermodynamics.relaxation.waves=3000", "thermodynamics.relaxation.waves = 3000"),
+        ("ceria-chemical", "model.relative_permittivity=0.5", "model.relative_permittivity = 0.5"),
+        ("ceria-chemical", "model.relative_permittivity=2", "take a larger relative_permittivity or fewer charges"),
         ("lsf64", "thermodynamics={points=0}", "thermodynamics.points = 0"),
         ("lsf64", "thermodynamics={relaxation={axis=3}}", "thermodynamics.relaxation.axis = 3"),
         ("lsf64", "thermodynamics={relax=1}", "allowed are points, step_kT, mu_eV, pO2_bar"),
@@ -120,3 +124,21 @@ def test_an_amplitude_that_does_not_fit(tmp_path: Path) -> None:
     settings = Settings(1.0, None, 2.0, None, 8, "none", thermodynamics=asked)
     with pytest.raises(InputError, match=r"amplitude = 0.9: V_O would need site fractions from .* to 1\.\d+"):
         run(system, settings, tmp_path / "run")
+
+
+def test_every_route_to_chemical_diffusion_and_its_picture(tmp_path: Path) -> None:
+    """Reduced ceria held together by charges in a medium that the run file names: Theta by three ways, D~ by six."""
+    changes = ["model.relative_permittivity=300.0", "crystal.repeats=[4, 4, 8]", "run.replicas=16", "run.frames=200"]
+    changes += ["crystal.vacancies.fraction=0.02", "run.duration.hops_per_carrier=100"]
+    changes += ["thermodynamics={points=2, trials_per_carrier=200, relaxation={axis=2, amplitude=0.5, waves=2}}"]
+    folder = tmp_path / "run"
+    assert main(["run", "ceria-chemical", "--out", str(folder), *arguments(changes)]) == 0
+    results = json.loads((folder / "results.json").read_text())
+    assert results["coupled_groups"] == [["V_O", "electron"]]
+    routes = results["chemical_diffusivity_m2_s"]
+    for name in ("tracer_theta", "tracer_theta_te", "tracer_theta_tau", "onsager", "decay", "relaxation"):
+        assert routes[name]["value"] > 2 * routes[name]["stderr"] > 0, (name, routes[name])
+    assert "1/D(k) linear in k^2" in routes["decay"]["formula"]
+    assert len(results["thermodynamics"]["isotherm_curve"]["theta_carrier"]) == 41
+    for picture in ("isotherm", "chemical-diffusivity", "decays", "relaxation"):
+        assert (folder / f"{picture}.png").stat().st_size > 10_000, picture
