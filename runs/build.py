@@ -139,10 +139,11 @@ def _expanded(
     For doped ceria only reduction expands: delta less what the dopants' charge brings.
     """
     from lattices.crystal import Crystal, Supercell
-    from lattices.geometry import expansion_strain
+    from lattices.geometry import check_expansion_host, expansion_strain
 
     spec = config.crystal.expansion
     assert spec is not None
+    check_expansion_host(spec.material, supercell)
     per_formula = ANIONS_PER_FORMULA[str(config.crystal.prototype)]
     counts = composition.counts
     vacancy = _vacancy(model)
