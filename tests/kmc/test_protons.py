@@ -134,6 +134,42 @@ def test_blocking_at_finite_content_against_the_exact_solution():
         assert abs(found.mean() - exact) < 4 * error and error < 0.02 * exact
 
 
+def test_blocking_at_long_times_through_run_and_analyze(tmp_path):
+    """The same two protons: D_sigma and D* of a whole run are the limits of the exact solution, 8 and 10 % below D0."""
+    model = load_model("bzy")
+    model = model.model_copy(update={"pairs": tuple(pair for pair in model.pairs if pair.forbidden)})
+    system = barium_zirconate((2, 2, 1), 2, model=model, replicas=256, seed=7)
+    small = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+    run(system, Settings(20.0, None, 1500.0, None, 100, "none"), tmp_path, backend=FAST)
+    found = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.01, 0.05))["species"]["H"]
+    gr, gt = rates(800.0)
+    bare = (A_ANGSTROM * 1e-10) ** 2 / 6 * gr * gt / (gr + gt)
+    for figure, chain, number in (
+        (found["collective_diffusivity_m2_s"], small.collective("H"), 2),
+        (found["tracer_diffusivity_m2_s"], small.tagged("H"), 1),
+    ):
+        exact = np.trace(diffusivity(chain)) / 3 / number
+        assert exact < 0.93 * bare and figure["stderr"] < 0.015 * exact
+        assert abs(figure["value"] - exact) < 4 * figure["stderr"]
+
+
+@pytest.mark.parametrize(
+    ("temperature_K", "replicas", "equilibration", "hops", "most"),
+    [(600.0, 256, 12000.0, 20000.0, 0.04), (800.0, 384, 5000.0, 30000.0, 0.016)],
+)
+def test_a_walk_among_traps_is_as_slow_as_two_states_say(temperature_K, replicas, equilibration, hops, most, tmp_path):
+    """One Y in 1000 cells, D/D0 = 0.60 and 0.87: within 2 % (1.3 % is what terms in 1/n leave) and 4 errors."""
+    system = barium_zirconate((10,) * 3, 1, dopants=1, temperature_K=temperature_K, replicas=replicas, tracked=False)
+    run(system, Settings(equilibration, None, hops, None, 200, "none"), tmp_path, backend=FAST)
+    found = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.1))["species"]["H"]["tracer_diffusivity_m2_s"]
+    gr, gt = rates(temperature_K)
+    bare = (A_ANGSTROM * 1e-10) ** 2 / 6 * gr * gt / (gr + gt)
+    free, bound = 12 * 1000 - 24, 24 * math.exp(0.30 / (BOLTZMANN_EV_K * temperature_K))
+    two_states = bare * free / (free + bound)
+    assert found["stderr"] < most * two_states
+    assert abs(found["value"] - two_states) < 0.02 * two_states + 4 * found["stderr"] < 0.9 * (bare - two_states)
+
+
 def test_a_trap_lowers_D_as_two_states_say():
     """One Y in n cells: D/D0 = share of time on the 12 n - 24 free sites, exact but for terms that fall as 1/n."""
     temperature_K = 800.0
