@@ -25,8 +25,12 @@ def made_up_model(
     pairs: list[tuple[str, str, int, float]] | None = None,
     forbidden: list[tuple[str, str, int]] | None = None,
     polarons: dict[str, Any] | None = None,
+    vacancy_hop: dict[str, Any] | None = None,
 ) -> Model:
-    """Vacancies V_O in O, dopants D on the cations; with `polarons` (keys of a hop) electrons on the cations too."""
+    """Vacancies V_O in O, dopants D on the cations; with `polarons` (keys of a hop) electrons on the cations too.
+
+    vacancy_hop: keys of the vacancies' hop in place of its gate and barriers.
+    """
     cation = "cation" if prototype == "fluorite" else "B"
     species: dict[str, Any] = {
         "O": {"sublattice": "anion", "charge": 0, "element": "O"},
@@ -39,15 +43,25 @@ def made_up_model(
     barriers = barriers or {(): 0.5}
     nu = {"value": 1e13, **NOTE}
     hop: dict[str, Any] = {"name": "vacancy", "carrier": "V_O", "partner": "O", "attempt_frequency_Hz": nu}
-    hop["gate"] = [cation] if () not in barriers else []
-    hop["barriers"] = [{"gate": list(gate), "energy_eV": energy, **NOTE} for gate, energy in barriers.items()]
-    hops = [hop]
+    if vacancy_hop is None:
+        hop["gate"] = [cation] if () not in barriers else []
+        hop["barriers"] = [{"gate": list(gate), "energy_eV": energy, **NOTE} for gate, energy in barriers.items()]
+    hops = [hop | (vacancy_hop or {})]
     if polarons is not None:
         species["electron"] = {"sublattice": cation, "charge": -1, "element": "Ce"}
         hops.append({"name": "polaron", "carrier": "electron", "partner": "M", "attempt_frequency_Hz": nu, **polarons})
     listed = [{"species": [a, b], "shell": n, "energy_eV": e, **NOTE} for a, b, n, e in pairs or []]
     listed += [{"species": [a, b], "shell": n, "forbidden": True, **NOTE} for a, b, n in forbidden or []]
     return Model.model_validate({"name": "made-up", "species": species, "hops": hops, "pairs": listed})
+
+
+def marcus(reorganisation_energy_eV: float, transfer_integral_eV: float) -> dict[str, Any]:
+    """Keys of a Marcus hop."""
+    keys = {
+        "reorganisation_energy_eV": reorganisation_energy_eV,
+        "transfer_integral_eV": transfer_integral_eV,
+    }
+    return {"rate": "marcus"} | {key: {"value": value, **NOTE} for key, value in keys.items()}
 
 
 def cell(prototype: str, repeats: tuple[int, int, int]) -> Supercell:

@@ -1,4 +1,4 @@
-"""Walks in a field against closed forms: a single carrier on three lattices, and a gas in its linear range.
+"""Walks in a field against closed forms: a single carrier on four lattices; interacting ones in their linear range.
 
 Fixed seeds; each figure lies within 4 of its own standard errors (false alarms 6e-5 each), of 1 % or less.
 """
@@ -16,91 +16,108 @@ from analysis.report import analyze
 from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.engine import Settings, run
 from kmc.trajectory import read_trajectory
-from tests.kmc.test_physics import figures
-from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system
+from tests.kmc.test_physics import figures, share
+from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, marcus
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
 TEMPERATURE_K = 1200.0
 KT = BOLTZMANN_EV_K * TEMPERATURE_K
 
 
-def rate_of(kind):
-    """(hop keys of a polaron, its barrier at zero field in eV, factor by work in eV)."""
-    if kind == "kra":
-        return {"barriers": [{"energy_eV": 0.3, **NOTE}]}, 0.3, lambda work: 1.0
-    marcus = {"reorganisation_energy_eV": {"value": 1.0, **NOTE}, "transfer_integral_eV": {"value": 0.05, **NOTE}}
-    return {"rate": "marcus", **marcus}, 0.25 - 0.05, lambda work: np.exp(-(work**2) / (4 * KT))
+# what moves -> charge; prototype and repeats (any cell does for a single carrier); of its bonds the unit in metres, how
+# many components are not zero, and at what share of the sites each begins
+LATTICES = {
+    "electron, simple cubic": (-1, "perovskite", (3, 3, 3), 4e-10, 1, 1.0),
+    "electron, fcc": (-1, "fluorite", (2, 2, 2), 2.7e-10, 2, 1.0),
+    "vacancy, simple cubic": (2, "fluorite", (2, 2, 2), 2.7e-10, 1, 1.0),
+    "vacancy, perovskite anions": (2, "perovskite", (3, 3, 3), 2e-10, 2, 2.0 / 3.0),
+}
+ALONG = {
+    "[100]": (2e8, 0.0, 0.0),
+    "[100], strong": (6e8, 0.0, 0.0),
+    "[110]": (1.5e8, 1.5e8, 0.0),
+    "[111]": (1e8, 1e8, 1e8),
+    "general": (-1e8, 2e8, 1.5e8),
+}
 
 
-def bonds_of(lattice):
-    """(n, 3) bonds in metres of an average site."""
-    if lattice == "fcc":
-        pairs = (v for v in itertools.product((-1, 0, 1), repeat=3) if np.abs(v).sum() == 2)
-        return 2.7e-10 * np.array(list(pairs), dtype=float)
-    units = np.array([v for v in itertools.product((-1, 0, 1), repeat=3) if np.abs(v).sum() == 1], dtype=float)
-    return 4e-10 * units
+def single(lattice, kind, field):
+    """One carrier on a lattice, its hops without a field at 0.3 eV (KRA) or 1.0/4 - 0.05 eV (Marcus)."""
+    charge, prototype, repeats, *_ = LATTICES[lattice]
+    hop = {"barriers": [{"energy_eV": 0.3, **NOTE}]} if kind == "kra" else marcus(1.0, 0.05)
+    model = made_up_model(prototype, polarons=hop, vacancy_hop=hop)
+    numbers = {"vacancies": 0, "electrons": 1} if charge < 0 else {"vacancies": 1}
+    what = {"replicas": 512, "seed": 31, "tracked": False, "field_V_per_m": field}
+    return made_up_system(model, repeats, temperature_K=TEMPERATURE_K, **numbers, **what)
+
+
+def closed_form(lattice, kind, applied):
+    """v = sum over bonds of b G sinh(q E.b/2kT), Marcus terms times exp(-(q E.b)^2/(4 lambda kT)), along the field.
+
+    On perovskite anions each bond begins at two of the three kinds of site, and the three stay equally occupied.
+    """
+    charge, _, _, scale, nonzero, weight = LATTICES[lattice]
+    directions = [v for v in itertools.product((-1, 0, 1), repeat=3) if np.abs(v).sum() == nonzero]
+    bonds = scale * np.array(directions, dtype=float)
+    work = charge * bonds @ applied
+    barrier, factor = (0.3, 1.0) if kind == "kra" else (0.25 - 0.05, np.exp(-(work**2) / (4 * KT)))
+    speed = weight * 1e13 * np.exp(-barrier / KT) * np.sinh(work / (2 * KT)) * factor
+    return float(speed @ bonds @ applied / np.linalg.norm(applied))
 
 
 @pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize("along", ALONG)
 @pytest.mark.parametrize("kind", ["kra", "marcus"])
-@pytest.mark.parametrize("lattice", ["simple cubic", "fcc"])
-@pytest.mark.parametrize("field", [(2e8, 0.0, 0.0), (-1e8, 2e8, 1.5e8)])
-def test_drift_of_a_single_polaron(backend, kind, lattice, field, tmp_path):
-    """v = sum over bonds of b G sinh(q E.b/2kT), Marcus terms times exp(-(q E.b)^2/(4 lambda kT))."""
-    hop, barrier, factor = rate_of(kind)
-    model = made_up_model("fluorite" if lattice == "fcc" else "perovskite", polarons=hop)
-    system = made_up_system(
-        model, (4, 4, 4), 0, TEMPERATURE_K, electrons=1, replicas=2048, seed=31, field_V_per_m=field
-    )
-    asked = Settings(1.0, None, 400.0, None, frames=20, positions="none")
+@pytest.mark.parametrize("lattice", LATTICES)
+def test_drift_of_a_single_carrier(backend, lattice, kind, along, tmp_path):
+    system = single(lattice, kind, ALONG[along])
+    asked = Settings(1.0, None, 1600.0, None, frames=4, positions="none")
     run(system, asked, tmp_path, backend=backend)
-    seen = analyze(read_trajectory(tmp_path / "trajectory.h5"))
-    applied = system.tables.field_V_per_m
-    bonds = bonds_of(lattice)
-    work = -(bonds @ applied)  # gained by a charge of -1 is the negative of this
-    speed = 1e13 * np.exp(-barrier / KT) * np.sinh(work / (2 * KT)) * factor(work)
-    exact = float(speed @ bonds @ applied / np.linalg.norm(applied))
-    figure = seen["drift_velocity_m_s"]["electron"]
-    assert exact < 0 and figure["stderr"] < 0.01 * abs(exact)
+    exact = closed_form(lattice, kind, system.tables.field_V_per_m)
+    figure = analyze(read_trajectory(tmp_path / "trajectory.h5"))["drift_velocity_m_s"]
+    figure = figure["electron" if exact < 0 else "V_O"]
+    assert np.sign(exact) == np.sign(LATTICES[lattice][0]) and figure["stderr"] < 0.01 * abs(exact)
     assert abs(figure["value"] - exact) < 4 * figure["stderr"]
 
 
-@pytest.mark.parametrize("backend", FAST)
-def test_drift_of_a_single_vacancy_among_perovskite_anions(backend, tmp_path):
-    """The flux of a vacancy on three kinds of site in a field along [111], where all bonds have equal work in size.
+def gas(**more):
+    """Three vacancies that repel one another."""
+    model = made_up_model("fluorite", pairs=[("V_O", "V_O", 1, 0.08)])
+    return made_up_system(model, (2, 2, 2), 3, TEMPERATURE_K, **more)
 
-    Bonds are a/2 (+-1, +-1, 0) and so on, eight at each site. Along [111] those within the plane do no work; the chain
-    over the kinds of site is uniform by symmetry, so that v = <sum over bonds of b G exp(q E.b/2kT)>.
+
+def bound_pair(**more):
+    """A vacancy and a Marcus polaron that it binds: without its cross term the conductivity would be 2 % larger."""
+    model = made_up_model("fluorite", {(): 0.3}, [("V_O", "electron", 1, -0.15)], polarons=marcus(1.1, 0.0))
+    return made_up_system(model, (2, 2, 2), 1, TEMPERATURE_K, electrons=1, **more)
+
+
+@pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize(("build", "field", "hops"), [(gas, 8e7, 4000.0), (bound_pair, 7e7, 7500.0)])
+def test_drift_and_onsager_conductivity_agree_in_the_linear_range(backend, build, field, hops, tmp_path):
+    """Within 1 %, with an error of the ratio below 0.25 %; by the exact solution these fields add 0.2 % themselves.
+
+    3 errors are left for chance: false alarms 3e-3 each with other seeds. On NumPy alone 1/64 of the walk, with errors
+    8 times as large and 8 % allowed.
     """
-    system = made_up_system(
-        made_up_model("perovskite"), (4, 4, 4), 1, TEMPERATURE_K, replicas=2048, seed=32, field_V_per_m=(1e8, 1e8, 1e8)
+    looser = share(backend) ** -0.5
+    common = {"replicas": round(2048 * share(backend)), "tracked": False}
+    still, blown = build(seed=33, **common), build(seed=34, field_V_per_m=np.full(3, field / 3**0.5), **common)
+    seen = figures(
+        still,
+        tmp_path / "still",
+        backend,
+        (0.0025, 0.02),
+        equilibration_hops_per_carrier=20.0,
+        hops_per_carrier=800.0,
+        frames=400,
     )
-    run(system, Settings(1.0, None, 400.0, None, frames=20, positions="none"), tmp_path, backend=backend)
-    seen = analyze(read_trajectory(tmp_path / "trajectory.h5"))
-    applied = system.tables.field_V_per_m
-    pairs = [np.array(v) for v in itertools.product((-1, 0, 1), repeat=3) if np.abs(v).sum() == 2]
-    bonds = 2e-10 * np.array(pairs, dtype=float)  # 12 of the three kinds together, each on two of them
-    work = 2 * bonds @ applied
-    speed = 1e13 * np.exp(-0.5 / KT) * np.sinh(work / (2 * KT)) * (2.0 / 3.0)
-    exact = float(speed @ bonds @ applied / np.linalg.norm(applied))
-    figure = seen["drift_velocity_m_s"]["V_O"]
-    assert figure["stderr"] < 0.01 * exact and abs(figure["value"] - exact) < 4 * figure["stderr"]
-
-
-@pytest.mark.parametrize("backend", FAST)
-def test_drift_and_onsager_conductivity_agree_in_the_linear_range(backend, tmp_path):
-    """A gas of 5 % vacancies at 6e7 V/m and without a field, both with errors of at most 1 %."""
-    common = {"replicas": 1600, "seed": 33}
-    hops = {"equilibration_hops_per_carrier": 1.0, "hops_per_carrier": 40.0, "frames": 80}
-    model, size = made_up_model(), ((4, 4, 4), 26, TEMPERATURE_K)
-    still = figures(made_up_system(model, *size, **common), tmp_path / "still", backend, (0.02, 0.1), **hops)
-    blown = made_up_system(model, *size, field_V_per_m=(0.0, 6e7, 0.0), **common)
-    run(blown, Settings(**hops, positions="none"), tmp_path / "blown", backend=backend)
+    run(blown, Settings(20.0, None, hops, None, frames=4, positions="none"), tmp_path / "blown", backend=backend)
     drift = analyze(read_trajectory(tmp_path / "blown" / "trajectory.h5"))["drift_conductivity_S_m"]
-    onsager = still["ionic_conductivity_S_m"]
-    error = np.hypot(drift["stderr"], onsager["stderr"])
-    assert max(drift["stderr"], onsager["stderr"]) < 0.01 * onsager["value"]
-    assert abs(drift["value"] - onsager["value"]) < 4 * error
+    onsager = seen["total_conductivity_S_m"]
+    ratio = drift["value"] / onsager["value"]
+    error = ratio * np.hypot(drift["stderr"] / drift["value"], onsager["stderr"] / onsager["value"])
+    assert error < 0.0025 * looser and abs(ratio - 1) < 0.01 * looser
 
 
 def test_a_field_beyond_the_linear_response_is_told(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.report import analyze, analyze_folder
+from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.composition import compose
 from kmc.engine import Settings, run
 from kmc.model import load_model
@@ -18,7 +19,7 @@ from kmc.trajectory import read_trajectory
 from lattices.crystal import Supercell
 from lattices.doping import Doping
 from lattices.fluorite import fluorite
-from tests.systems import BACKENDS, made_up_model, made_up_system
+from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, marcus
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
 
@@ -70,6 +71,28 @@ def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, 
     agrees(entry["collective_diffusivity_m2_s"], bare(system) * (216 - vacancies) / 215, 0.015)
     if vacancies == 1:
         agrees(entry["tracer_diffusivity_m2_s"], bare(system), 0.015)
+
+
+@pytest.mark.parametrize("backend", FAST)
+@pytest.mark.parametrize(
+    ("keys", "barrier_eV"), [({"barriers": [{"energy_eV": 0.3, **NOTE}]}, 0.3), (marcus(1.0, 0.05), 0.2)]
+)
+@pytest.mark.parametrize(
+    ("prototype", "repeats", "bonds", "length_m"),
+    [("perovskite", (3, 3, 3), 6, 4e-10), ("fluorite", (2, 2, 2), 12, 2.7e-10 * 2**0.5)],
+)
+def test_diffusivity_of_one_polaron(backend, prototype, repeats, bonds, length_m, keys, barrier_eV, tmp_path):
+    """D* = D_sigma = z G l^2/6 on simple cubic and fcc cations, KRA and Marcus: within 1 %, error at most 0.33 %."""
+    what = {"vacancies": 0, "electrons": 1, "temperature_K": 1200.0, "tracked": False, "seed": 6}
+    system = made_up_system(
+        made_up_model(prototype, polarons=keys), repeats, replicas=round(1024 * share(backend)), **what
+    )
+    exact = bonds * 1e13 * np.exp(-barrier_eV / (BOLTZMANN_EV_K * 1200.0)) * length_m**2 / 6
+    hops = {"equilibration_hops_per_carrier": 1.0, "hops_per_carrier": 600.0, "frames": 300}
+    entry = figures(system, tmp_path / "run", backend, (1 / 300, 0.05), **hops)["species"]["electron"]
+    for key in ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
+        agrees(entry[key], exact, 0.0033 * share(backend) ** -0.5)
+        assert abs(entry[key]["value"] / exact - 1) < 0.01 * share(backend) ** -0.5
 
 
 @pytest.mark.parametrize("backend", FAST)
