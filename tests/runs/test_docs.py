@@ -8,12 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from analysis.constant_sets import load_materials
 from runs.cli import main
-from runs.config import shipped_examples
+from runs.config import load_config, shipped_examples
 from runs.study import load_study
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "systems").glob("*.md"))
+# Page of each system, and the tables that it has beside the numbers of its walk.
+NEEDED = {
+    "gdc": (),
+    "reduced-ceria": ("constants: ceria", "expansion: ceria"),
+    "lsf": ("constants: lsf", "expansion: lsf64"),
+    "bzy": ("constants: proton_perovskites",),
+    "ydc-ysz": (),
+}
 
 
 def tables():
@@ -30,12 +39,52 @@ def test_a_page_is_up_to_date(page, capsys):
     assert tables().updated(text) == text, "run python docs/parameter_tables.py"
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", text):
         assert (page.parent / picture).is_file(), picture
-    for command in re.findall(r"^kmc (\w+) ([^#\n]*)", text, flags=re.MULTILINE):
-        words = command[1].split()
-        if command[0] == "run":
+    for command, words in commands_of(text):
+        if command == "run":
             assert words[0] in shipped_examples()
-        elif command[0] == "study":
+        elif command == "study":
             load_study(Path(words[0]))
         else:
-            assert main([command[0], *words]) == 0
+            assert main([command, *words]) == 0
     capsys.readouterr()
+
+
+def commands_of(text):
+    """(subcommand, its words) of every line that a page tells to type."""
+    found = re.findall(r"^kmc (\w+) ([^#\n]*)", text, flags=re.MULTILINE)
+    return [(command, words.split()) for command, words in found]
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_every_system_has_its_page(name):
+    """What is modelled and what is not, a command that runs it, a picture, and its numbers with their sources."""
+    text = (ROOT / "docs" / "systems" / f"{name}.md").read_text(encoding="utf-8")
+    assert "**Modelled.**" in text and "**Not modelled.**" in text
+    assert any(command == "run" for command, _ in commands_of(text))
+    assert re.search(r"!\[.+?\]\(\S+\.png\)", text)
+    sets = re.findall(r"<!-- numbers: ([\w-]+) -->\n\| number \| value \| mark \| source \|\n", text)
+    assert sets
+    ran = {load_config(words[0])[0].model.parameters for command, words in commands_of(text) if command == "run"}
+    assert set(sets) <= ran, "a page shows the numbers of what its commands run"
+
+
+@pytest.mark.parametrize(("name", "blocks"), NEEDED.items())
+def test_constants_and_expansion_stand_on_the_pages(name, blocks):
+    """With a range, or that it is not known, for every set."""
+    text = (ROOT / "docs" / "systems" / f"{name}.md").read_text(encoding="utf-8")
+    for block in blocks:
+        shown = re.search(rf"<!-- {block} -->\n(.*?)<!-- end -->", text, flags=re.DOTALL)
+        assert shown, block
+        rows = [line.split(" | ") for line in shown[1].splitlines()[2:]]
+        for one in {row[0] for row in rows}:
+            assert any(row[1] == "range of temperature_K" and row[2] for row in rows if row[0] == one), one
+
+
+def test_every_shipped_constant_is_on_a_page():
+    on_pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for material in load_materials().values():
+        for name, chosen in material.sets.items():
+            for key, number in chosen.values.items():
+                assert f"| {name} | {key} | {number.value:g}" in on_pages, (name, key)
+    with pytest.raises(ValueError, match="the files are ceria, lsf, proton_perovskites"):
+        tables().updated("<!-- constants: glass -->\n<!-- end -->")
