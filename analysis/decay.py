@@ -79,12 +79,14 @@ def rate_rows(rows: FloatArray, interval_s: float, upper: float = UPPER) -> tupl
 def decays(trajectory: Trajectory, units: Units, weights: FloatArray) -> list[Decay]:
     """The decays of sum_i weights_i rho_i at the wave vectors where one can be fitted.
 
+    In a crystal that is not cubic only those along the axis of the longest wave: diffusion there is that of the axis.
     Untrustworthy where those have fewer than two lengths, with the reason of the longest wave that has none.
     """
     interval = float(trajectory.time_s[1])
     lags = max((trajectory.n_frames + 1) // (2 * units.groups), 3)
     found, reasons = [], []
-    for mode in modes_of(trajectory):
+    modes = modes_of(trajectory)
+    for mode in [m for m in modes if trajectory.cubic or m.axis == modes[0].axis]:
         rho = density(trajectory, mode) @ weights
         rows = correlation(rho[..., None], trajectory, units, lags)[..., 0, 0]
         shape = rows / rows[:, :1]

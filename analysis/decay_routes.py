@@ -83,6 +83,8 @@ def _pair_of_decays(
     charged = routes.electronic is not None and trajectory.coulomb
     formula = CHARGED_DECAY_FORMULA if charged else DECAY_FORMULA
     of_wave = CHARGED_WAVE_FORMULA if charged else WAVE_FORMULA
+    if not trajectory.cubic:
+        formula, of_wave = (f"{words}; across the planes of that axis alone" for words in (formula, of_wave))
 
     def decay() -> Figure:
         found = decays(trajectory, units, weights)
