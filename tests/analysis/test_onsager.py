@@ -155,6 +155,28 @@ def test_conductivities_follow_from_the_matrix() -> None:
         assert figures[key].formula, key
 
 
+def test_limits_of_the_ambipolar_conductivity() -> None:
+    """sigma_e >> sigma_V gives sigma_V, the reverse sigma_e, equal ones half: to the first order of the small ratio."""
+    ratio = 1e6
+    for sigma_v, sigma_e, expected in ((1.0, ratio, 1.0), (ratio, 1.0, 1.0), (1.0, 1.0, 0.5)):
+        matrix = made([[sigma_v / (4 * E2), 0.0], [0.0, sigma_e / E2]], ("V_O", "electron"), [2.0, -1.0])
+        figures = conductivity_figures(pair(4), matrix)
+        for key in ("ambipolar_conductivity_S_m", "ambipolar_onsager_conductivity_S_m"):
+            assert figures[key].value == pytest.approx(expected, rel=1.01 / ratio), key
+
+
+@pytest.mark.parametrize("cross", [-0.5, 0.0, 0.4])
+def test_transference_numbers_add_up_to_one(cross: float) -> None:
+    """To rounding, with cross terms as without; each is the share of its conductivity."""
+    matrix = [[1e35, cross * 1e35], [cross * 1e35, 3e35]]
+    figures = conductivity_figures(pair(4), made(matrix, ("V_O", "electron"), [2.0, -1.0]))
+    value = {key: figure.value for key, figure in figures.items() if figure.value is not None}
+    shares = [value[f"{kind}_transference_number"] for kind in ("ionic", "electronic")]
+    assert sum(shares) == pytest.approx(1.0, abs=1e-15)
+    for share, kind in zip(shares, ("ionic", "electronic"), strict=True):
+        assert share == pytest.approx(value[f"{kind}_conductivity_S_m"] / value["total_conductivity_S_m"], rel=1e-12)
+
+
 def test_sigma_of_undoped_ceria_gives_three_times_the_vacancy_diffusivity() -> None:
     """c_e = 2 c_V, D_e >> D_V, ideal: Theta_V = 3 and D~ = kT L_amb Theta_V/c_V = 3 D_V; without z^2 1.5."""
     density, d_v, d_e = 1e26, 1e-12, 1e-6
