@@ -40,7 +40,7 @@ def chemical_json(
         keys = ("thermodynamic_factor_O", "thermodynamic_factor_V")
         result = dict.fromkeys(keys, absent) | {"chemical_diffusivity_m2_s": dict.fromkeys(ROUTES, absent)}
         if units and trajectory.planes and (matrix := chemical_matrix_json(trajectory, units, collective)):
-            result["chemical_diffusivity_matrix_m2_s"] = matrix
+            return result | {"chemical_diffusivity_matrix_m2_s": matrix}, []
         lost = [f"no thermodynamic factor and no D~: {reason}"] if trajectory.planes else []
         return result, lost
     assert units is not None

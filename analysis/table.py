@@ -50,9 +50,11 @@ def _transport_lines(run: dict[str, Any]) -> list[str]:
 
 def _thermodynamic_lines(run: dict[str, Any]) -> list[str]:
     """Theta and D~ by route, where the run has them."""
+    at = f"{run['temperature_K']:g} K"
+    if "chemical_diffusivity_matrix_m2_s" in run:
+        return [f"{at}: {line}" for line in _matrix_lines(run["chemical_diffusivity_matrix_m2_s"])]
     if "thermodynamics" not in run:
         return []
-    at = f"{run['temperature_K']:g} K"
     ways = run["thermodynamics"]["thermodynamic_factor_of_carrier"]
     thetas = [f"{with_error(f)} ({name})" for name, f in ways.items() if f["value"] is not None]
     lines = [f"{at}: Theta of {run['thermodynamics']['carrier']} = {', '.join(thetas)}"] if thetas else []
@@ -62,6 +64,20 @@ def _thermodynamic_lines(run: dict[str, Any]) -> list[str]:
         for name, figure in routes.items()
         if figure["value"] is not None
     ]
+
+
+def _matrix_lines(entry: dict[str, Any]) -> list[str]:
+    """D~ of two neutral components."""
+    if entry["value"] is None:
+        return [f"no D~ of {' and '.join(entry['species'])}: {entry['reason']}"]
+    names, lines = entry["species"], []
+    for i, name in enumerate(names):
+        cells = [{"value": entry["value"][i][j], "stderr": entry["stderr"][i][j]} for j in range(len(names))]
+        row = ", ".join(f"{with_error(cell)} ({other})" for cell, other in zip(cells, names, strict=True))
+        lines.append(f"D~ of {name} by gradients of {row} m2/s")
+    pairs = zip(entry["eigenvalues"]["value"], entry["eigenvalues"]["stderr"], strict=True)
+    values = ", ".join(with_error({"value": value, "stderr": stderr}) for value, stderr in pairs)
+    return [*lines, f"its eigenvalues: {values} m2/s; {entry['formula']}"]
 
 
 def format_table(results: dict[str, Any]) -> str:

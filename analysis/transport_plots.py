@@ -57,6 +57,7 @@ def plot_onsager(results: dict[str, Any], path: Path | str) -> Path | None:
     image = axes.imshow(_normalised(value), vmin=-1, vmax=1, cmap="RdBu_r")
     for i, j in np.ndindex(value.shape):
         text = f"{value[i, j]:.3g}\n± {stderr[i, j]:.1g}" if np.isfinite(value[i, j]) else "unknown"
+        text = "0\nexactly" if value[i, j] == stderr[i, j] == 0 else text
         axes.text(j, i, text, ha="center", va="center", color="white" if i == j else "black")
     axes.set(xticks=range(len(names)), yticks=range(len(names)), xticklabels=names, yticklabels=names)
     axes.set_title(f"{results['model']}, {results['temperature_K']:g} K: $L_{{ij}}$ in 1/(J m s)")
