@@ -2,7 +2,7 @@
 
     python benchmarks/thermodynamics.py --out thermodynamics.json
 
-A neutral gas without interactions has Theta = 1/(1 - c) and D~ = z G l^2/6 at every c. Minutes on two cores; writes
+A neutral gas without interactions has Theta = 1/(1 - c) and D~ = z G l^2/6 at every c. Half an hour on two cores; writes
 what it found with versions and machine.
 """
 
@@ -27,9 +27,9 @@ def main() -> int:
     """Every case in turn; writes the JSON after each."""
     parser = argparse.ArgumentParser(description="Theta and D~ by all routes against exact values.")
     parser.add_argument("--out", type=Path, default=Path("thermodynamics.json"))
-    parser.add_argument("--replicas", type=int, default=128)
-    parser.add_argument("--hops", type=float, default=3000.0, help="of a lone carrier in the same time")
-    parser.add_argument("--frames", type=int, default=3000)
+    parser.add_argument("--replicas", type=int, default=512)
+    parser.add_argument("--hops", type=float, default=1000.0, help="of a lone carrier in the same time")
+    parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--backend", default="cpu", choices=("cuda", "cpu", "numpy"))
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -56,7 +56,7 @@ def _case(lattice: str, c: float, arguments: argparse.Namespace) -> dict[str, An
 
     system = neutral_vacancies(*LATTICES[lattice], c, TEMPERATURE_K, replicas=arguments.replicas)
     asked = Thermodynamics(
-        points=3, trials_per_carrier=4000.0, relaxation=Relaxation(2, min(0.6, (1 - c) / c), waves=40)
+        points=3, trials_per_carrier=4000.0, relaxation=Relaxation(2, min(0.6, (1 - c) / c), waves=16)
     )
     settings = Settings(20.0, None, arguments.hops * (1 - c), None, arguments.frames, "none", thermodynamics=asked)
     start = time.monotonic()
