@@ -2,8 +2,8 @@
 
     python benchmarks/thermodynamics.py --out thermodynamics.json
 
-A neutral gas without interactions has Theta = 1/(1 - c) and D~ = z G l^2/6 at every c. Half an hour on two cores; writes
-what it found with versions and machine.
+A neutral gas without interactions has Theta = 1/(1 - c) and D~ = z G l^2/6 at every c. Half an hour on two cores;
+writes what it found with versions and machine.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.build import bulk
 
 from analysis.small_cell import enumerate_cell, mean_square_at
 from kmc.accumulate import summed_positions
@@ -12,12 +14,21 @@ from kmc.component import neutral_component
 from kmc.coulomb import COULOMB_EV_ANGSTROM, coulomb_of
 from kmc.ewald import ewald_potential
 from kmc.grand_state import grand_state
+from kmc.model import Model
 from kmc.schedule import Settings, start_equilibration, window_length
 from kmc.state import exchange_potential, state_from_occupants, unwrapped_grid_positions
 from lattices.crystal import Supercell
 from lattices.errors import InputError
 from lattices.fluorite import fluorite
+from lattices.from_atoms import crystal_from_atoms
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, same, walked
+
+
+def perovskite_atoms():
+    """CaTiO3, cubic."""
+    places = [(0, 0, 0), (0.5, 0.5, 0.5), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)]
+    return Atoms("CaTiO3", scaled_positions=places, cell=[5.0] * 3, pbc=True)
+
 
 ROCK_SALT, CESIUM_CHLORIDE = (
     1.747564594633,
@@ -25,6 +36,25 @@ ROCK_SALT, CESIUM_CHLORIDE = (
 )  # in nearest-neighbour distances; Crandall, Exp. Math. 8 (1999)
 FLUORITE = 2.519392493  # with charges 2 and 1 taken out: E = -2 x that e^2/r0 per formula, M = 5.038784986
 SIMPLE_CUBIC = -2.837297479480619  # one charge in its background, cube of edge 1
+
+
+def perovskite_energy(a, b, o):
+    """In e^2/(4 pi eps_0 a), from the potentials at half-way points of a cube (derived; see below)."""
+    v0 = SIMPLE_CUBIC
+    v3 = v0 + 2 * CESIUM_CHLORIDE / np.sqrt(3)
+    difference = (-2 * ROCK_SALT - v0 + v3) / 3  # v2 - v1
+    total = (v0 - v3) / 3  # v1 + v2
+    v1, v2 = (total - difference) / 2, (total + difference) / 2
+    return 0.5 * ((a * a + b * b + 3 * o * o) * v0 + 2 * a * b * v3 + 6 * a * o * v2 + 6 * b * o * v1 + 6 * o * o * v2)
+
+
+A = 5.0  # angstrom
+TABLES = [  # (cell, nearest distance, formulas in a cell), charges, -E r0/(e^2/4 pi eps_0) per formula
+    ((bulk("NaCl", "rocksalt", A, cubic=True), A / 2, 4), (1, -1), ROCK_SALT),
+    ((bulk("CsCl", "cesiumchloride", A), A * np.sqrt(3) / 2, 1), (1, -1), CESIUM_CHLORIDE),
+    ((bulk("CaF2", "fluorite", A, cubic=True), A * np.sqrt(3) / 4, 4), (2, -1), 2 * FLUORITE),
+    ((perovskite_atoms(), A / 2, 1), (2, 4, -2), -perovskite_energy(2, 4, -2) / 2),
+]
 
 
 def energy_of(vectors, places, charges):
@@ -56,13 +86,7 @@ def test_perovskites_from_rock_salt_and_cesium_chloride(charges):
     With v0 ... v3 at (0,0,0), (1/2,0,0), (1/2,1/2,0), (1/2,1/2,1/2): v0 + 3 v2 - 3 v1 - v3 = -2 M of rock salt,
     v0 - v3 = -2 M/sqrt(3) of CsCl, and v0 + 3 v1 + 3 v2 + v3 = 2 v0, a cube of half the edge.
     """
-    v0 = SIMPLE_CUBIC
-    v3 = v0 + 2 * CESIUM_CHLORIDE / np.sqrt(3)
-    difference = (-2 * ROCK_SALT - v0 + v3) / 3  # v2 - v1
-    total = (v0 - v3) / 3  # v1 + v2
-    v1, v2 = (total - difference) / 2, (total + difference) / 2
-    a, b, o = charges
-    exact = 0.5 * ((a * a + b * b + 3 * o * o) * v0 + 2 * a * b * v3 + 6 * a * o * v2 + 6 * b * o * v1 + 6 * o * o * v2)
+    exact, (a, b, o) = perovskite_energy(*charges), charges
     places = [(0, 0, 0), (0.5, 0.5, 0.5), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)]
     assert energy_of(np.eye(3), places, [a, b, o, o, o]) == pytest.approx(exact, abs=1e-8)
     if charges == (2.0, 4.0, -2.0):
@@ -77,6 +101,24 @@ def test_the_sum_does_not_depend_on_the_cell():
     shifted = place - one[0]
     both = ewald_potential(two, np.concatenate([place, shifted])).sum()
     assert both == pytest.approx(ewald_potential(one, place)[0], abs=1e-10)
+
+
+@pytest.mark.parametrize(("structure", "charges", "madelung"), TABLES)
+def test_madelung_constants_by_the_table(structure, charges, madelung):
+    """The integers of the pair table and of the images, in vacuum: rounding is 1e-7 of the energies or less."""
+    atoms, distance, per_cell = structure
+    names = list(dict.fromkeys(atoms.get_chemical_symbols()))
+    sites = [{"sublattice": name, "element": name, "charge": 0} for name in names]
+    screened = {"relative_permittivity": {"value": 1.0, **NOTE}}
+    model = Model.model_validate({"name": "salt", "species": dict(zip(names, sites, strict=True)), "coulomb": screened})
+    supercell = Supercell(crystal_from_atoms(atoms, {name: name for name in names}), (2, 2, 2))
+    table = coulomb_of(model, supercell)
+    total = 0
+    for s, q in enumerate(charges):
+        for t, p in enumerate(charges):
+            total += q * p * int(table.energy[s][t].sum())
+        total += q**2 * table.image * len(table.energy[s][s])
+    assert -0.5e-6 * total / per_cell * distance / COULOMB_EV_ANGSTROM == pytest.approx(madelung, rel=1e-6)
 
 
 def charged(permittivity, repeats=(2, 2, 2), vacancies=1, electrons=1, polarons=None, **more):
