@@ -82,7 +82,7 @@ def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, 
     [("perovskite", (3, 3, 3), 6, 4e-10), ("fluorite", (2, 2, 2), 12, 2.7e-10 * 2**0.5)],
 )
 def test_diffusivity_of_one_polaron(backend, prototype, repeats, bonds, length_m, keys, barrier_eV, tmp_path):
-    """D* = D_sigma = z G l^2/6 on simple cubic and fcc cations, KRA and Marcus: within 1 %, error at most 0.33 %."""
+    """D* = D_sigma = z G l^2/6 on simple cubic and fcc cations, KRA and Marcus: within 1 %, error at most 0.4 %."""
     what = {"vacancies": 0, "electrons": 1, "temperature_K": 1200.0, "tracked": False, "seed": 6}
     system = made_up_system(
         made_up_model(prototype, polarons=keys), repeats, replicas=round(1024 * share(backend)), **what
@@ -91,7 +91,7 @@ def test_diffusivity_of_one_polaron(backend, prototype, repeats, bonds, length_m
     hops = {"equilibration_hops_per_carrier": 1.0, "hops_per_carrier": 600.0, "frames": 300}
     entry = figures(system, tmp_path / "run", backend, (1 / 300, 0.05), **hops)["species"]["electron"]
     for key in ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
-        agrees(entry[key], exact, 0.0033 * share(backend) ** -0.5)
+        agrees(entry[key], exact, 0.004 * share(backend) ** -0.5)
         assert abs(entry[key]["value"] / exact - 1) < 0.01 * share(backend) ** -0.5
 
 

@@ -70,10 +70,10 @@ def separated(mode, scale=10.0, replicas=512, **more):
     return made_up_system(model, (2, 2, 2), 2, TEMPERATURE_K, **what, **more)
 
 
-def alike(one, other, systematic):
+def alike(one, other, systematic, looser):
     """Within 4 joint errors, of at most 2 %, and what the ways to walk may differ by, as a fraction."""
     error = np.hypot(one["stderr"], other["stderr"])
-    assert error < 0.02 * one["value"], (one, other)
+    assert error < 0.02 * looser * one["value"], (one, other)
     assert abs(one["value"] - other["value"]) < 4 * error + systematic * one["value"], (one, other)
 
 
@@ -83,30 +83,32 @@ def test_modes_agree_with_true_kinetics(backend, tmp_path):
 
     By the exact solution of one such pair D_sigma of the vacancy is 0.4 % lower at a scale of 10 than in true kinetics
     and 0.2 % at 20; with four electrons four times as much: 2 % are allowed. Electrons that see ions move 250 times as
-    slowly, not infinitely so, are allowed as much.
+    slowly, not infinitely so, are allowed as much. On NumPy alone a sixteenth of the replicas, with errors of 8 %.
     """
+    part = 1 / 16 if backend == "numpy" else 1.0
+    looser, replicas = part**-0.5, round(512 * part)
     rates = bare_rates(separated("kinetic").tables)
     assert 200 < rates["polaron"] / rates["vacancy"] < 300
-    true = walked(separated("kinetic", seed=1), tmp_path / "kinetic", backend, 50.0)
+    true = walked(separated("kinetic", replicas=replicas, seed=1), tmp_path / "kinetic", backend, 50.0)
     own = true["onsager"]["matrix_1_per_J_m_s"]
     diagonal = {key: 4 * ELEMENTARY_CHARGE_C**2 * own[key][0][0] for key in ("value", "stderr")}
     for scale in (10.0, 20.0):
-        slow = walked(separated("scaled", scale, seed=2), tmp_path / f"scaled{scale}", backend, 50.0)
+        slow = walked(separated("scaled", scale, replicas, seed=2), tmp_path / f"scaled{scale}", backend, 50.0)
         for name, key in (("V_O", "tracer"), ("O", "tracer"), ("V_O", "collective")):
             one, other = (r["species"][name][f"{key}_diffusivity_m2_s"] for r in (true, slow))
-            alike(one, other, 0.02)
-        alike(diagonal, slow["ionic_conductivity_S_m"], 0.02)
+            alike(one, other, 0.02, looser)
+        alike(diagonal, slow["ionic_conductivity_S_m"], 0.02, looser)
         assert slow["polaron_mode"] == "scaled"
         for figure in (slow["species"]["electron"]["tracer_diffusivity_m2_s"], slow["electronic_conductivity_S_m"]):
             assert figure["value"] is None and "slowed down" in figure["reason"]
         assert slow["total_conductivity_S_m"]["value"] is None and slow["onsager"]["species"] == ["V_O"]
         assert "cross terms" in slow["ionic_conductivity_S_m"]["formula"]
-    still = separated("frozen-ions", replicas=1024, seed=3)
-    frozen = walked(still, tmp_path / "frozen", backend, 800.0, prepare=separated("scaled", replicas=1024, seed=3))
+    still, slow = (separated(mode, replicas=2 * replicas, seed=3) for mode in ("frozen-ions", "scaled"))
+    frozen = walked(still, tmp_path / "frozen", backend, 800.0, prepare=slow)
     assert frozen["hops"]["families"]["vacancy"]["accepted"] == 0
     for key in ("correlation_factor", "tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
-        alike(true["species"]["electron"][key], frozen["species"]["electron"][key], 0.02)
-    alike(true["electronic_conductivity_S_m"], frozen["electronic_conductivity_S_m"], 0.02)
+        alike(true["species"]["electron"][key], frozen["species"]["electron"][key], 0.02, looser)
+    alike(true["electronic_conductivity_S_m"], frozen["electronic_conductivity_S_m"], 0.02, looser)
     assert (
         frozen["species"]["V_O"]["tracer_diffusivity_m2_s"]["reason"] == "polarons.mode = frozen-ions: ions stood still"
     )
@@ -132,11 +134,12 @@ def frozen_limit(small):
 def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
     """An electron beside a vacancy that binds it and that dopants attract: D_sigma over frozen arrangements.
 
+    Arrangements at random instead of from equilibrium would give a quarter less; turning back takes 14 %.
     Three cells on two axes: with two alone the bonds of an axis join the same sites, and nothing is correlated.
     """
-    pairs = [("V_O", "electron", 1, -0.25), ("V_O", "D", 1, -0.1)]
+    pairs = [("V_O", "electron", 1, -0.25), ("V_O", "D", 1, -0.25)]
     model = made_up_model("perovskite", {(): 0.4}, pairs, polarons={"barriers": [{"energy_eV": 0.3, **NOTE}]})
-    what = {"vacancies": 1, "electrons": 1, "dopants": 2, "temperature_K": 1000.0, "seed": 9}
+    what = {"vacancies": 1, "electrons": 1, "dopants": 4, "temperature_K": 1000.0, "seed": 10}
     what |= {"replicas": 1024, "replicas_per_configuration": 1024}
     true, still, slow = (
         made_up_system(model, (3, 3, 2), mode=mode, **what) for mode in ("kinetic", "frozen-ions", "scaled")
@@ -144,7 +147,7 @@ def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
     occupants = replace(true, replicas=1).initial_state().occupants[0]
     exact, uncorrelated = frozen_limit(enumerate_cell(model, true.tables, occupants))
     assert exact < 0.9 * uncorrelated
-    assert len(enumerate_cell(model, still.tables, occupants).occupants) == 16  # sites free for the electron alone
+    assert len(enumerate_cell(model, still.tables, occupants).occupants) == 14  # sites free for the electron alone
     asked = Settings(50.0, None, 400.0, None, frames=100, positions="none")
     run(still, asked, tmp_path, backend=backend, prepare=slow)
     figures = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.3))["species"]["electron"]
