@@ -1,0 +1,26 @@
+"""Walks with thermodynamics on the fastest backend, and how near a figure is to an exact value."""
+
+from __future__ import annotations
+
+from kmc.acceptance import BOLTZMANN_EV_K
+from kmc.engine import Settings, run
+from kmc.thermodynamics import Thermodynamics
+from kmc.trajectory import read_trajectory
+from tests.systems import BACKENDS
+
+FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)
+TEMPERATURE_K = 1000.0
+KT = BOLTZMANN_EV_K * TEMPERATURE_K
+
+
+def ran(system, folder, hops, frames, **asked):
+    settings = Settings(20.0, None, hops, None, frames, "none", thermodynamics=Thermodynamics(**asked))
+    run(system, settings, folder, backend=FAST)
+    return read_trajectory(folder / "trajectory.h5")
+
+
+def near(figure, exact, most):
+    """Whether a figure is within 4 errors of the exact value, the error being at most so much of it."""
+    assert figure["value"] is not None, figure["reason"]
+    assert figure["stderr"] < most * exact, figure
+    assert abs(figure["value"] - exact) < 4 * figure["stderr"], (figure, exact)
