@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from kmc.arrays import to_host
 from kmc.backends import Walker, make_walker
 from kmc.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
 from kmc.planes import plane_numbers
+from kmc.progress import Phase, Progress, Report, Stop
 from kmc.schedule import (
     Equilibration,
     Schedule,
@@ -34,25 +34,6 @@ from kmc.writer import NAME, FrameData, TrajectoryWriter, run_facts
 from lattices.errors import InputError
 
 __all__ = ["Progress", "Settings", "frozen_schedule", "run"]
-
-
-Phase = Literal["equilibration", "production", "chemical potentials", "relaxation"]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands. done and total: parts of a thousand in equilibration, points of a scan, else frames."""
-
-    phase: Phase
-    done: int
-    total: int
-    accepted: int
-    wall_s: float
-    time_s: float
-
-
-Report = Callable[[Progress], None]
-Stop = Callable[[], bool]
 
 
 def run(
