@@ -8,6 +8,7 @@ again, tells whether the scale matters. The runs are independent, so errors of t
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -78,10 +79,12 @@ def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def _words(by_mode: dict[str, dict[str, Any]], names: list[str], value: FloatArray) -> str:
     """Which entries of L came from which mode."""
+    apart = uncoupled_pairs(by_mode["scaled"].get("coupled_groups", ()), names)
+    between = [pair for pair in itertools.combinations(names, 2) if len(ELECTRONIC & set(pair)) == 1]
     cross = "unknown" if not np.isfinite(value).all() else "kinetic"
-    if len(uncoupled_pairs(by_mode["scaled"].get("coupled_groups", ()), names)) == len(names) * (len(names) - 1) // 2:
+    if all(pair in apart for pair in between):
         cross = "zero (nothing couples the carriers)"
-    return f"auto: ions scaled, electronic carriers frozen-ions, cross terms {cross}"
+    return f"auto: ions scaled, electronic carriers frozen-ions, cross terms between them {cross}"
 
 
 def _hops(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -37,12 +37,13 @@ def jobs_of(config: RunConfig, base: Path, folder: Path) -> list[tuple[RunConfig
 def _modes(config: RunConfig, base: Path) -> list[str]:
     """The parts that mode "auto" walks, by the names of their folders."""
     from kmc.coupling import coupled_groups
-    from kmc.polarons import affordable, rate_factors
+    from kmc.polarons import ELECTRONIC, affordable, rate_factors
 
     system = system_of(config, base, 0, "kinetic")
     with naming(config):
         rate_factors(system.tables, "auto", config.polarons.scale)  # refuses what lacks a kind of carrier
-    cross = affordable(system.tables) and len(coupled_groups(system.model, system.tables)) == 1
+    groups = [{name in ELECTRONIC for name in group} for group in coupled_groups(system.model, system.tables)]
+    cross = affordable(system.tables) and any(len(kinds) == 2 for kinds in groups)
     return ["scaled", "scaled-half", "frozen-ions", *(["kinetic"] if cross else [])]
 
 

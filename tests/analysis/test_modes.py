@@ -90,7 +90,7 @@ def test_carriers_that_do_not_feel_one_another_need_no_kinetic_part():
     assert result["onsager"]["matrix_1_per_J_m_s"]["value"] == [[1e38, 0.0], [0.0, 5e39]]
     full, diagonal = (result[f"ambipolar_{key}S_m"]["value"] for key in ("onsager_conductivity_", "conductivity_"))
     assert full == pytest.approx(diagonal, rel=1e-12)
-    assert "cross terms zero" in result["ionic_conductivity_S_m"]["mode"]
+    assert "cross terms between them zero" in result["ionic_conductivity_S_m"]["mode"]
 
 
 def test_a_part_that_is_missing_is_told():
@@ -159,7 +159,9 @@ def test_a_run_in_mode_auto(tmp_path, capsys):
     }
     check = results["scale_check"]["V_O"]["tracer_diffusivity_m2_s"]
     assert abs(check["value"] - 1) < 4 * check["stderr"]
-    assert results["ionic_conductivity_S_m"]["mode"].endswith("electronic carriers frozen-ions, cross terms kinetic")
+    assert results["ionic_conductivity_S_m"]["mode"].endswith(
+        "electronic carriers frozen-ions, cross terms between them kinetic"
+    )
     assert results["hops"]["families"]["polaron"]["mode"] == "frozen-ions"
     assert (folder / "onsager.png").stat().st_size > 10_000
     assert results["species"]["V_O"]["tracer_diffusivity_m2_s"]["mode"] == "scaled"

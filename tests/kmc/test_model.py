@@ -139,7 +139,9 @@ def test_a_file_that_is_no_model_is_one_line(content: bytes, tmp_path: Path) -> 
 
 
 def test_a_missing_file_names_the_shipped_sets(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file, and the shipped sets are bzy, bzy-mixed-preview, ceria-reduced, gdc"):
+    with pytest.raises(
+        InputError, match="no such file, and the shipped sets are bzy, bzy-mixed-preview, ceria-reduced, gdc"
+    ):
         load_model(tmp_path / "none.toml")
 
 
