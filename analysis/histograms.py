@@ -99,9 +99,11 @@ def _pools(
         whole = grouped[:, inside].sum(axis=(0, 1))
         number[name, -1] = len(pools)
         pools.append(whole)
-        mine = units.unit_of[inside].T  # (G, replicas of this configuration)
+        mine = units.unit_of[inside].T.reshape(-1)  # of the groups of this configuration's replicas
+        own = np.zeros((units.n_units, *whole.shape))
+        np.add.at(own, mine, grouped[:, inside].reshape(len(mine), *whole.shape))
         for unit in np.unique(mine).tolist():
-            left = whole - grouped[:, inside][mine == unit].sum(axis=0)
+            left = whole - own[unit]
             number[name, unit] = len(pools) if left.any() else -1
             pools += [left] if left.any() else []
     rows = [[number[name, -1] for name in names]]
