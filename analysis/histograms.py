@@ -99,11 +99,12 @@ def _pools(
         whole = grouped[:, inside].sum(axis=(0, 1))
         number[name, -1] = len(pools)
         pools.append(whole)
-        mine = units.unit_of[inside].T.reshape(-1)  # of the groups of this configuration's replicas
-        own = np.zeros((units.n_units, *whole.shape))
+        # of the groups of this configuration's replicas
+        there, mine = np.unique(units.unit_of[inside].T.reshape(-1), return_inverse=True)
+        own = np.zeros((len(there), *whole.shape))
         np.add.at(own, mine, grouped[:, inside].reshape(len(mine), *whole.shape))
-        for unit in np.unique(mine).tolist():
-            left = whole - own[unit]
+        for unit, part in zip(there.tolist(), own, strict=True):
+            left = whole - part
             number[name, unit] = len(pools) if left.any() else -1
             pools += [left] if left.any() else []
     rows = [[number[name, -1] for name in names]]

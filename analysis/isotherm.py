@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,7 +142,7 @@ def isotherm_json(trajectory: Trajectory, units: Units) -> list[dict[str, Any]]:
     points = []
     for j in np.argsort(curve.mu_eV).tolist():
         own, other = theta_figures(trajectory, curve, j)
-        mean = attempt(lambda j=j: positive_from_rows(curve.mean[:, j] / both, "<N>/sites"))  # type: ignore[misc]  # bound now
+        mean = attempt(partial(positive_from_rows, curve.mean[:, j] / both, "<N>/sites"))
         points.append(
             {
                 **potential_json(trajectory, float(curve.mu_eV[j])),

@@ -12,6 +12,7 @@ from kmc.polarons import ELECTRONIC
 from lattices.doping import Doping, number_of
 from lattices.errors import InputError
 from lattices.hosts import check_host
+from runs.minority import MINORITY
 from runs.schema import GasSpec
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from kmc.model import Model
     from lattices.crystal import Crystal, Supercell
 
-MINORITY = 0.01  # of the electronic carriers that a model knows: more of the other kind is told
 MISSED = 0.2  # of a number in equilibrium: whole numbers that miss it by more are a warning
 NONE = 0.5  # fewer in equilibrium are none: one that is placed is a warning
 

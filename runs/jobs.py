@@ -54,9 +54,8 @@ def _with_mode(config: RunConfig, part: str) -> RunConfig:
     update = {"temperature_index": config.run.temperature_index + MODES.index(part) * WINDOW_STREAMS}
     scale = config.polarons.scale * (0.5 if part == "scaled-half" else 1.0)
     polarons = PolaronSpec.model_validate({"mode": part.removesuffix("-half"), "scale": scale})
-    sampled = (
-        config.thermodynamics if part == "scaled" else None
-    )  # equilibrium does not depend on rates: once is enough
+    # Equilibrium does not depend on rates: sampled once is enough.
+    sampled = config.thermodynamics if part == "scaled" else None
     whole = {"run": config.run.model_copy(update=update), "polarons": polarons, "thermodynamics": sampled}
     return config.model_copy(update=whole)
 
