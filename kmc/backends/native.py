@@ -20,7 +20,7 @@ PADDED = 0xFFFF
 def pack_places(cell: NDArray[np.int16], basis: NDArray[np.int16]) -> NDArray[np.uint64]:
     """(..., 3) offsets and (...) basis -> (...) uint64 of four 16-bit fields; basis 0xFFFF where padded."""
     fields = [cell[..., a].astype(np.uint64) << np.uint64(16 * a) for a in range(3)]
-    last = np.where(basis < 0, PADDED, basis).astype(np.uint64) << np.uint64(48)
+    last = basis.astype(np.uint16).astype(np.uint64) << np.uint64(48)  # -1 wraps to PADDED in 16 bits
     return np.ascontiguousarray(fields[0] | fields[1] | fields[2] | last)
 
 
