@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.equilibria import check_pressure, check_request, collect_warnings
-from analysis.mass_action import FloatArray
+from lattices.defects.equilibrium import check_pressure, check_request, collect_warnings
+from lattices.defects.mass_action import FloatArray
 from lattices.errors import InputError
 
 _LABELS = {
@@ -32,7 +32,7 @@ _LOWEST_SHOWN = 1e-14
 
 @dataclass(frozen=True)
 class BrouwerDiagram:
-    """Arrays of shape (n,), float64, over pO2_bar; meanings as in analysis.equilibria.Equilibrium.
+    """Arrays of shape (n,), float64, over pO2_bar; meanings as in lattices.defects.equilibrium.Equilibrium.
 
     thermodynamic_factor_O and _V are inf where delta does not depend on pO2. missing: carriers outside the
     model, with the reason.

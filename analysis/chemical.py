@@ -19,7 +19,7 @@ from analysis.fit import Units
 from analysis.onsager import Collective
 from analysis.routes import Routes, Rows
 from analysis.theta import theta_json
-from analysis.units import BOLTZMANN_J_K
+from lattices.constants import BOLTZMANN_J_K
 
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory

@@ -14,8 +14,8 @@ from analysis.density_modes import limit, structure
 from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr
 from analysis.fit import Units
 from analysis.onsager import Collective
-from analysis.units import BOLTZMANN_J_K
 from kmc.polarons import ELECTRONIC
+from lattices.constants import BOLTZMANN_J_K
 
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory

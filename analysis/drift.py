@@ -10,7 +10,7 @@ from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_ro
 from analysis.fit import Units
 from analysis.onsager import carriers_of
 from analysis.tracer import group_edges, without_true_motion
-from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
+from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory

@@ -16,8 +16,8 @@ import numpy as np
 
 from analysis.figures import Figure, FloatArray, above_two_errors, attempt
 from analysis.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA, ZERO_CROSS, uncoupled_pairs
-from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from kmc.polarons import ELECTRONIC
+from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
 
 MODES = ("scaled", "scaled-half", "frozen-ions", "kinetic")  # sub-folders of a run in mode "auto"

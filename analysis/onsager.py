@@ -18,8 +18,8 @@ import numpy as np
 from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows, jackknife_stderr, positive_from_rows
 from analysis.fit import Units, collective_weights
 from analysis.tracer import FIELD_REASON, check_tracked, group_edges, tracer_rows, without_true_motion
-from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from kmc.polarons import ELECTRONIC
+from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory

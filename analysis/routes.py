@@ -11,7 +11,7 @@ from analysis.fit import Units
 from analysis.isotherm import at_composition, check_point, ion_numbers, theta_rows
 from analysis.onsager import Collective
 from analysis.tracer import tracer_rows
-from analysis.units import BOLTZMANN_J_K
+from lattices.constants import BOLTZMANN_J_K
 
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory

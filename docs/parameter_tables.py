@@ -56,7 +56,7 @@ def numbers(name: str) -> str:
 
 def constants(family: str) -> str:
     """A Markdown table of the sets of one file of equilibrium constants: numbers, ranges, ranges that are not known."""
-    from analysis.constant_sets import FAMILIES, load_materials
+    from lattices.defects.constants import FAMILIES, load_materials
 
     if family not in FAMILIES:
         raise ValueError(f"constants: {family}: the files are {', '.join(FAMILIES)}")

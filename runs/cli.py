@@ -207,7 +207,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _equilibrium(arguments: argparse.Namespace) -> int:
-    from analysis.equilibria import solve_equilibrium
+    from lattices.defects.equilibrium import solve_equilibrium
     from runs.gas import format_equilibrium
 
     a = arguments

@@ -6,9 +6,9 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from analysis.constant_sets import Material, find_material
-from analysis.equilibria import Equilibrium, solve_equilibrium
 from kmc.polarons import ELECTRONIC
+from lattices.defects.constants import Material, find_material
+from lattices.defects.equilibrium import Equilibrium, solve_equilibrium
 from lattices.doping import Doping, number_of
 from lattices.errors import InputError
 from lattices.hosts import check_host

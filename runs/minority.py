@@ -18,8 +18,8 @@ def minority_lines(system: System) -> list[str]:
 
     p, n, m: holes, electrons and hosts per cation. Nothing for a model without a material, or one without K_i.
     """
-    from analysis.constant_sets import choose_set, find_material
-    from analysis.defect_models import defect_model
+    from lattices.defects.constants import choose_set, find_material
+    from lattices.defects.models import defect_model
 
     tables, model = system.tables, system.model
     known = [hop for hop in model.hops if hop.carrier in ELECTRONIC]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.brouwer import brouwer_diagram, plot_brouwer
-from analysis.equilibria import solve_equilibrium
+from lattices.defects.equilibrium import solve_equilibrium
 from lattices.errors import InputError
 
 # Not from a source: any pair switches the hole equations on, which is all these tests need.

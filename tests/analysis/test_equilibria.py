@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from analysis.brouwer import brouwer_diagram
-from analysis.constant_sets import FAMILIES, load_materials
-from analysis.equilibria import list_materials, solve_equilibrium
-from analysis.mass_action import DefectModel, solve_defects
+from lattices.defects.constants import FAMILIES, load_materials
+from lattices.defects.equilibrium import list_materials, solve_equilibrium
+from lattices.defects.mass_action import DefectModel, solve_defects
 from lattices.errors import InputError
 
 R = 8.314462618

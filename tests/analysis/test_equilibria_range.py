@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.equilibria import solve_equilibrium
+from lattices.defects.equilibrium import solve_equilibrium
 
 # Not from a source: any pair switches the hole equations on, which is all these tests need.
 HOLES = {

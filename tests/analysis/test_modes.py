@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from analysis.modes import NO_CROSS, NOT_POSITIVE, combine
-from analysis.units import ELEMENTARY_CHARGE_C
 from kmc.model import load_model
+from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
 from runs.cli import main
 from tests.runs.conftest import arguments

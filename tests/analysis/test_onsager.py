@@ -12,8 +12,8 @@ from analysis.drift import drift_figures
 from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr
 from analysis.fit import FIT_RANGE, choose_units
 from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
-from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from kmc.trajectory import Trajectory
+from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from tests.analysis.synthetic import (
     FRAME_S,
     SPACING_M,

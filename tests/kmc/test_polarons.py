@@ -13,7 +13,6 @@ import pytest
 
 from analysis.report import analyze
 from analysis.small_cell import Chain, diffusivity, enumerate_cell
-from analysis.units import ELEMENTARY_CHARGE_C
 from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.backends import make_walker
 from kmc.coupling import coupled_groups
@@ -21,6 +20,7 @@ from kmc.engine import Settings, run
 from kmc.model import Model
 from kmc.polarons import bare_rates, rate_factors
 from kmc.trajectory import read_trajectory
+from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
 from runs.build import system_of
 from runs.config import load_config

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from analysis.small_cell import diffusivity, enumerate_cell
-from analysis.units import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from kmc.backends import make_walker
 from kmc.composition import compose
 from kmc.model import Model
 from kmc.system import build_system
+from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping
 from lattices.fluorite import fluorite

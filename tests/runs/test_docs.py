@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.constant_sets import load_materials
+from lattices.defects.constants import load_materials
 from runs.cli import main
 from runs.config import load_config, shipped_examples
 from runs.study import load_study

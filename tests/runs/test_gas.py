@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from analysis.equilibria import solve_equilibrium
 from kmc.model import load_model
+from lattices.defects.equilibrium import solve_equilibrium
 from lattices.errors import InputError
 from runs.build import system_of
 from runs.cli import main

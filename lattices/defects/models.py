@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.constant_sets import ConstantSet
-from analysis.mass_action import DefectModel, FloatArray, solve_defects
+from lattices.defects.constants import ConstantSet
+from lattices.defects.mass_action import DefectModel, FloatArray, solve_defects
 from lattices.errors import InputError
 
 GAS_CONSTANT_J_MOL_K = 8.314462618  # CODATA 2018, exact in the SI

@@ -2,7 +2,7 @@
 
     solve_equilibrium("lsf64", temperature_K=1073, pO2_bar=0.21).delta
 
-The equations stand in analysis/defect_models.py, the numbers with source and range in
+The equations stand in lattices/defects/models.py, the numbers with source and range in
 analysis/constants/*.toml.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.constant_sets import (
+from lattices.defects.constants import (
     ConstantSet,
     Material,
     Quantity,
@@ -24,8 +24,8 @@ from analysis.constant_sets import (
     find_material,
     load_materials,
 )
-from analysis.defect_models import Carriers, has_holes, solve_carriers
-from analysis.mass_action import FloatArray
+from lattices.defects.mass_action import FloatArray
+from lattices.defects.models import Carriers, has_holes, solve_carriers
 from lattices.errors import InputError
 from lattices.validity import range_lines
 
