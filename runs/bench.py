@@ -132,7 +132,7 @@ def _system(case: Case, lanes: int) -> System:
     from kmc.model import load_model
     from kmc.system import build_system
     from lattices.crystal import Supercell
-    from lattices.fluorite import fluorite
+    from lattices.prototypes import fluorite
 
     model = load_model(case.model)
     cell = Supercell(fluorite({"cation": "Ce"}, 5.411), case.repeats)

@@ -56,9 +56,9 @@ def model_of(config: RunConfig, base: Path) -> Model:
 
 def crystal_of(config: RunConfig, base: Path, model: Model) -> Crystal:
     """The unit cell."""
-    from lattices.fluorite import fluorite
+    from lattices.prototypes import fluorite
     from lattices.from_atoms import crystal_from_file
-    from lattices.perovskite import perovskite
+    from lattices.prototypes import perovskite
 
     spec = config.crystal
     if spec.file is not None:
@@ -139,7 +139,7 @@ def _expanded(
     For doped ceria only reduction expands: delta less what the dopants' charge brings.
     """
     from lattices.crystal import Crystal, Supercell
-    from lattices.geometry import check_expansion_host, expansion_strain
+    from lattices.expansion import check_expansion_host, expansion_strain
 
     spec = config.crystal.expansion
     assert spec is not None

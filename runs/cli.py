@@ -175,7 +175,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
 
 
 def _plot(arguments: argparse.Namespace) -> int:
-    from analysis.plots import plot_folder
+    from analysis.plots.run import plot_folder
 
     for picture in plot_folder(arguments.folder):
         print(picture)
@@ -216,7 +216,8 @@ def _equilibrium(arguments: argparse.Namespace) -> int:
     if a.brouwer:
         import numpy as np
 
-        from analysis.brouwer import brouwer_diagram, plot_brouwer
+        from analysis.plots.brouwer import plot_brouwer
+        from lattices.defects.brouwer import brouwer_diagram
 
         pressures = np.geomspace(1e-25, 1.0, 200)
         diagram = brouwer_diagram(a.material, a.temperature, pressures, a.pH2O, a.dopant, a.constants)

@@ -78,7 +78,7 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
 
 def _finish(folder: Path, log: Log) -> None:
     """Analyse, draw, print."""
-    from analysis.plots import plot_folder
+    from analysis.plots.run import plot_folder
     from analysis.report import analyze_folder
     from analysis.table import format_table
 

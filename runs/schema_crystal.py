@@ -95,7 +95,7 @@ class CarrierSpec(AmountSpec):
 
 
 class ExpansionSpec(Strict):
-    """Chemical (and thermal) expansion of the lattice parameter; see lattices.geometry.expansion_strain."""
+    """Chemical (and thermal) expansion of the lattice parameter; see lattices.expansion.expansion_strain."""
 
     material: Literal["ceria", "lsf64"]
     set: str | None = None

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Defect equilibria: carriers of a material against temperature and gas."""

@@ -74,7 +74,7 @@ def load_materials() -> Mapping[str, Material]:
     """All materials by name, from the shipped files."""
     found: dict[str, Material] = {}
     for family in FAMILIES:
-        text = (resources.files("analysis") / "constants" / f"{family}.toml").read_text(encoding="utf-8")
+        text = (resources.files("lattices") / "defects" / f"{family}.toml").read_text(encoding="utf-8")
         found.update(_materials_of(tomllib.loads(text)))
     return found
 

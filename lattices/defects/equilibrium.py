@@ -3,7 +3,7 @@
     solve_equilibrium("lsf64", temperature_K=1073, pO2_bar=0.21).delta
 
 The equations stand in lattices/defects/models.py, the numbers with source and range in
-analysis/constants/*.toml.
+lattices/defects/*.toml.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from kmc.model import load_model
 from kmc.system import build_system
 from kmc.trajectory import read_trajectory
 from lattices.crystal import Supercell
-from lattices.fluorite import fluorite
+from lattices.prototypes import fluorite
 
 model = load_model("gdc-chgnet-preview")
 ceria = Supercell(fluorite({"cation": "Ce"}, 5.411), (6, 6, 6))

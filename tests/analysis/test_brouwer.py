@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.brouwer import brouwer_diagram, plot_brouwer
+from analysis.plots.brouwer import plot_brouwer
+from lattices.defects.brouwer import brouwer_diagram
 from lattices.defects.equilibrium import solve_equilibrium
 from lattices.errors import InputError
 

@@ -10,7 +10,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from analysis.brouwer import brouwer_diagram
+from lattices.defects.brouwer import brouwer_diagram
 from lattices.defects.constants import FAMILIES, load_materials
 from lattices.defects.equilibrium import list_materials, solve_equilibrium
 from lattices.defects.mass_action import DefectModel, solve_defects
@@ -146,7 +146,7 @@ def test_mass_action_stays_near_bulfin_in_its_range(temperature_K):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_shipped_number_has_source_and_mark(family):
-    data = tomllib.loads((resources.files("analysis") / "constants" / f"{family}.toml").read_text())
+    data = tomllib.loads((resources.files("lattices") / "defects" / f"{family}.toml").read_text())
     for name, entry in data["sets"].items():
         numbers = [*entry["values"].values(), *entry["ranges"].values()]
         assert entry["values"], name
@@ -175,7 +175,7 @@ def test_a_range_that_is_not_known_is_told():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_set_is_without_a_statement_of_its_ranges(family):
-    data = tomllib.loads((resources.files("analysis") / "constants" / f"{family}.toml").read_text())
+    data = tomllib.loads((resources.files("lattices") / "defects" / f"{family}.toml").read_text())
     for name, entry in data["sets"].items():
         ranges, unknown = entry["ranges"], entry.get("unknown", {})
         needed = {"temperature_K"} if entry["form"].startswith(EMPIRICAL) else {"temperature_K", "dopant_fraction"}

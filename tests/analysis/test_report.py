@@ -14,7 +14,7 @@ import pytest
 import kmc.trajectory
 from analysis import analyze, analyze_folder
 from analysis.arrhenius import BOLTZMANN_EV_K
-from analysis.plots import plot_arrhenius, plot_folder, plot_msd
+from analysis.plots.run import plot_arrhenius, plot_folder, plot_msd
 from analysis.table import format_table, with_error
 from kmc.trajectory import Trajectory
 from lattices.errors import InputError

@@ -26,7 +26,7 @@ from kmc.system import build_system
 from kmc.thermodynamics import Relaxation
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping
-from lattices.fluorite import fluorite
+from lattices.prototypes import fluorite
 from runs.build import system_of
 from runs.config import load_config
 from tests.analysis.walks import KT, TEMPERATURE_K, near, ran

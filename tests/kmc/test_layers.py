@@ -18,7 +18,7 @@ from kmc.system import build_system
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping
 from lattices.errors import InputError
-from lattices.fluorite import fluorite
+from lattices.prototypes import fluorite
 from lattices.stencils import shell
 from runs.build import system_of
 from runs.cli import main

@@ -148,7 +148,7 @@ def test_a_missing_file_names_the_shipped_sets(tmp_path: Path) -> None:
 def test_a_transfer_integral_from_geometry():
     """The documented link: tolerance factor -> a user's function -> the Marcus hop of a model."""
     from kmc.model import with_transfer_integral
-    from lattices.geometry import polaron_transfer_integral_eV, tolerance_factor
+    from lattices.structure_descriptors import polaron_transfer_integral_eV, tolerance_factor
     from tests.systems import NOTE, made_up_model
 
     marcus = {"rate": "marcus", "reorganisation_energy_eV": {"value": 1.2, **NOTE}}

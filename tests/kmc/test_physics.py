@@ -18,7 +18,7 @@ from kmc.system import build_system
 from kmc.trajectory import read_trajectory
 from lattices.crystal import Supercell
 from lattices.doping import Doping
-from lattices.fluorite import fluorite
+from lattices.prototypes import fluorite
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, marcus
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]

@@ -68,7 +68,7 @@ def test_a_profile_survives_a_stop(tmp_path):
 
 
 def test_a_profile_is_drawn_and_reported(tmp_path):
-    from analysis.plots import plot_folder
+    from analysis.plots.run import plot_folder
 
     run(_system(), Settings(1.0, None, 40.0, None, frames=40, profile=ProfileSettings(0, 6)), tmp_path)
     analyze_folder(tmp_path)

@@ -19,7 +19,7 @@ from kmc.system import build_system
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping
-from lattices.fluorite import fluorite
+from lattices.prototypes import fluorite
 from tests.kmc.test_domains import COMPILED, FAST, sweeps_of
 from tests.kmc.test_physics import agrees, figures, share
 from tests.systems import NOTE, made_up_model, made_up_system, marcus, same

@@ -11,7 +11,7 @@ from scipy import stats
 from lattices.crystal import Supercell
 from lattices.doping import Doping, Profile, check_doping, draw, number_of, numbers_by_layer, place
 from lattices.errors import InputError
-from lattices.fluorite import fluorite
+from lattices.prototypes import fluorite
 
 CELL = Supercell(fluorite({"cation": "Ce"}, 5.4), (3, 4, 5))
 CATION = 1

@@ -1,0 +1,1 @@
+"""Pictures of runs, studies and defect equilibria; one style for all of them."""

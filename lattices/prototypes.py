@@ -1,0 +1,80 @@
+"""Crystal prototypes: fluorite and perovskite. A new prototype is one entry of PROTOTYPES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lattices.crystal import Crystal
+from lattices.errors import InputError
+from lattices.from_atoms import crystal_from_atoms
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """A crystal structure that run files name.
+
+    build: (host, lattice_parameter_angstrom) -> Crystal. anions_per_formula: sites of the sublattice "anion" in a
+    formula unit. host_keys: keys of crystal.host, each a chemical symbol.
+    """
+
+    build: Callable[[Mapping[str, str], float], Crystal]
+    anions_per_formula: int
+    host_keys: tuple[str, ...]
+
+
+def fluorite(host: Mapping[str, str], lattice_parameter_angstrom: float, anion: str = "O") -> Crystal:
+    """Conventional cubic cell with sublattices "anion" (8 sites) and "cation" (4 sites).
+
+    host: {"cation": symbol}. InputError for another key, an unknown symbol or a parameter that is not positive.
+    """
+    from ase.build import bulk
+
+    if set(host) != {"cation"}:
+        raise InputError(f"crystal.host = {dict(host)}: fluorite needs exactly one key, cation")
+    check_elements({**host, "anion": anion})
+    check_lattice_parameter(lattice_parameter_angstrom)
+    atoms = bulk(f"{host['cation']}{anion}2", "fluorite", a=lattice_parameter_angstrom, cubic=True)
+    return crystal_from_atoms(atoms, {"anion": anion, "cation": host["cation"]})
+
+
+def perovskite(host: Mapping[str, str], lattice_parameter_angstrom: float, anion: str = "O") -> Crystal:
+    """Cubic cell with sublattices "anion" (3 sites), "B" and "A" (one site each); B at the origin.
+
+    host: {"A": symbol, "B": symbol}. InputError for other keys, an unknown symbol or a parameter that is not positive.
+    """
+    from ase import Atoms
+
+    if set(host) != {"A", "B"}:
+        raise InputError(f"crystal.host = {dict(host)}: perovskite needs exactly the keys A and B")
+    check_elements({**host, "anion": anion})
+    check_lattice_parameter(lattice_parameter_angstrom)
+    half = 0.5
+    atoms = Atoms(
+        [anion] * 3 + [host["B"], host["A"]],
+        scaled_positions=[(half, 0, 0), (0, half, 0), (0, 0, half), (0, 0, 0), (half, half, half)],
+        cell=[lattice_parameter_angstrom] * 3,
+        pbc=True,
+    )
+    return crystal_from_atoms(atoms, {"anion": [0, 1, 2], "B": [3], "A": [4]})
+
+
+def check_elements(host: Mapping[str, str]) -> None:
+    """InputError unless every value is a chemical symbol."""
+    from ase.data import chemical_symbols
+
+    for name, symbol in host.items():
+        if symbol not in chemical_symbols[1:]:
+            raise InputError(f"crystal.host.{name} = {symbol!r}: a chemical symbol is needed")
+
+
+def check_lattice_parameter(lattice_parameter_angstrom: float) -> None:
+    """InputError unless the length lies between 1 and 100 angstrom."""
+    if not 1.0 <= lattice_parameter_angstrom <= 100.0:
+        raise InputError(f"lattice_parameter_angstrom = {lattice_parameter_angstrom}: a length from 1 to 100 is needed")
+
+
+PROTOTYPES: dict[str, Prototype] = {
+    "fluorite": Prototype(fluorite, 2, ("cation",)),
+    "perovskite": Prototype(perovskite, 3, ("A", "B")),
+}
