@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kmc.composition import Composition
 from kmc.model import Model
-from kmc.philox import STREAM_CARRIERS, STREAM_DOPANTS, sequence, stream_key
+from kmc.rng.philox import STREAM_CARRIERS, STREAM_DOPANTS, sequence, stream_key
 from kmc.state import State, neighbour_sites, state_from_occupants
 from kmc.tables import EventTables
 from lattices.crystal import Supercell

@@ -18,8 +18,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.philox import STREAM_DOMAINS, high64, stream_key, words64
-from kmc.poisson import poisson_table
+from kmc.rng.philox import STREAM_DOMAINS, high64, stream_key, words64
+from kmc.rng.poisson import poisson_table
 from kmc.tables import EventTables, unpack_image
 from lattices.errors import InputError
 

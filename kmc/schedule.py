@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import Walker
-from kmc.philox import STREAM_POISSON, stream_key, words64
-from kmc.poisson import MAX_MEAN, poisson_counts
 from kmc.profile import ProfileSettings
+from kmc.rng.philox import STREAM_POISSON, stream_key, words64
+from kmc.rng.poisson import MAX_MEAN, poisson_counts
 from kmc.system import System
 from kmc.tables import EventTables
 from kmc.thermodynamics import Thermodynamics

@@ -14,7 +14,6 @@ from lattices.ions import radii_file
 from lattices.validity import ValidityRange, range_lines
 
 if TYPE_CHECKING:
-
     from lattices.crystal import Crystal, Supercell
 
 

@@ -100,5 +100,3 @@ def polaron_transfer_integral_eV(descriptor: float, link: Callable[[float], floa
     if not (math.isfinite(value) and value >= 0.0):
         raise InputError(f"link({descriptor:g}) = {value}: a transfer integral is finite and not negative (eV)")
     return value
-
-

@@ -56,9 +56,8 @@ def model_of(config: RunConfig, base: Path) -> Model:
 
 def crystal_of(config: RunConfig, base: Path, model: Model) -> Crystal:
     """The unit cell."""
-    from lattices.prototypes import fluorite
     from lattices.from_atoms import crystal_from_file
-    from lattices.prototypes import perovskite
+    from lattices.prototypes import fluorite, perovskite
 
     spec = config.crystal
     if spec.file is not None:

@@ -12,8 +12,7 @@ from kmc.model import Model
 from kmc.schedule import window_trials
 from kmc.system import System, build_system
 from lattices.crystal import Supercell
-from lattices.prototypes import fluorite
-from lattices.prototypes import perovskite
+from lattices.prototypes import fluorite, perovskite
 
 NOTE = {"source": "made up for a test", "mark": "derived"}
 BACKENDS = [name for name, problem in available_backends().items() if not problem]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from kmc.arrays import CHUNK
 from kmc.backends.native import STATE_MEMBERS, raise_if_failed, table_arrays, walk_kind
 from kmc.backends.selected import Weights
-from kmc.philox import STREAM_TRIALS, stream_key
+from kmc.rng.philox import STREAM_TRIALS, stream_key
 from kmc.selection import Selection
 from kmc.state import State
 from kmc.tables import EventTables

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kmc.backends.host import _library, _library_path, _struct
 from kmc.backends.native import ERRORS_AND_SELECTION, STATE_MEMBERS, grand_members, table_arrays
 from kmc.grand_state import GrandState
-from kmc.philox import STREAM_GRAND, stream_key
+from kmc.rng.philox import STREAM_GRAND, stream_key
 from kmc.tables import EventTables
 
 

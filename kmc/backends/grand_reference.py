@@ -14,7 +14,7 @@ from kmc.acceptance import FINE_BITS, AcceptanceTable
 from kmc.backends.events import Events, Ints, Words, multiply
 from kmc.grand_state import GrandState
 from kmc.pairs import split
-from kmc.philox import STREAM_GRAND, high64, stream_key, words64
+from kmc.rng.philox import STREAM_GRAND, high64, stream_key, words64
 from kmc.state import State
 from kmc.tables import EventTables
 

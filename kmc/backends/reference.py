@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kmc.backends.events import Choice, Events, Ints, Words, multiply
 from kmc.backends.in_place import InPlaceWalker
-from kmc.philox import STREAM_TRIALS, stream_key, words64
+from kmc.rng.philox import STREAM_TRIALS, stream_key, words64
 from kmc.state import State
 from kmc.tables import EventTables
 

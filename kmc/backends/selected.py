@@ -10,7 +10,7 @@ import numpy as np
 from kmc.backends.events import Choice, Events, Ints, Words
 from kmc.backends.in_place import InPlaceWalker
 from kmc.pairs import split
-from kmc.philox import STREAM_TRIALS, high64, stream_key, words64
+from kmc.rng.philox import STREAM_TRIALS, high64, stream_key, words64
 from kmc.selection import FAN, Selection
 from kmc.state import State
 from kmc.tables import EventTables

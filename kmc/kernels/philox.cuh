@@ -1,4 +1,4 @@
-// Philox4x32-10 (Salmon et al., SC11, 2011). Twin of kmc/philox.py; layout of key and counter is fixed there.
+// Philox4x32-10 (Salmon et al., SC11, 2011). Twin of kmc/rng/philox.py; layout of key and counter is fixed there.
 #pragma once
 #include "platform.cuh"
 

@@ -19,8 +19,8 @@ from kmc.schedule import Settings, start_equilibration, window_length
 from kmc.state import exchange_potential, state_from_occupants, unwrapped_grid_positions
 from lattices.crystal import Supercell
 from lattices.errors import InputError
-from lattices.prototypes import fluorite
 from lattices.from_atoms import crystal_from_atoms
+from lattices.prototypes import fluorite
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, same, walked
 
 

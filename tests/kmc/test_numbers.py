@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from kmc.acceptance import BOLTZMANN_EV_K, acceptance_table
-from kmc.philox import philox4x32, sequence
-from kmc.poisson import MAX_MEAN, poisson_counts, poisson_table
+from kmc.rng.philox import philox4x32, sequence
+from kmc.rng.poisson import MAX_MEAN, poisson_counts, poisson_table
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kmc.philox import sequence
-from kmc.poisson import MAX_MEAN, poisson_counts, poisson_table
+from kmc.rng.philox import sequence
+from kmc.rng.poisson import MAX_MEAN, poisson_counts, poisson_table
 
 
 @pytest.mark.parametrize("mean", [1, 7, 40])

@@ -27,8 +27,8 @@ from kmc.trajectory import read_trajectory
 from lattices.crystal import Crystal, Supercell
 from lattices.doping import Doping
 from lattices.errors import InputError
-from lattices.prototypes import perovskite
 from lattices.protons import with_protons
+from lattices.prototypes import perovskite
 from lattices.stencils import shells
 from tests.systems import BACKENDS, NOTE, same, walked
 

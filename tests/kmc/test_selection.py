@@ -13,7 +13,7 @@ from kmc.backends import make_walker
 from kmc.backends.selected import SelectedWalker, Weights, exponential
 from kmc.composition import compose
 from kmc.model import load_model
-from kmc.philox import STREAM_TRIALS, high64, sequence, stream_key
+from kmc.rng.philox import STREAM_TRIALS, high64, sequence, stream_key
 from kmc.schedule import Settings, decide_selection, window_length
 from kmc.selection import LOG_UNIT, build_selection
 from kmc.system import build_system

@@ -12,9 +12,8 @@ from ase.io import write
 
 from lattices.crystal import FALLBACK_GRID, Crystal, Sublattice, Supercell
 from lattices.errors import InputError
-from lattices.prototypes import fluorite
 from lattices.from_atoms import crystal_from_atoms, crystal_from_file
-from lattices.prototypes import perovskite
+from lattices.prototypes import fluorite, perovskite
 
 CERIA = fluorite({"cation": "Ce"}, 5.411)
 LSF = perovskite({"A": "La", "B": "Fe"}, 3.94)

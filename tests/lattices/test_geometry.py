@@ -12,16 +12,15 @@ from hypothesis import strategies as st
 
 from lattices.crystal import Supercell
 from lattices.errors import InputError
-from lattices.prototypes import fluorite
 from lattices.expansion import (
     ExpansionRangeWarning,
     check_expansion_host,
     expanded_lattice_parameter_angstrom,
     expansion_strain,
 )
-from lattices.structure_descriptors import b_o_b_angle_deg, polaron_transfer_integral_eV, tolerance_factor
 from lattices.ions import ionic_radius_angstrom, radii_file
-from lattices.prototypes import perovskite
+from lattices.prototypes import fluorite, perovskite
+from lattices.structure_descriptors import b_o_b_angle_deg, polaron_transfer_integral_eV, tolerance_factor
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from ase.neighborlist import neighbor_list
 
 from lattices.crystal import Crystal, Supercell
 from lattices.errors import InputError
-from lattices.prototypes import fluorite
 from lattices.from_atoms import crystal_from_atoms
-from lattices.prototypes import perovskite
+from lattices.prototypes import fluorite, perovskite
 from lattices.stencils import Stencil, check_fits, common_neighbours, shells
 
 A_F, A_P = 5.411, 3.94
