@@ -181,7 +181,7 @@ def curve_json(trajectory: Trajectory, units: Units) -> dict[str, list[float | N
 
 def potential_json(trajectory: Trajectory, mu_eV: float) -> dict[str, Any]:
     """A chemical potential, and the gas that has it where the parameter file says how to tell."""
-    from kmc.oxygen import mu_O_eV
+    from kmc.model.oxygen_gas import mu_O_eV
 
     zero = trajectory.component.get("mu_at_1_bar_eV")
     if zero is None:

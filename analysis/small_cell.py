@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from analysis.figures import FloatArray
 from kmc.acceptance import BOLTZMANN_EV_K
-from kmc.model import Model
+from kmc.model.parameters import Model
 from kmc.pairs import split
 from kmc.rates import kra_barrier2, marcus_barrier2
 from kmc.state import exchange_potential, neighbour_sites

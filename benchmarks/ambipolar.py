@@ -51,7 +51,7 @@ def _case(arguments: argparse.Namespace) -> dict[str, Any]:
     from kmc.acceptance import BOLTZMANN_EV_K
     from kmc.coulomb import COULOMB_EV_ANGSTROM
     from kmc.engine import Settings, run
-    from kmc.model import Model
+    from kmc.model.parameters import Model
     from kmc.thermodynamics import Relaxation, Thermodynamics
     from kmc.trajectory import read_trajectory
     from tests.systems import NOTE, made_up_model, made_up_system

@@ -23,7 +23,7 @@ Row = tuple[str, ...]
 
 def numbers(name: str) -> str:
     """A Markdown table of every number of a shipped parameter set."""
-    from kmc.model import load_model
+    from kmc.model.parameters import load_model
 
     model = load_model(name)
     rows: list[Row] = []

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.composition import Composition
-from kmc.model import Model
+from kmc.model.composition import Composition
+from kmc.model.parameters import Model
 from kmc.rng.philox import STREAM_CARRIERS, STREAM_DOPANTS, sequence, stream_key
 from kmc.state import State, neighbour_sites, state_from_occupants
 from kmc.tables import EventTables

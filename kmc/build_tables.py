@@ -13,7 +13,7 @@ from kmc.acceptance import BOLTZMANN_EV_K, acceptance_table
 from kmc.bonds import Bond, bonds_of, wrap
 from kmc.coulomb import Coulomb, coulomb_of
 from kmc.gates import gate_tables
-from kmc.model import Hop, Model
+from kmc.model.parameters import Hop, Model
 from kmc.pairs import Influence, influences, own_share, to_micro
 from kmc.potential_tables import charge_moved, potential_tables
 from kmc.rates import kra_barrier2, lowest_d_energy, marcus_barrier2

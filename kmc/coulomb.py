@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.ewald import ewald_potential
-from kmc.model import Model
+from kmc.model.parameters import Model
 from kmc.pairs import MAX_ENERGY, MICRO
 from lattices.crystal import Supercell
 from lattices.errors import InputError

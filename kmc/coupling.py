@@ -4,7 +4,7 @@ walks are independent within each arrangement of dopants, and the cross terms of
 
 from __future__ import annotations
 
-from kmc.model import Hop, Model
+from kmc.model.parameters import Hop, Model
 from kmc.tables import EventTables
 
 

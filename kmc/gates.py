@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.bonds import bonds_of, wrap
-from kmc.model import Hop, Model
+from kmc.model.parameters import Hop, Model
 from kmc.pairs import to_micro
 from lattices.crystal import Supercell
 from lattices.errors import InputError

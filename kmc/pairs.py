@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.model import Model
+from kmc.model.parameters import Model
 from lattices.crystal import Supercell
 from lattices.errors import InputError
 from lattices.stencils import Stencil, check_fits, shell

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kmc.bonds import bonds_of, wrap
 from kmc.coulomb import Coulomb
-from kmc.model import Hop, Model
+from kmc.model.parameters import Hop, Model
 from kmc.pairs import Influence
 from lattices.crystal import Supercell
 from lattices.stencils import shell

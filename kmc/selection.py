@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.model import Model
+from kmc.model.parameters import Model
 from kmc.pairs import influences, own_share, split
 from kmc.rates import bond_contacts, lowest_gain
 from kmc.state import State, exchange_potential, neighbour_sites

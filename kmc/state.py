@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks
 from kmc.errors import DisplacementOverflow
-from kmc.model import Model
+from kmc.model.parameters import Model
 from kmc.pairs import influences, split
 from kmc.tables import IMAGE_BITS, EventTables, unpack_image
 from lattices.crystal import Supercell

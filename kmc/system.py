@@ -9,8 +9,8 @@ import numpy as np
 
 from kmc.arrangement import initial_state
 from kmc.build_tables import build_tables
-from kmc.composition import Composition
-from kmc.model import Model
+from kmc.model.composition import Composition
+from kmc.model.parameters import Model
 from kmc.polarons import Mode, rate_factors
 from kmc.state import State
 from kmc.tables import EventTables

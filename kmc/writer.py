@@ -25,7 +25,7 @@ from kmc.accumulate import Accumulator
 from kmc.arrays import to_host
 from kmc.component import neutral_component
 from kmc.coupling import coupled_groups
-from kmc.oxygen import relative_mu_eV
+from kmc.model.oxygen_gas import relative_mu_eV
 from kmc.planes import counted, n_planes, plane_fractions
 from kmc.schedule import Schedule, Settings
 from kmc.state import State

@@ -128,8 +128,8 @@ def _row(backend: str, name: str, threads: int, seconds: float) -> dict[str, Any
 
 
 def _system(case: Case, lanes: int) -> System:
-    from kmc.composition import compose
-    from kmc.model import load_model
+    from kmc.model.composition import compose
+    from kmc.model.parameters import load_model
     from kmc.system import build_system
     from lattices.crystal import Supercell
     from lattices.prototypes import fluorite

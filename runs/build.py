@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kmc.model import CoulombSpec, Model, Sourced, load_model, shipped_models
+from kmc.model.parameters import CoulombSpec, Model, Sourced, load_model, shipped_models
 from kmc.polarons import ELECTRONIC
 from lattices.errors import InputError
 from runs.config import RunConfig, naming
 from runs.schema_crystal import AmountSpec, CarrierSpec, CrystalSpec
 
 if TYPE_CHECKING:
-    from kmc.composition import Amount, Composition
+    from kmc.model.composition import Amount, Composition
     from kmc.polarons import Mode
     from kmc.schedule import Settings
     from kmc.system import System
@@ -99,7 +99,7 @@ def supercell_of(config: RunConfig, base: Path, model: Model) -> Supercell:
 
 def composition_of(config: RunConfig, model: Model, supercell: Supercell, temperature_K: float) -> Composition:
     """Particle numbers: doping, vacancies and other carriers, or what a gas makes of them."""
-    from kmc.composition import balance_words, compose
+    from kmc.model.composition import balance_words, compose
 
     spec = config.crystal
     doping = {name: _amount(value) for name, value in spec.doping.items()}
@@ -262,7 +262,7 @@ def settings_of(config: RunConfig, model: Model) -> Settings:
 
 
 def _thermodynamics(config: RunConfig, model: Model) -> Thermodynamics | None:
-    from kmc.oxygen import relative_mu_eV
+    from kmc.model.oxygen_gas import relative_mu_eV
     from kmc.thermodynamics import Relaxation, Thermodynamics
 
     spec = config.thermodynamics

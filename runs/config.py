@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from kmc.model import first_error
+from kmc.model.parameters import first_error
 from lattices.errors import InputError
 from runs.schema import RunConfig
 

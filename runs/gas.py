@@ -16,8 +16,8 @@ from runs.minority import MINORITY
 from runs.schema import GasSpec
 
 if TYPE_CHECKING:
-    from kmc.composition import Amount
-    from kmc.model import Model
+    from kmc.model.composition import Amount
+    from kmc.model.parameters import Model
     from lattices.crystal import Crystal, Supercell
 
 MISSED = 0.2  # of a number in equilibrium: whole numbers that miss it by more are a warning

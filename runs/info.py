@@ -10,7 +10,7 @@ from typing import Any
 def info() -> dict[str, Any]:
     """Facts about this installation."""
     from kmc.backends import available_backends
-    from kmc.model import shipped_models
+    from kmc.model.parameters import shipped_models
     from kmc.version import VERSION
     from runs.config import shipped_examples
 

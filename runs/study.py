@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kmc.model import first_error
+from kmc.model.parameters import first_error
 from lattices.errors import InputError
 from runs.build import system_of
 from runs.config import RunConfig, load_config, shipped_examples

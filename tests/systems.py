@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from kmc.backends import available_backends, make_walker
-from kmc.composition import compose
-from kmc.model import Model
+from kmc.model.composition import compose
+from kmc.model.parameters import Model
 from kmc.schedule import window_trials
 from kmc.system import System, build_system
 from lattices.crystal import Supercell

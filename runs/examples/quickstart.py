@@ -1,9 +1,9 @@
 """The README's example: from a crystal to D* in three steps."""
 
 from analysis.report import analyze
-from kmc.composition import compose
 from kmc.engine import Settings, run
-from kmc.model import load_model
+from kmc.model.composition import compose
+from kmc.model.parameters import load_model
 from kmc.system import build_system
 from kmc.trajectory import read_trajectory
 from lattices.crystal import Supercell

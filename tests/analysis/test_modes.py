@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.modes import NO_CROSS, NOT_POSITIVE, combine
-from kmc.model import load_model
+from kmc.model.parameters import load_model
 from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
 from runs.cli import main

@@ -20,8 +20,8 @@ from analysis.fit import choose_units
 from analysis.histograms import joined
 from analysis.isotherm import isotherm
 from analysis.report import analyze
-from kmc.composition import compose
-from kmc.model import load_model
+from kmc.model.composition import compose
+from kmc.model.parameters import load_model
 from kmc.system import build_system
 from kmc.thermodynamics import Relaxation
 from lattices.crystal import Supercell, with_layers

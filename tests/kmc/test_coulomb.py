@@ -14,7 +14,7 @@ from kmc.component import neutral_component
 from kmc.coulomb import COULOMB_EV_ANGSTROM, coulomb_of
 from kmc.ewald import ewald_potential
 from kmc.grand_state import grand_state
-from kmc.model import Model
+from kmc.model.parameters import Model
 from kmc.schedule import Settings, start_equilibration, window_length
 from kmc.state import exchange_potential, state_from_occupants, unwrapped_grid_positions
 from lattices.crystal import Supercell

@@ -19,7 +19,7 @@ from kmc.coulomb import COULOMB_EV_ANGSTROM
 from kmc.ewald import ewald_potential
 from kmc.grand_canonical import Thermodynamics, scan
 from kmc.grand_state import grand_state
-from kmc.model import Model
+from kmc.model.parameters import Model
 from kmc.state import exchange_potential
 from lattices.errors import InputError
 from runs.build import system_of

@@ -12,8 +12,8 @@ import pytest
 
 from analysis.small_cell import enumerate_cell
 from kmc.acceptance import BOLTZMANN_EV_K
-from kmc.composition import compose
-from kmc.model import Model
+from kmc.model.composition import compose
+from kmc.model.parameters import Model
 from kmc.system import build_system
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping

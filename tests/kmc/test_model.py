@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from kmc.model import load_model, shipped_models
+from kmc.model.parameters import load_model, shipped_models
 from lattices.errors import InputError
 
 
@@ -147,7 +147,7 @@ def test_a_missing_file_names_the_shipped_sets(tmp_path: Path) -> None:
 
 def test_a_transfer_integral_from_geometry():
     """The documented link: tolerance factor -> a user's function -> the Marcus hop of a model."""
-    from kmc.model import with_transfer_integral
+    from kmc.model.parameters import with_transfer_integral
     from lattices.structure_descriptors import polaron_transfer_integral_eV, tolerance_factor
     from tests.systems import NOTE, made_up_model
 

@@ -11,9 +11,9 @@ import pytest
 
 from analysis.report import analyze, analyze_folder
 from kmc.acceptance import BOLTZMANN_EV_K
-from kmc.composition import compose
 from kmc.engine import Settings, run
-from kmc.model import load_model
+from kmc.model.composition import compose
+from kmc.model.parameters import load_model
 from kmc.system import build_system
 from kmc.trajectory import read_trajectory
 from lattices.crystal import Supercell

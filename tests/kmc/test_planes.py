@@ -10,9 +10,9 @@ from ase import Atoms
 from analysis.decay import wave_amplitude
 from analysis.density_modes import Mode, density
 from analysis.fit import choose_units
-from kmc.composition import compose
 from kmc.engine import Settings, run
-from kmc.model import Model
+from kmc.model.composition import compose
+from kmc.model.parameters import Model
 from kmc.planes import n_planes, plane_fractions, plane_numbers
 from kmc.state import unwrapped_grid_positions
 from kmc.system import build_system

@@ -17,7 +17,7 @@ from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.backends import make_walker
 from kmc.coupling import coupled_groups
 from kmc.engine import Settings, run
-from kmc.model import Model
+from kmc.model.parameters import Model
 from kmc.polarons import bare_rates, rate_factors
 from kmc.trajectory import read_trajectory
 from lattices.constants import ELEMENTARY_CHARGE_C

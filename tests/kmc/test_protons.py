@@ -15,9 +15,9 @@ from analysis.report import analyze
 from analysis.small_cell import diffusivity, enumerate_cell, mean_square_at
 from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.backends import make_walker
-from kmc.composition import compose
 from kmc.engine import Settings, run
-from kmc.model import Model, load_model
+from kmc.model.composition import compose
+from kmc.model.parameters import Model, load_model
 from kmc.planes import n_planes
 from kmc.schedule import window_length
 from kmc.state import state_from_occupants, unwrapped_grid_positions

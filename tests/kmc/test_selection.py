@@ -11,8 +11,8 @@ from scipy import stats
 
 from kmc.backends import make_walker
 from kmc.backends.selected import SelectedWalker, Weights, exponential
-from kmc.composition import compose
-from kmc.model import load_model
+from kmc.model.composition import compose
+from kmc.model.parameters import load_model
 from kmc.rng.philox import STREAM_TRIALS, high64, sequence, stream_key
 from kmc.schedule import Settings, decide_selection, window_length
 from kmc.selection import LOG_UNIT, build_selection

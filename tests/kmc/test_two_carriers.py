@@ -13,8 +13,8 @@ import pytest
 
 from analysis.small_cell import diffusivity, enumerate_cell
 from kmc.backends import make_walker
-from kmc.composition import compose
-from kmc.model import Model
+from kmc.model.composition import compose
+from kmc.model.parameters import Model
 from kmc.system import build_system
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.crystal import Supercell, with_layers

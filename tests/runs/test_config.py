@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kmc.model import load_model
+from kmc.model.parameters import load_model
 from lattices.errors import InputError
 from runs.build import resolve, settings_of, system_of
 from runs.config import first_difference, load_config, resolved_toml, shipped_examples

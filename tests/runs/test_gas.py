@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from kmc.model import load_model
+from kmc.model.parameters import load_model
 from lattices.defects.equilibrium import solve_equilibrium
 from lattices.errors import InputError
 from runs.build import system_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lattices.errors import InputError
 
 if TYPE_CHECKING:
-    from kmc.model import Model
+    from kmc.model.parameters import Model
 
 GAS_CONSTANT_J_MOL_K = 8.31446261815324  # exact in the SI of 2019
 FARADAY_J_MOL_EV = 96485.33212  # J/mol of 1 eV per particle, SI of 2019

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from kmc.model import Model
+from kmc.model.parameters import Model
 from kmc.polarons import ELECTRONIC
 from lattices.crystal import Supercell
 from lattices.doping import Doping, check_doping, number_of

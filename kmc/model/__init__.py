@@ -1,0 +1,1 @@
+"""Models: species, hops and energies from parameter files; compositions; oxygen exchange."""
