@@ -240,7 +240,7 @@ def with_transfer_integral(model: Model, hop_name: str, value_eV: float | None, 
 
 def shipped_models() -> list[str]:
     """Names of the parameter sets that come with the package."""
-    folder = resources.files("kmc") / "parameters"
+    folder = resources.files("kmc") / "model" / "parameter_sets"
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
@@ -274,7 +274,7 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
     """Text of a parameter file and how to call it in messages."""
     shipped = shipped_models()
     if str(name_or_path) in shipped:
-        entry = resources.files("kmc") / "parameters" / f"{name_or_path}.toml"
+        entry = resources.files("kmc") / "model" / "parameter_sets" / f"{name_or_path}.toml"
         return entry.read_text(encoding="utf-8"), f"parameter set {name_or_path}"
     path = Path(name_or_path)
     if not path.is_file():

@@ -15,7 +15,7 @@ from lattices.errors import InputError
 
 
 def shipped_text(name: str) -> str:
-    return (resources.files("kmc") / "parameters" / f"{name}.toml").read_text(encoding="utf-8")
+    return (resources.files("kmc") / "model" / "parameter_sets" / f"{name}.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", shipped_models())
