@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analysis.figures import FloatArray, Untrustworthy
 from analysis.fit import Units, group_blocks
-from kmc.acceptance import BOLTZMANN_EV_K
+from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
     from kmc.grand_canonical import Scan

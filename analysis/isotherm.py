@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows, positive_from_rows
 from analysis.fit import Units
 from analysis.histograms import Joined, joined
-from kmc.acceptance import BOLTZMANN_EV_K
+from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
     from kmc.grand_canonical import Scan

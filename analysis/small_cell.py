@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.figures import FloatArray
-from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.model.parameters import Model
-from kmc.pairs import split
-from kmc.rates import kra_barrier2, marcus_barrier2
 from kmc.state import exchange_potential, neighbour_sites
-from kmc.tables import EventTables, unpack_image
+from kmc.tables.barriers import kra_barrier2, marcus_barrier2
+from kmc.tables.boltzmann import BOLTZMANN_EV_K
+from kmc.tables.event_tables import EventTables, unpack_image
+from kmc.tables.pair_energies import split
 from lattices.errors import InputError
 
 IntArray = NDArray[np.int64]

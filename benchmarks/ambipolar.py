@@ -48,10 +48,10 @@ def main() -> int:
 def _case(arguments: argparse.Namespace) -> dict[str, Any]:
     """Figures over the exact value, with errors."""
     from analysis.report import analyze
-    from kmc.acceptance import BOLTZMANN_EV_K
-    from kmc.coulomb import COULOMB_EV_ANGSTROM
     from kmc.engine import Settings, run
     from kmc.model.parameters import Model
+    from kmc.tables.boltzmann import BOLTZMANN_EV_K
+    from kmc.tables.coulomb import COULOMB_EV_ANGSTROM
     from kmc.thermodynamics import Relaxation, Thermodynamics
     from kmc.trajectory import read_trajectory
     from tests.systems import NOTE, made_up_model, made_up_system

@@ -48,8 +48,8 @@ def main() -> int:
 def _case(lattice: str, c: float, arguments: argparse.Namespace) -> dict[str, Any]:
     """Ratios to the exact values, with errors."""
     from analysis.report import analyze
-    from kmc.acceptance import BOLTZMANN_EV_K
     from kmc.engine import Settings, run
+    from kmc.tables.boltzmann import BOLTZMANN_EV_K
     from kmc.thermodynamics import Relaxation, Thermodynamics
     from kmc.trajectory import read_trajectory
     from tests.systems import neutral_vacancies

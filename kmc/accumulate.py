@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kmc.arrays import module_of, replica_chunks, to_host
 from kmc.profile import Profile, ProfileSettings, new_profile
 from kmc.state import State, unwrapped_grid_positions
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 WANTED_BLOCKS = 16  # replicas times time blocks: enough for an error bar from a single replica

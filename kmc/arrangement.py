@@ -11,7 +11,7 @@ from kmc.model.composition import Composition
 from kmc.model.parameters import Model
 from kmc.rng.philox import STREAM_CARRIERS, STREAM_DOPANTS, sequence, stream_key
 from kmc.state import State, neighbour_sites, state_from_occupants
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 from lattices.crystal import Supercell
 from lattices.doping import Doping, Keys, number_of, place
 from lattices.errors import InputError

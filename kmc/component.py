@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kmc.polarons import ELECTRONIC
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 
 MOST_ELECTRONIC = 2  # electronic carriers of one ion
 

@@ -5,7 +5,7 @@ walks are independent within each arrangement of dopants, and the cross terms of
 from __future__ import annotations
 
 from kmc.model.parameters import Hop, Model
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 
 
 def coupled_groups(model: Model, tables: EventTables) -> list[list[str]]:

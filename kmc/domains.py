@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from kmc.rng.philox import STREAM_DOMAINS, high64, stream_key, words64
 from kmc.rng.poisson import poisson_table
-from kmc.tables import EventTables, unpack_image
+from kmc.tables.event_tables import EventTables, unpack_image
 from lattices.errors import InputError
 
 Ints = NDArray[np.int64]

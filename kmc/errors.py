@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kmc.tables import EventTables
+    from kmc.tables.event_tables import EventTables
 
 
 class BarrierBelowBound(RuntimeError):

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.backends import GrandWalker, make_grand_walker
 from kmc.component import Component, neutral_component
 from kmc.grand_state import GrandState, grand_state
 from kmc.state import State
 from kmc.system import System
-from kmc.tables import EventTables
+from kmc.tables.boltzmann import BOLTZMANN_EV_K
+from kmc.tables.event_tables import EventTables
 from kmc.thermodynamics import Thermodynamics
 from lattices.errors import InputError
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kmc.component import Component
 from kmc.state import State
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 
 MOST_WAYS = 2**62  # of a move: products of numbers of sites stay below the sign of an int64

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 
 
 def counted(tables: EventTables) -> list[int]:

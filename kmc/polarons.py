@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from kmc.acceptance import BOLTZMANN_EV_K
-from kmc.rates import marcus_barrier2
+from kmc.tables.barriers import marcus_barrier2
+from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.errors import InputError
 
 if TYPE_CHECKING:
-    from kmc.tables import EventTables
+    from kmc.tables.event_tables import EventTables
 
 Mode = Literal["kinetic", "scaled", "frozen-ions"]
 MOST_AFFORDABLE = 300.0  # electronic over ionic rate of a carrier alone

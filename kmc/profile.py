@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
 from kmc.state import State
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 
 

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.model.parameters import Model
-from kmc.pairs import influences, own_share, split
-from kmc.rates import bond_contacts, lowest_gain
 from kmc.state import State, exchange_potential, neighbour_sites
-from kmc.tables import EventTables
+from kmc.tables.barriers import bond_contacts, lowest_gain
+from kmc.tables.event_tables import EventTables
+from kmc.tables.pair_energies import influences, own_share, split
 
 FAN = 16  # children of a node of the tree
 NEVER = 2**31 - 1  # base2 of a bond that no exchange can use

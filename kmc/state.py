@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from kmc.arrays import module_of, replica_chunks
 from kmc.errors import DisplacementOverflow
 from kmc.model.parameters import Model
-from kmc.pairs import influences, split
-from kmc.tables import IMAGE_BITS, EventTables, unpack_image
+from kmc.tables.event_tables import IMAGE_BITS, EventTables, unpack_image
+from kmc.tables.pair_energies import influences, split
 from lattices.crystal import Supercell
 from lattices.errors import InputError
 

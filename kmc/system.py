@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kmc.arrangement import initial_state
-from kmc.build_tables import build_tables
 from kmc.model.composition import Composition
 from kmc.model.parameters import Model
 from kmc.polarons import Mode, rate_factors
 from kmc.state import State
-from kmc.tables import EventTables
+from kmc.tables.build import build_tables
+from kmc.tables.event_tables import EventTables
 from lattices.crystal import Supercell
 from lattices.errors import InputError
 
@@ -116,7 +116,7 @@ def _isotropic(tables: EventTables, family: int) -> bool:
     repeats = np.asarray(tables.supercell.repeats, dtype=float)
     basis = crystal.sublattices[s].basis
     cell, end = tables.bond_cell[family].astype(float), tables.bond_basis[family]
-    from kmc.tables import unpack_image
+    from kmc.tables.event_tables import unpack_image
 
     true_cell = cell + unpack_image(tables.bond_image[family]) * repeats
     start = np.arange(len(end))[: len(basis), None]

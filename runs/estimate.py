@@ -138,7 +138,7 @@ def validate(config: RunConfig, base: Path) -> dict[str, Any]:
     InputError for whatever `kmc run` would refuse before it starts (the output folder aside).
     """
     from kmc.backends import choose_backend
-    from kmc.pairs import MICRO
+    from kmc.tables.pair_energies import MICRO
 
     jobs_of(config, base, base)  # refuses what a mode or an extrapolation cannot do
     systems = [with_notes(system_of(config, base, k), config) for k in range(len(config.run.temperatures_K))]
@@ -205,8 +205,8 @@ def _bonds(system: System) -> Iterator[tuple[int, Stencil]]:
 
 def _largest_energy_change(system: System) -> int:
     """Bound of |dE| of any hop without field work, over every arrangement, in microelectronvolt."""
-    from kmc.pairs import influences
-    from kmc.rates import lowest_d_energy
+    from kmc.tables.barriers import lowest_d_energy
+    from kmc.tables.pair_energies import influences
 
     tables, lowest = system.tables, 0
     for f, stencil in _bonds(system):
@@ -235,7 +235,7 @@ def field_lines(system: System, wanted: tuple[float, float, float]) -> list[str]
 
 def work_rounding(system: System, wanted: tuple[float, float, float]) -> float:
     """Largest error of a hop's work in the field over the largest work of a hop, both without and with rounding."""
-    from kmc.build_tables import build_tables
+    from kmc.tables.build import build_tables
 
     tables, species = system.tables, system.model.species
     counts = system.composition.counts

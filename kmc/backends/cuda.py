@@ -21,7 +21,7 @@ from kmc.backends.selected import Weights
 from kmc.rng.philox import STREAM_TRIALS, stream_key
 from kmc.selection import Selection
 from kmc.state import State
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 
 OLDEST_CAPABILITY = 70

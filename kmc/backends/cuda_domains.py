@@ -13,7 +13,7 @@ from kmc.backends.domain_reference import listed_again
 from kmc.backends.native import domain_members, walk_kind
 from kmc.domains import Domains, sweep_plan, visit_tables
 from kmc.state import State
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 
 KERNELS = ("visit_energies", "visit_plain")  # by native.walk_kind

@@ -14,7 +14,7 @@ from kmc.backends.reference import ReferenceWalker
 from kmc.domains import Domains, VisitTables, owned, sweep_plan, visit_tables
 from kmc.rng.philox import high64, words64
 from kmc.state import State
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 
 
 @dataclass

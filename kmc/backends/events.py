@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.errors import BarrierBelowBound
-from kmc.pairs import split
-from kmc.rates import kra_barrier2, marcus_barrier2
 from kmc.state import State
-from kmc.tables import IMAGE_BITS, EventTables
+from kmc.tables.barriers import kra_barrier2, marcus_barrier2
+from kmc.tables.event_tables import IMAGE_BITS, EventTables
+from kmc.tables.pair_energies import split
 
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]

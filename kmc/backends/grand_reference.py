@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.acceptance import FINE_BITS, AcceptanceTable
 from kmc.backends.events import Events, Ints, Words, multiply
 from kmc.grand_state import GrandState
-from kmc.pairs import split
 from kmc.rng.philox import STREAM_GRAND, high64, stream_key, words64
 from kmc.state import State
-from kmc.tables import EventTables
+from kmc.tables.boltzmann import FINE_BITS, AcceptanceTable
+from kmc.tables.event_tables import EventTables
+from kmc.tables.pair_energies import split
 
 ION, ELECTRONIC = 0, 2  # first columns of the two lists in GrandState.number
 

@@ -14,7 +14,7 @@ from kmc.backends.host import HostWalker, _struct
 from kmc.backends.native import domain_members, raise_if_failed
 from kmc.domains import Domains, sweep_plan, visit_tables
 from kmc.state import State
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 
 
 class HostDomainWalker(HostWalker):

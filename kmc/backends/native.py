@@ -12,7 +12,7 @@ from kmc.domains import Domains, VisitTables
 from kmc.errors import BarrierBelowBound
 from kmc.grand_state import GrandState
 from kmc.selection import Selection
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
 
 PADDED = 0xFFFF
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from kmc.backends.events import Choice, Events, Ints, Words
 from kmc.backends.in_place import InPlaceWalker
-from kmc.pairs import split
 from kmc.rng.philox import STREAM_TRIALS, high64, stream_key, words64
 from kmc.selection import FAN, Selection
 from kmc.state import State
-from kmc.tables import EventTables
+from kmc.tables.event_tables import EventTables
+from kmc.tables.pair_energies import split
 
 _LN2 = np.uint64(762123384786)  # round(2^40 ln 2)
 _ALL = np.uint64(2**64 - 1)

@@ -1,4 +1,4 @@
-// Barriers in half units and their acceptance. Twin of kmc/rates.py, kmc/pairs.py and kmc/acceptance.py.
+// Barriers in half units and their acceptance. Twin of kmc/tables/barriers.py, kmc/tables/pair_energies.py and kmc/tables/boltzmann.py.
 #pragma once
 #include "lattice.cuh"
 

@@ -115,7 +115,7 @@ class ProtonSites(_Strict):
 
 
 class CoulombSpec(_Strict):
-    """Long-range Coulomb energies of the Kroger-Vink charges, screened by the lattice (kmc/coulomb.py)."""
+    """Long-range Coulomb energies of the Kroger-Vink charges, screened by the lattice (kmc/tables/coulomb.py)."""
 
     relative_permittivity: Sourced
 

@@ -13,10 +13,10 @@ import numpy as np
 from scipy import stats
 from scipy.linalg import expm
 
-from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.backends import make_walker
 from kmc.schedule import window_trials
 from kmc.state import unwrapped_grid_positions
+from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from tests.systems import BACKENDS, neutral_vacancies
 
 FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)

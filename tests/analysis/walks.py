@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.engine import Settings, run
+from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.thermodynamics import Thermodynamics
 from kmc.trajectory import read_trajectory
 from tests.systems import BACKENDS

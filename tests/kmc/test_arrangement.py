@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kmc.pairs import split
+from kmc.tables.pair_energies import split
 from lattices.errors import InputError
 from tests.systems import made_up_model, made_up_system
 

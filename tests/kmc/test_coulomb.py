@@ -11,12 +11,12 @@ from analysis.small_cell import enumerate_cell, mean_square_at
 from kmc.accumulate import summed_positions
 from kmc.backends import make_grand_walker, make_walker
 from kmc.component import neutral_component
-from kmc.coulomb import COULOMB_EV_ANGSTROM, coulomb_of
-from kmc.ewald import ewald_potential
 from kmc.grand_state import grand_state
 from kmc.model.parameters import Model
 from kmc.schedule import Settings, start_equilibration, window_length
 from kmc.state import exchange_potential, state_from_occupants, unwrapped_grid_positions
+from kmc.tables.coulomb import COULOMB_EV_ANGSTROM, coulomb_of
+from kmc.tables.ewald import ewald_potential
 from lattices.crystal import Supercell
 from lattices.errors import InputError
 from lattices.from_atoms import crystal_from_atoms

@@ -19,7 +19,7 @@ from kmc.backends.domain_reference import DomainWalker
 from kmc.domains import build_domains, owned, sweep_plan
 from kmc.engine import Settings, run
 from kmc.schedule import DomainSettings
-from kmc.tables import unpack_image
+from kmc.tables.event_tables import unpack_image
 from lattices.errors import InputError
 from tests.kmc.test_physics import agrees, bare, figures
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, same

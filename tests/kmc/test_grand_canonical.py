@@ -11,16 +11,16 @@ import math
 import numpy as np
 import pytest
 
-from kmc.acceptance import BOLTZMANN_EV_K, acceptance_table
 from kmc.backends import make_grand_walker
 from kmc.backends.grand_reference import accept_ways
 from kmc.component import neutral_component
-from kmc.coulomb import COULOMB_EV_ANGSTROM
-from kmc.ewald import ewald_potential
 from kmc.grand_canonical import Thermodynamics, scan
 from kmc.grand_state import grand_state
 from kmc.model.parameters import Model
 from kmc.state import exchange_potential
+from kmc.tables.boltzmann import BOLTZMANN_EV_K, acceptance_table
+from kmc.tables.coulomb import COULOMB_EV_ANGSTROM
+from kmc.tables.ewald import ewald_potential
 from lattices.errors import InputError
 from runs.build import system_of
 from runs.config import load_config
@@ -72,8 +72,8 @@ def exact_moments(system, mu_eV):
 
 def energies(system, states):
     """(n,) eV, by pair energies of the model over all neighbours, each pair once."""
-    from kmc.pairs import to_micro
     from kmc.state import neighbour_sites
+    from kmc.tables.pair_energies import to_micro
     from lattices.stencils import shell
 
     cell, total = system.tables.supercell, np.zeros(len(states))

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from analysis.small_cell import enumerate_cell
-from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
 from kmc.system import build_system
+from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping
 from lattices.errors import InputError

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kmc.acceptance import BOLTZMANN_EV_K, acceptance_table
 from kmc.rng.philox import philox4x32, sequence
 from kmc.rng.poisson import MAX_MEAN, poisson_counts, poisson_table
+from kmc.tables.boltzmann import BOLTZMANN_EV_K, acceptance_table
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ import pytest
 
 from analysis.report import analyze
 from analysis.small_cell import Chain, diffusivity, enumerate_cell
-from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.backends import make_walker
 from kmc.coupling import coupled_groups
 from kmc.engine import Settings, run
 from kmc.model.parameters import Model
 from kmc.polarons import bare_rates, rate_factors
+from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.trajectory import read_trajectory
 from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError

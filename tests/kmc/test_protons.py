@@ -13,7 +13,6 @@ import pytest
 
 from analysis.report import analyze
 from analysis.small_cell import diffusivity, enumerate_cell, mean_square_at
-from kmc.acceptance import BOLTZMANN_EV_K
 from kmc.backends import make_walker
 from kmc.engine import Settings, run
 from kmc.model.composition import compose
@@ -22,6 +21,7 @@ from kmc.planes import n_planes
 from kmc.schedule import window_length
 from kmc.state import state_from_occupants, unwrapped_grid_positions
 from kmc.system import build_system
+from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.thermodynamics import Thermodynamics
 from kmc.trajectory import read_trajectory
 from lattices.crystal import Crystal, Supercell

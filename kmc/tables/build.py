@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.acceptance import BOLTZMANN_EV_K, acceptance_table
-from kmc.bonds import Bond, bonds_of, wrap
-from kmc.coulomb import Coulomb, coulomb_of
-from kmc.gates import gate_tables
 from kmc.model.parameters import Hop, Model
-from kmc.pairs import Influence, influences, own_share, to_micro
-from kmc.potential_tables import charge_moved, potential_tables
-from kmc.rates import kra_barrier2, lowest_d_energy, marcus_barrier2
-from kmc.tables import EventTables, pack_image
+from kmc.tables.barriers import kra_barrier2, lowest_d_energy, marcus_barrier2
+from kmc.tables.boltzmann import BOLTZMANN_EV_K, acceptance_table
+from kmc.tables.bonds import Bond, bonds_of, wrap
+from kmc.tables.coulomb import Coulomb, coulomb_of
+from kmc.tables.event_tables import EventTables, pack_image
+from kmc.tables.hop_environments import gate_tables
+from kmc.tables.pair_energies import Influence, influences, own_share, to_micro
+from kmc.tables.potential_updates import charge_moved, potential_tables
 from lattices.crystal import Supercell
 from lattices.errors import InputError
 from lattices.stencils import Stencil, shell

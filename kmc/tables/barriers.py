@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.pairs import Influence, split
+from kmc.tables.pair_energies import Influence, split
 from lattices.crystal import Supercell
 
 Int = Any  # a Python int or an integer array

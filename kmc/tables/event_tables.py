@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.acceptance import AcceptanceTable
 from kmc.arrays import module_of
-from kmc.coulomb import Coulomb
+from kmc.tables.boltzmann import AcceptanceTable
+from kmc.tables.coulomb import Coulomb
 from lattices.crystal import Supercell
 
 IMAGE_BITS = 21  # periodic images of a particle: three signed 21-bit counts in one int64

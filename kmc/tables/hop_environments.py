@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.bonds import bonds_of, wrap
 from kmc.model.parameters import Hop, Model
-from kmc.pairs import to_micro
+from kmc.tables.bonds import bonds_of, wrap
+from kmc.tables.pair_energies import to_micro
 from lattices.crystal import Supercell
 from lattices.errors import InputError
 from lattices.stencils import Stencil, common_neighbours

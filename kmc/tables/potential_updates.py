@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.bonds import bonds_of, wrap
-from kmc.coulomb import Coulomb
 from kmc.model.parameters import Hop, Model
-from kmc.pairs import Influence
+from kmc.tables.bonds import bonds_of, wrap
+from kmc.tables.coulomb import Coulomb
+from kmc.tables.pair_energies import Influence
 from lattices.crystal import Supercell
 from lattices.stencils import shell
 

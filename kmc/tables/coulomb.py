@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.ewald import ewald_potential
 from kmc.model.parameters import Model
-from kmc.pairs import MAX_ENERGY, MICRO
+from kmc.tables.ewald import ewald_potential
+from kmc.tables.pair_energies import MAX_ENERGY, MICRO
 from lattices.crystal import Supercell
 from lattices.errors import InputError
 
