@@ -14,7 +14,7 @@ from analysis.density_modes import limit, structure
 from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr
 from analysis.fit import Units
 from analysis.onsager import Collective
-from kmc.polarons import ELECTRONIC
+from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from analysis.figures import FloatArray, Untrustworthy
 from analysis.fit import Units
 from analysis.tracer import group_edges
-from kmc.polarons import ELECTRONIC
+from kmc.carriers.polaron_modes import ELECTRONIC
 
 if TYPE_CHECKING:
     from kmc.trajectory import Trajectory

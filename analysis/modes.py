@@ -1,4 +1,4 @@
-"""One set of figures from runs in several modes of the electronic carriers (kmc/polarons.py), named beside each figure.
+"""One set of figures from runs in several modes of the electronic carriers (kmc/carriers/polaron_modes.py), named beside each figure.
 
 Ionic figures come from the scaled walk, electronic ones from frozen ions, cross terms of L from true kinetics where
 that was affordable; they are zero where carriers do not feel one another. A second scaled walk, electrons half as fast
@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis.figures import Figure, FloatArray, above_two_errors, attempt
 from analysis.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA, ZERO_CROSS, uncoupled_pairs
-from kmc.polarons import ELECTRONIC
+from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
 

@@ -2,7 +2,7 @@
 
 L_ij = lim <dR_i . dR_j>/(6 V t kT) with dR_i the summed displacement of species i in the lattice frame; independent
 carriers only (V_O, not O). sigma_ij = z_i z_j e^2 L_ij, z being the charge that a hop moves: carrier less partner.
-Where the file says that two carriers do not feel one another (kmc/coupling.py), their L_ij is zero and not sampled: its
+Where the file says that two carriers do not feel one another (kmc/carriers/coupling.py), their L_ij is zero and not sampled: its
 noise, sqrt(L_ii L_jj), would drown the smaller of the two conductivities.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows, jackknife_stderr, positive_from_rows
 from analysis.fit import Units, collective_weights
 from analysis.tracer import FIELD_REASON, check_tracked, group_edges, tracer_rows, without_true_motion
-from kmc.polarons import ELECTRONIC
+from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from analysis.fit import (
     group_blocks,
     tracer_weights,
 )
-from kmc.polarons import ELECTRONIC
+from kmc.carriers.polaron_modes import ELECTRONIC
 
 if TYPE_CHECKING:
     from kmc.trajectory import SpeciesRecord, Trajectory
@@ -69,7 +69,7 @@ def tracer_rows(trajectory: Trajectory, units: Units, name: str, fit_range: tupl
 
 
 def without_true_motion(trajectory: Trajectory) -> dict[str, str]:
-    """Species whose hops did not have their true rates -> why; see kmc/polarons.py."""
+    """Species whose hops did not have their true rates -> why; see kmc/carriers/polaron_modes.py."""
     if trajectory.polaron_mode == "kinetic":
         return {}
     electronic = trajectory.polaron_mode == "scaled"

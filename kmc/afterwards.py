@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from kmc.component import neutral_component
+from kmc.carriers.neutral_component import neutral_component
 from kmc.grand_canonical import scan
 from kmc.relaxation import relax
 from kmc.schedule import Schedule, Settings

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import GrandWalker, make_grand_walker
-from kmc.component import Component, neutral_component
+from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.grand_state import GrandState, grand_state
 from kmc.state import State
 from kmc.system import System

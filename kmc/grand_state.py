@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.component import Component
+from kmc.carriers.neutral_component import Component
 from kmc.state import State
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError

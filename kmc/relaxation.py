@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import Walker, make_walker
-from kmc.component import Component, neutral_component
+from kmc.carriers.neutral_component import Component, neutral_component
+from kmc.carriers.polaron_modes import bare_rates
 from kmc.planes import counted, plane_fractions, plane_numbers
-from kmc.polarons import bare_rates
 from kmc.schedule import Schedule, Settings, advance_window
 from kmc.state import State, unwrapped_grid_positions
 from kmc.system import System

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kmc.arrangement import initial_state
+from kmc.carriers.polaron_modes import Mode, rate_factors
 from kmc.model.composition import Composition
 from kmc.model.parameters import Model
-from kmc.polarons import Mode, rate_factors
 from kmc.state import State
 from kmc.tables.build import build_tables
 from kmc.tables.event_tables import EventTables

@@ -53,7 +53,7 @@ class Trajectory:
     xx yy zz xy xz yz. trials, accepted: (T + 1, R, F) int64 since frame 0. configuration: (R,) equal for replicas that
     share their dopants. cubic: every second-rank tensor is isotropic by symmetry. planned_frames: frames asked for at
     first; a run that was extended for precision has more. None: not extended. hops_per_visit: of domains.
-    polaron_mode: of kmc/polarons.py; where it is not "kinetic" one kind of carrier has no true motion.
+    polaron_mode: of kmc/carriers/polaron_modes.py; where it is not "kinetic" one kind of carrier has no true motion.
     repeats, grid: of the supercell. component: the neutral one as in component.py, or {"reason": ...} without.
     planes: for each axis (T + 1, R, C, P) int32 numbers of the carriers `plane_species` by plane (planes.py), or none.
     plane_fractions: for each axis (P,) where its planes lie, in units of the supercell's edge.

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from kmc.accumulate import Accumulator
 from kmc.arrays import to_host
-from kmc.component import neutral_component
-from kmc.coupling import coupled_groups
+from kmc.carriers.coupling import coupled_groups
+from kmc.carriers.neutral_component import neutral_component
 from kmc.model.oxygen_gas import relative_mu_eV
 from kmc.planes import counted, n_planes, plane_fractions
 from kmc.schedule import Schedule, Settings

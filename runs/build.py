@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kmc.carriers.polaron_modes import ELECTRONIC
 from kmc.model.parameters import CoulombSpec, Model, Sourced, load_model, shipped_models
-from kmc.polarons import ELECTRONIC
 from lattices.errors import InputError
 from runs.config import RunConfig, naming
 from runs.schema_crystal import AmountSpec, CarrierSpec, CrystalSpec
 
 if TYPE_CHECKING:
+    from kmc.carriers.polaron_modes import Mode
     from kmc.model.composition import Amount, Composition
-    from kmc.polarons import Mode
     from kmc.schedule import Settings
     from kmc.system import System
     from kmc.thermodynamics import Thermodynamics

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kmc.polarons import ELECTRONIC
+from kmc.carriers.polaron_modes import ELECTRONIC
 from runs.build import system_of
 from runs.config import RunConfig
 from runs.jobs import jobs_of

@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from kmc.polarons import ELECTRONIC
+from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.defects.constants import Material, find_material
 from lattices.defects.equilibrium import Equilibrium, solve_equilibrium
 from lattices.doping import Doping, number_of

@@ -36,8 +36,8 @@ def jobs_of(config: RunConfig, base: Path, folder: Path) -> list[tuple[RunConfig
 
 def _modes(config: RunConfig, base: Path) -> list[str]:
     """The parts that mode "auto" walks, by the names of their folders."""
-    from kmc.coupling import coupled_groups
-    from kmc.polarons import ELECTRONIC, affordable, rate_factors
+    from kmc.carriers.coupling import coupled_groups
+    from kmc.carriers.polaron_modes import ELECTRONIC, affordable, rate_factors
 
     system = system_of(config, base, 0, "kinetic")
     with naming(config):

@@ -27,7 +27,7 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     already (without resume), or that holds none or another one (with resume).
     """
     from kmc.backends import choose_backend
-    from kmc.component import neutral_component
+    from kmc.carriers.neutral_component import neutral_component
     from kmc.profile import ProfileSettings, check_profile
     from kmc.relaxation import wave_fractions
     from kmc.schedule import start_equilibration

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from kmc.polarons import ELECTRONIC
+from kmc.carriers.polaron_modes import ELECTRONIC
 
 if TYPE_CHECKING:
     from kmc.system import System

@@ -167,7 +167,7 @@ class RunSpec(Strict):
 
 
 class PolaronSpec(Strict):
-    """[polarons]: how electronic carriers are walked beside ions; see kmc/polarons.py.
+    """[polarons]: how electronic carriers are walked beside ions; see kmc/carriers/polaron_modes.py.
 
     scale: of the mode "scaled", fastest electronic rate over fastest ionic rate.
     """

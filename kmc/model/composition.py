@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from kmc.carriers.polaron_modes import ELECTRONIC
 from kmc.model.parameters import Model
-from kmc.polarons import ELECTRONIC
 from lattices.crystal import Supercell
 from lattices.doping import Doping, check_doping, number_of
 from lattices.errors import InputError

@@ -13,7 +13,7 @@ import pytest
 
 from kmc.backends import make_grand_walker
 from kmc.backends.grand_reference import accept_ways
-from kmc.component import neutral_component
+from kmc.carriers.neutral_component import neutral_component
 from kmc.grand_canonical import Thermodynamics, scan
 from kmc.grand_state import grand_state
 from kmc.model.parameters import Model

@@ -14,10 +14,10 @@ import pytest
 from analysis.report import analyze
 from analysis.small_cell import Chain, diffusivity, enumerate_cell
 from kmc.backends import make_walker
-from kmc.coupling import coupled_groups
+from kmc.carriers.coupling import coupled_groups
+from kmc.carriers.polaron_modes import bare_rates, rate_factors
 from kmc.engine import Settings, run
 from kmc.model.parameters import Model
-from kmc.polarons import bare_rates, rate_factors
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.trajectory import read_trajectory
 from lattices.constants import ELEMENTARY_CHARGE_C

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kmc.polarons import ELECTRONIC
+from kmc.carriers.polaron_modes import ELECTRONIC
 from kmc.tables.event_tables import EventTables
 
 MOST_ELECTRONIC = 2  # electronic carriers of one ion
