@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from analysis.figures import FloatArray
 from kmc.model.parameters import Model
-from kmc.state import exchange_potential, neighbour_sites
+from kmc.state.replicas import exchange_potential, neighbour_sites
 from kmc.tables.barriers import kra_barrier2, marcus_barrier2
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.tables.event_tables import EventTables, unpack_image

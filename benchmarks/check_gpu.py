@@ -51,7 +51,7 @@ WALK = """
 from kmc.schedule import window_trials
 from kmc.backends import make_grand_walker, make_walker
 from kmc.carriers.neutral_component import neutral_component
-from kmc.grand_state import grand_state
+from kmc.state.grand_state import grand_state
 from tests.systems import NOTE, made_up_model, made_up_system, same, walked
 polarons = {"barriers": [{"energy_eV": 0.3, **NOTE}]}
 pairs = [("V_O", "V_O", 1, 0.1), ("V_O", "electron", 1, -0.1)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
 from kmc.profile import Profile, ProfileSettings, new_profile
-from kmc.state import State, unwrapped_grid_positions
+from kmc.state.replicas import State, unwrapped_grid_positions
 from kmc.tables.event_tables import EventTables
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))

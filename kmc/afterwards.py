@@ -12,8 +12,8 @@ from kmc.carriers.neutral_component import neutral_component
 from kmc.grand_canonical import scan
 from kmc.relaxation import relax
 from kmc.schedule import Schedule, Settings
-from kmc.state import State
-from kmc.system import System
+from kmc.state.replicas import State
+from kmc.state.system import System
 from kmc.writer import TrajectoryWriter
 
 

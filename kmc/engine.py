@@ -28,8 +28,8 @@ from kmc.schedule import (
     start_equilibration,
     sweep_trials,
 )
-from kmc.state import State, check_images, unwrapped_grid_positions
-from kmc.system import System
+from kmc.state.replicas import State, check_images, unwrapped_grid_positions
+from kmc.state.system import System
 from kmc.writer import NAME, FrameData, TrajectoryWriter, run_facts
 from lattices.errors import InputError
 

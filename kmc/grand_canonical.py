@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from kmc.backends import GrandWalker, make_grand_walker
 from kmc.carriers.neutral_component import Component, neutral_component
-from kmc.grand_state import GrandState, grand_state
-from kmc.state import State
-from kmc.system import System
+from kmc.state.grand_state import GrandState, grand_state
+from kmc.state.replicas import State
+from kmc.state.system import System
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.tables.event_tables import EventTables
 from kmc.thermodynamics import Thermodynamics

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
-from kmc.state import State
+from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 

@@ -18,8 +18,8 @@ from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.carriers.polaron_modes import bare_rates
 from kmc.planes import counted, plane_fractions, plane_numbers
 from kmc.schedule import Schedule, Settings, advance_window
-from kmc.state import State, unwrapped_grid_positions
-from kmc.system import System
+from kmc.state.replicas import State, unwrapped_grid_positions
+from kmc.state.system import System
 from kmc.thermodynamics import Relaxation
 from lattices.doping import Doping, Profile
 from lattices.errors import InputError

@@ -17,7 +17,7 @@ from kmc.backends import Walker
 from kmc.profile import ProfileSettings
 from kmc.rng.philox import STREAM_POISSON, stream_key, words64
 from kmc.rng.poisson import MAX_MEAN, poisson_counts
-from kmc.system import System
+from kmc.state.system import System
 from kmc.tables.event_tables import EventTables
 from kmc.thermodynamics import Thermodynamics
 from lattices.errors import InputError

@@ -28,8 +28,8 @@ from kmc.carriers.neutral_component import neutral_component
 from kmc.model.oxygen_gas import relative_mu_eV
 from kmc.planes import counted, n_planes, plane_fractions
 from kmc.schedule import Schedule, Settings
-from kmc.state import State
-from kmc.system import System
+from kmc.state.replicas import State
+from kmc.state.system import System
 from kmc.trajectory import SCHEMA
 from kmc.version import VERSION
 

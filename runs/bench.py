@@ -19,8 +19,8 @@ from lattices.errors import InputError
 
 if TYPE_CHECKING:
     from kmc.backends import Walker
-    from kmc.state import State
-    from kmc.system import System
+    from kmc.state.replicas import State
+    from kmc.state.system import System
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _row(backend: str, name: str, threads: int, seconds: float) -> dict[str, Any
 def _system(case: Case, lanes: int) -> System:
     from kmc.model.composition import compose
     from kmc.model.parameters import load_model
-    from kmc.system import build_system
+    from kmc.state.system import build_system
     from lattices.crystal import Supercell
     from lattices.prototypes import fluorite
 

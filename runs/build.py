@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kmc.carriers.polaron_modes import Mode
     from kmc.model.composition import Amount, Composition
     from kmc.schedule import Settings
-    from kmc.system import System
+    from kmc.state.system import System
     from kmc.thermodynamics import Thermodynamics
     from lattices.crystal import Crystal, Supercell
 
@@ -209,7 +209,7 @@ def system_of(config: RunConfig, base: Path, number: int, mode: Mode | None = No
 
     mode: of the electronic carriers, in place of the run file's.
     """
-    from kmc.system import build_system
+    from kmc.state.system import build_system
 
     run = config.run
     with naming(config):

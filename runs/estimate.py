@@ -16,7 +16,7 @@ from runs.jobs import jobs_of
 from runs.minority import minority_lines
 
 if TYPE_CHECKING:
-    from kmc.system import System
+    from kmc.state.system import System
     from lattices.stencils import Stencil
 
 TRIAL_WALK = 2000  # trials per replica of the walk that estimates the acceptance
@@ -86,7 +86,7 @@ def domain_lines(system: System, config: RunConfig) -> list[str]:
     asked = config.run.parallel.domains
     if asked is None:
         return []
-    from kmc.domains import build_domains, edge_in_hops, expected_bias
+    from kmc.state.domains import build_domains, edge_in_hops, expected_bias
 
     domains = build_domains(system.tables, asked.block)
     edge = edge_in_hops(system.tables, domains)

@@ -14,7 +14,7 @@ from runs.jobs import jobs_of
 from runs.progress import Log, Stop, progress, signals
 
 if TYPE_CHECKING:
-    from kmc.system import System
+    from kmc.state.system import System
 
 MOST_DOUBLINGS = 8  # of a run that is to reach a precision: 256 times the first stretch
 RUN_FILE = "run.toml"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kmc.carriers.polaron_modes import ELECTRONIC
 
 if TYPE_CHECKING:
-    from kmc.system import System
+    from kmc.state.system import System
 
 MINORITY = 0.01  # of the electronic carriers that a model knows: more of the other kind is told
 

@@ -10,7 +10,7 @@ from kmc.backends import available_backends, make_walker
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
 from kmc.schedule import window_trials
-from kmc.system import System, build_system
+from kmc.state.system import System, build_system
 from lattices.crystal import Supercell
 from lattices.prototypes import fluorite, perovskite
 

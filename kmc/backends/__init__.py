@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.domains import build_domains
-from kmc.grand_state import GrandState
-from kmc.selection import build_selection
-from kmc.state import State
-from kmc.system import System
+from kmc.state.domains import build_domains
+from kmc.state.grand_state import GrandState
+from kmc.state.rejection_free import build_selection
+from kmc.state.replicas import State
+from kmc.state.system import System
 from lattices.errors import InputError
 
 NAMES = ("cuda", "cpu", "numpy")  # in the order in which "auto" tries them

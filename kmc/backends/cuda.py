@@ -19,8 +19,8 @@ from kmc.arrays import CHUNK
 from kmc.backends.native import STATE_MEMBERS, raise_if_failed, table_arrays, walk_kind
 from kmc.backends.selected import Weights
 from kmc.rng.philox import STREAM_TRIALS, stream_key
-from kmc.selection import Selection
-from kmc.state import State
+from kmc.state.rejection_free import Selection
+from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from kmc.backends.cuda import THREADS_PER_BLOCK, CudaWalker, _kernel, _member, _on_device, free_bytes
 from kmc.backends.domain_reference import listed_again
 from kmc.backends.native import domain_members, walk_kind
-from kmc.domains import Domains, sweep_plan, visit_tables
-from kmc.state import State
+from kmc.state.domains import Domains, sweep_plan, visit_tables
+from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 

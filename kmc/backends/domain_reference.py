@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from kmc.backends.events import Choice, Ints, Words, multiply
 from kmc.backends.reference import ReferenceWalker
-from kmc.domains import Domains, VisitTables, owned, sweep_plan, visit_tables
 from kmc.rng.philox import high64, words64
-from kmc.state import State
+from kmc.state.domains import Domains, VisitTables, owned, sweep_plan, visit_tables
+from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.errors import BarrierBelowBound
-from kmc.state import State
+from kmc.state.replicas import State
 from kmc.tables.barriers import kra_barrier2, marcus_barrier2
 from kmc.tables.event_tables import IMAGE_BITS, EventTables
 from kmc.tables.pair_energies import split

@@ -8,8 +8,8 @@ import numpy as np
 
 from kmc.backends.cuda import THREADS_PER_BLOCK, _kernel, _member, _on_device
 from kmc.backends.native import ERRORS_AND_SELECTION, STATE_MEMBERS, grand_members, table_arrays
-from kmc.grand_state import GrandState
 from kmc.rng.philox import STREAM_GRAND, stream_key
+from kmc.state.grand_state import GrandState
 from kmc.tables.event_tables import EventTables
 
 KERNEL = "walk_neutral"

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from kmc.backends.host import _library, _library_path, _struct
 from kmc.backends.native import ERRORS_AND_SELECTION, STATE_MEMBERS, grand_members, table_arrays
-from kmc.grand_state import GrandState
 from kmc.rng.philox import STREAM_GRAND, stream_key
+from kmc.state.grand_state import GrandState
 from kmc.tables.event_tables import EventTables
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends.events import Events, Ints, Words, multiply
-from kmc.grand_state import GrandState
 from kmc.rng.philox import STREAM_GRAND, high64, stream_key, words64
-from kmc.state import State
+from kmc.state.grand_state import GrandState
+from kmc.state.replicas import State
 from kmc.tables.boltzmann import FINE_BITS, AcceptanceTable
 from kmc.tables.event_tables import EventTables
 from kmc.tables.pair_energies import split

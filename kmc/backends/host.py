@@ -16,8 +16,8 @@ from kmc.backends.in_place import InPlaceWalker
 from kmc.backends.native import STATE_MEMBERS, abi, raise_if_failed, table_arrays, walk_kind
 from kmc.backends.selected import Weights
 from kmc.rng.philox import STREAM_TRIALS, stream_key
-from kmc.selection import Selection
-from kmc.state import State
+from kmc.state.rejection_free import Selection
+from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from kmc.backends.domain_reference import listed_again
 from kmc.backends.host import HostWalker, _struct
 from kmc.backends.native import domain_members, raise_if_failed
-from kmc.domains import Domains, sweep_plan, visit_tables
-from kmc.state import State
+from kmc.state.domains import Domains, sweep_plan, visit_tables
+from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.state import State
+from kmc.state.replicas import State
 
 
 class InPlaceWalker:

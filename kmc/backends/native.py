@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.domains import Domains, VisitTables
 from kmc.errors import BarrierBelowBound
-from kmc.grand_state import GrandState
-from kmc.selection import Selection
+from kmc.state.domains import Domains, VisitTables
+from kmc.state.grand_state import GrandState
+from kmc.state.rejection_free import Selection
 from kmc.tables.event_tables import EventTables
 
 PADDED = 0xFFFF

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from kmc.backends.events import Choice, Events, Ints, Words, multiply
 from kmc.backends.in_place import InPlaceWalker
 from kmc.rng.philox import STREAM_TRIALS, stream_key, words64
-from kmc.state import State
+from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 
 TARGET_BLOCK = 4096  # trials evaluated at once, all lanes together, where acceptance is low

@@ -10,8 +10,8 @@ import numpy as np
 from kmc.backends.events import Choice, Events, Ints, Words
 from kmc.backends.in_place import InPlaceWalker
 from kmc.rng.philox import STREAM_TRIALS, high64, stream_key, words64
-from kmc.selection import FAN, Selection
-from kmc.state import State
+from kmc.state.rejection_free import FAN, Selection
+from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 from kmc.tables.pair_energies import split
 

@@ -1,4 +1,4 @@
-// One visit of one block of a large supercell. Twin of kmc/backends/domain_reference.py; rules in kmc/domains.py.
+// One visit of one block of a large supercell. Twin of kmc/backends/domain_reference.py; rules in kmc/state/domains.py.
 #pragma once
 #include "lane.cuh"
 

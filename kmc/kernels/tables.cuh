@@ -39,7 +39,7 @@ struct Tables {
     const uint64_t* influence;        // (F, F, B, E) packed like a bond
     const int64_t* influence_delta;
     const int64_t* influence_count;   // (F, F, B)
-    // rejection-free selection only, as in kmc/selection.py
+    // rejection-free selection only, as in kmc/state/rejection_free.py
     int64_t n_base, n_entries, n_tree, n_levels;
     const int64_t* base_offset;       // (F)
     const int64_t* entry_offset;      // (F)
@@ -57,7 +57,7 @@ struct Arrays {
     int64_t* trials;         // (R, F)
     int64_t* accepted;       // (R, F)
     int64_t* error;          // (R, 4) family + 1, site, 2 Eb: a barrier below its bound
-    int32_t* base2;          // (R, n_base) rejection-free selection only, as in kmc/selection.py
+    int32_t* base2;          // (R, n_base) rejection-free selection only, as in kmc/state/rejection_free.py
     uint64_t* weight;        // (R, n_entries, Z)
     uint64_t* tree;          // (R, n_tree)
 };

@@ -11,10 +11,10 @@ from analysis.small_cell import enumerate_cell, mean_square_at
 from kmc.accumulate import summed_positions
 from kmc.backends import make_grand_walker, make_walker
 from kmc.carriers.neutral_component import neutral_component
-from kmc.grand_state import grand_state
 from kmc.model.parameters import Model
 from kmc.schedule import Settings, start_equilibration, window_length
-from kmc.state import exchange_potential, state_from_occupants, unwrapped_grid_positions
+from kmc.state.grand_state import grand_state
+from kmc.state.replicas import exchange_potential, state_from_occupants, unwrapped_grid_positions
 from kmc.tables.coulomb import COULOMB_EV_ANGSTROM, coulomb_of
 from kmc.tables.ewald import ewald_potential
 from lattices.crystal import Supercell

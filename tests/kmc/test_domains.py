@@ -16,9 +16,9 @@ from scipy import stats
 
 from kmc.backends import make_walker
 from kmc.backends.domain_reference import DomainWalker
-from kmc.domains import build_domains, owned, sweep_plan
 from kmc.engine import Settings, run
 from kmc.schedule import DomainSettings
+from kmc.state.domains import build_domains, owned, sweep_plan
 from kmc.tables.event_tables import unpack_image
 from lattices.errors import InputError
 from tests.kmc.test_physics import agrees, bare, figures

@@ -15,9 +15,9 @@ from kmc.backends import make_grand_walker
 from kmc.backends.grand_reference import accept_ways
 from kmc.carriers.neutral_component import neutral_component
 from kmc.grand_canonical import Thermodynamics, scan
-from kmc.grand_state import grand_state
 from kmc.model.parameters import Model
-from kmc.state import exchange_potential
+from kmc.state.grand_state import grand_state
+from kmc.state.replicas import exchange_potential
 from kmc.tables.boltzmann import BOLTZMANN_EV_K, acceptance_table
 from kmc.tables.coulomb import COULOMB_EV_ANGSTROM
 from kmc.tables.ewald import ewald_potential
@@ -72,7 +72,7 @@ def exact_moments(system, mu_eV):
 
 def energies(system, states):
     """(n,) eV, by pair energies of the model over all neighbours, each pair once."""
-    from kmc.state import neighbour_sites
+    from kmc.state.replicas import neighbour_sites
     from kmc.tables.pair_energies import to_micro
     from lattices.stencils import shell
 

@@ -66,7 +66,7 @@ from pathlib import Path
 from kmc.backends.grand_host import GrandHost
 from kmc.backends.host import HostWalker
 from kmc.carriers.neutral_component import neutral_component
-from kmc.grand_state import grand_state
+from kmc.state.grand_state import grand_state
 from kmc.schedule import window_trials
 from tests.systems import NOTE, made_up_model, made_up_system, same, walked
 polarons = {"barriers": [{"energy_eV": 0.3, **NOTE}]}

@@ -13,7 +13,7 @@ import pytest
 from analysis.small_cell import enumerate_cell
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
-from kmc.system import build_system
+from kmc.state.system import build_system
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping

@@ -13,7 +13,7 @@ from analysis.report import analyze, analyze_folder
 from kmc.engine import Settings, run
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
-from kmc.system import build_system
+from kmc.state.system import build_system
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.trajectory import read_trajectory
 from lattices.crystal import Supercell

@@ -14,8 +14,8 @@ from kmc.engine import Settings, run
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
 from kmc.planes import n_planes, plane_fractions, plane_numbers
-from kmc.state import unwrapped_grid_positions
-from kmc.system import build_system
+from kmc.state.replicas import unwrapped_grid_positions
+from kmc.state.system import build_system
 from kmc.thermodynamics import Relaxation, Thermodynamics
 from kmc.trajectory import read_trajectory
 from lattices.crystal import Supercell

@@ -19,8 +19,8 @@ from kmc.model.composition import compose
 from kmc.model.parameters import Model, load_model
 from kmc.planes import n_planes
 from kmc.schedule import window_length
-from kmc.state import state_from_occupants, unwrapped_grid_positions
-from kmc.system import build_system
+from kmc.state.replicas import state_from_occupants, unwrapped_grid_positions
+from kmc.state.system import build_system
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.thermodynamics import Thermodynamics
 from kmc.trajectory import read_trajectory

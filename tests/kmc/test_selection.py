@@ -15,8 +15,8 @@ from kmc.model.composition import compose
 from kmc.model.parameters import load_model
 from kmc.rng.philox import STREAM_TRIALS, high64, sequence, stream_key
 from kmc.schedule import Settings, decide_selection, window_length
-from kmc.selection import LOG_UNIT, build_selection
-from kmc.system import build_system
+from kmc.state.rejection_free import LOG_UNIT, build_selection
+from kmc.state.system import build_system
 from lattices.errors import InputError
 from tests.kmc.test_backends import systems
 from tests.systems import BACKENDS, cell, made_up_model, made_up_system
@@ -101,7 +101,7 @@ def test_selection_is_decided_by_counts():
 def test_selections_agree_on_doped_ceria(temperature_K, trials):
     """Hops and summed squared displacement of vacancies, 48 replicas each; two-sided z below 4.4 (false alarm 2e-5)."""
     from kmc.accumulate import summed_positions
-    from kmc.state import unwrapped_grid_positions
+    from kmc.state.replicas import unwrapped_grid_positions
 
     model = load_model("gdc-chgnet-preview")
     supercell = cell("fluorite", (4, 4, 4))

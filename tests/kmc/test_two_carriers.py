@@ -15,7 +15,7 @@ from analysis.small_cell import diffusivity, enumerate_cell
 from kmc.backends import make_walker
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
-from kmc.system import build_system
+from kmc.state.system import build_system
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kmc.model.composition import Composition
 from kmc.model.parameters import Model
 from kmc.rng.philox import STREAM_CARRIERS, STREAM_DOPANTS, sequence, stream_key
-from kmc.state import State, neighbour_sites, state_from_occupants
+from kmc.state.replicas import State, neighbour_sites, state_from_occupants
 from kmc.tables.event_tables import EventTables
 from lattices.crystal import Supercell
 from lattices.doping import Doping, Keys, number_of, place

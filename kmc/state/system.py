@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kmc.arrangement import initial_state
 from kmc.carriers.polaron_modes import Mode, rate_factors
 from kmc.model.composition import Composition
 from kmc.model.parameters import Model
-from kmc.state import State
+from kmc.state.initial_state import initial_state
+from kmc.state.replicas import State
 from kmc.tables.build import build_tables
 from kmc.tables.event_tables import EventTables
 from lattices.crystal import Supercell

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.model.parameters import Model
-from kmc.state import State, exchange_potential, neighbour_sites
+from kmc.state.replicas import State, exchange_potential, neighbour_sites
 from kmc.tables.barriers import bond_contacts, lowest_gain
 from kmc.tables.event_tables import EventTables
 from kmc.tables.pair_energies import influences, own_share, split

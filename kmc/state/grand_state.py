@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.carriers.neutral_component import Component
-from kmc.state import State
+from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 

@@ -1,0 +1,1 @@
+"""The state of a simulation: replicas, their first arrangement, domains and rate bounds."""
