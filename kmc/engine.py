@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from kmc.accumulate import Accumulator, lags_of, new_accumulator
 from kmc.afterwards import afterwards
 from kmc.arrays import to_host
 from kmc.backends import Walker, make_walker
 from kmc.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
-from kmc.planes import plane_numbers
+from kmc.measure.density_planes import plane_numbers
+from kmc.measure.msd import Accumulator, lags_of, new_accumulator
 from kmc.progress import Phase, Progress, Report, Stop
 from kmc.schedule import (
     Equilibration,

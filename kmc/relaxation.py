@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kmc.backends import Walker, make_walker
 from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.carriers.polaron_modes import bare_rates
-from kmc.planes import counted, plane_fractions, plane_numbers
+from kmc.measure.density_planes import counted, plane_fractions, plane_numbers
 from kmc.schedule import Schedule, Settings, advance_window
 from kmc.state.replicas import State, unwrapped_grid_positions
 from kmc.state.system import System

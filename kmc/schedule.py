@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import Walker
-from kmc.profile import ProfileSettings
+from kmc.measure.profile import ProfileSettings
 from kmc.rng.philox import STREAM_POISSON, stream_key, words64
 from kmc.rng.poisson import MAX_MEAN, poisson_counts
 from kmc.state.system import System

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.grand_canonical import Scan
-from kmc.profile import Profile
+from kmc.measure.profile import Profile
 from kmc.relaxation import Wave
 from lattices.errors import InputError
 

@@ -241,7 +241,7 @@ def settings_of(config: RunConfig, model: Model) -> Settings:
 
     A wanted precision begins with a first stretch that is doubled as needed.
     """
-    from kmc.profile import ProfileSettings
+    from kmc.measure.profile import ProfileSettings
     from kmc.schedule import DomainSettings, Settings
 
     run = config.run

@@ -99,7 +99,7 @@ def domain_lines(system: System, config: RunConfig) -> list[str]:
 
 def file_bytes(system: System, config: RunConfig) -> int:
     """Size of trajectory.h5 without compression."""
-    from kmc.planes import counted, n_planes
+    from kmc.measure.density_planes import counted, n_planes
 
     frames, positions = config.run.frames, config.run.positions
     tables = system.tables
@@ -113,16 +113,16 @@ def file_bytes(system: System, config: RunConfig) -> int:
 
 def memory_bytes(system: System, frames: int) -> int:
     """Memory of the state and of the accumulators of one temperature on the host."""
-    from kmc.accumulate import lags_of
     from kmc.backends.cuda import bytes_per_replica
+    from kmc.measure.msd import lags_of
 
     return system.replicas * bytes_per_replica(system.tables, len(lags_of(frames)))
 
 
 def device_plan(system: System, frames: int) -> str:
     """Device memory of a run, and how many replicas fit: on the device that is there, else on two common sizes."""
-    from kmc.accumulate import lags_of
     from kmc.backends import cuda
+    from kmc.measure.msd import lags_of
 
     lags = len(lags_of(frames))
     each = cuda.bytes_per_replica(system.tables, lags)

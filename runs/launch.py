@@ -28,7 +28,7 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     """
     from kmc.backends import choose_backend
     from kmc.carriers.neutral_component import neutral_component
-    from kmc.profile import ProfileSettings, check_profile
+    from kmc.measure.profile import ProfileSettings, check_profile
     from kmc.relaxation import wave_fractions
     from kmc.schedule import start_equilibration
 

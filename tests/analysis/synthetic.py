@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kmc.accumulate import lags_of
+from kmc.measure.msd import lags_of
 from kmc.trajectory import FamilyRecord, SpeciesRecord, Trajectory
 
 SPACING_M = 2.0e-10

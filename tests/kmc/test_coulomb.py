@@ -8,9 +8,9 @@ from ase import Atoms
 from ase.build import bulk
 
 from analysis.small_cell import enumerate_cell, mean_square_at
-from kmc.accumulate import summed_positions
 from kmc.backends import make_grand_walker, make_walker
 from kmc.carriers.neutral_component import neutral_component
+from kmc.measure.msd import summed_positions
 from kmc.model.parameters import Model
 from kmc.schedule import Settings, start_equilibration, window_length
 from kmc.state.grand_state import grand_state

@@ -11,9 +11,9 @@ from analysis.decay import wave_amplitude
 from analysis.density_modes import Mode, density
 from analysis.fit import choose_units
 from kmc.engine import Settings, run
+from kmc.measure.density_planes import n_planes, plane_fractions, plane_numbers
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
-from kmc.planes import n_planes, plane_fractions, plane_numbers
 from kmc.state.replicas import unwrapped_grid_positions
 from kmc.state.system import build_system
 from kmc.thermodynamics import Relaxation, Thermodynamics

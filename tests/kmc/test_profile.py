@@ -9,7 +9,7 @@ import pytest
 
 from analysis.report import analyze, analyze_folder
 from kmc.engine import Settings, run
-from kmc.profile import ProfileSettings
+from kmc.measure.profile import ProfileSettings
 from kmc.trajectory import read_trajectory
 from lattices.errors import InputError
 from tests.systems import BACKENDS, made_up_model, made_up_system

@@ -15,9 +15,9 @@ from analysis.report import analyze
 from analysis.small_cell import diffusivity, enumerate_cell, mean_square_at
 from kmc.backends import make_walker
 from kmc.engine import Settings, run
+from kmc.measure.density_planes import n_planes
 from kmc.model.composition import compose
 from kmc.model.parameters import Model, load_model
-from kmc.planes import n_planes
 from kmc.schedule import window_length
 from kmc.state.replicas import state_from_occupants, unwrapped_grid_positions
 from kmc.state.system import build_system

@@ -100,7 +100,7 @@ def test_selection_is_decided_by_counts():
 @pytest.mark.parametrize(("temperature_K", "trials"), [(773.0, 1_500_000), (1273.0, 300_000)])
 def test_selections_agree_on_doped_ceria(temperature_K, trials):
     """Hops and summed squared displacement of vacancies, 48 replicas each; two-sided z below 4.4 (false alarm 2e-5)."""
-    from kmc.accumulate import summed_positions
+    from kmc.measure.msd import summed_positions
     from kmc.state.replicas import unwrapped_grid_positions
 
     model = load_model("gdc-chgnet-preview")

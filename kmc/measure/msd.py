@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
-from kmc.profile import Profile, ProfileSettings, new_profile
+from kmc.measure.profile import Profile, ProfileSettings, new_profile
 from kmc.state.replicas import State, unwrapped_grid_positions
 from kmc.tables.event_tables import EventTables
 

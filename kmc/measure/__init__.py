@@ -1,0 +1,1 @@
+"""What is measured during a simulation and written to the trajectory file."""
