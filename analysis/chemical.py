@@ -22,7 +22,7 @@ from analysis.theta import theta_json
 from lattices.constants import BOLTZMANN_J_K
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.files.trajectory import Trajectory
 
 NO_THERMODYNAMICS = "the run had no [thermodynamics]: fluctuations of composition were not sampled"
 ROUTES = ("tracer_theta", "tracer_theta_te", "tracer_theta_tau", "onsager", "decay", "relaxation")

@@ -18,7 +18,7 @@ from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.files.trajectory import Trajectory
 
 MATRIX_FORMULA = "D~ = kT A (N^T chi^-1 N), A = L - L z z^T L/(z^T L z) of the ions, n_j = e_j - (z_j/z_h) e_h"
 

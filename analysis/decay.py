@@ -17,7 +17,7 @@ from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr
 from analysis.fit import Units
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.files.trajectory import Trajectory
 
 UPPER, LOWER = 0.75, 0.25  # of the start, between which a decay is fitted
 UPPER_WAVE = 0.95  # of a wave, which begins as one mode

@@ -19,7 +19,7 @@ from analysis.tracer import group_edges
 from kmc.carriers.polaron_modes import ELECTRONIC
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.files.trajectory import Trajectory
 
 ComplexArray = NDArray[np.complex128]
 MOST_MODES = 4  # of an axis

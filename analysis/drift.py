@@ -13,7 +13,7 @@ from analysis.tracer import group_edges, without_true_motion
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.files.trajectory import Trajectory
 
 VELOCITY_FORMULA = "v = <R_i>/(N_i t) along the applied field"
 DRIFT_FORMULA = "sigma = e sum_i z_i N_i v_i/(V E) along the applied field"

@@ -31,7 +31,7 @@ from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr, leave_
 from lattices.errors import InputError
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.files.trajectory import Trajectory
 
 IntArray = NDArray[np.int64]
 

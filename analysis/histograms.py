@@ -18,8 +18,8 @@ from analysis.fit import Units, group_blocks
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
+    from kmc.files.trajectory import Trajectory
     from kmc.grand_canonical import Scan
-    from kmc.trajectory import Trajectory
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.files.trajectory import Trajectory
 
 L_FORMULA = "L_ij = slope of <dR_i . dR_j> against t, over 6 V kT"
 ZERO_CROSS = "; L_ij = 0 for carriers that do not feel one another"

@@ -11,8 +11,8 @@ from analysis.fit import Units, group_blocks, tracer_weights
 from analysis.tracer import without_true_motion
 
 if TYPE_CHECKING:
+    from kmc.files.trajectory import Trajectory
     from kmc.measure.profile import Profile
-    from kmc.trajectory import Trajectory
 
 LOCAL_FORMULA = "slope of the squared displacement across the axis against t, over 4, by where windows began"
 

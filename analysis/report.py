@@ -22,7 +22,7 @@ from analysis.windows import extrapolate
 from lattices.errors import InputError
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.files.trajectory import Trajectory
 
 WARNING = "warning: "  # how notes of the file begin that are warnings
 ONE_SCALE = 'one scale was walked: compare with a run at another, or take polarons.mode = "auto", which does so'
@@ -124,7 +124,7 @@ def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANG
 
     Raises InputError for a folder that holds no run, or a trajectory that cannot be read.
     """
-    from kmc.trajectory import read_trajectory
+    from kmc.files.trajectory import read_trajectory
 
     folder = Path(folder)
     if (folder / "trajectory.h5").exists():

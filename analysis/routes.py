@@ -14,7 +14,7 @@ from analysis.tracer import tracer_rows
 from lattices.constants import BOLTZMANN_J_K
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.files.trajectory import Trajectory
 
 Rows = FloatArray
 

@@ -20,7 +20,7 @@ from analysis.fit import (
 from kmc.carriers.polaron_modes import ELECTRONIC
 
 if TYPE_CHECKING:
-    from kmc.trajectory import SpeciesRecord, Trajectory
+    from kmc.files.trajectory import SpeciesRecord, Trajectory
 
 TRACER_FORMULA = "D* = slope of <|dr|^2> against t, over 6"
 CORRELATION_FORMULA = "f = <|dr|^2>/(hops x l^2), both as rates"

@@ -9,12 +9,12 @@ from typing import Literal, Protocol
 import numpy as np
 
 from kmc.carriers.neutral_component import neutral_component
+from kmc.files.writer import TrajectoryWriter
 from kmc.grand_canonical import scan
 from kmc.relaxation import relax
 from kmc.schedule import Schedule, Settings
 from kmc.state.replicas import State
 from kmc.state.system import System
-from kmc.writer import TrajectoryWriter
 
 
 class Tell(Protocol):

@@ -13,7 +13,8 @@ import numpy as np
 from kmc.afterwards import afterwards
 from kmc.arrays import to_host
 from kmc.backends import Walker, make_walker
-from kmc.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
+from kmc.files.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
+from kmc.files.writer import NAME, FrameData, TrajectoryWriter, run_facts
 from kmc.measure.density_planes import plane_numbers
 from kmc.measure.msd import Accumulator, lags_of, new_accumulator
 from kmc.progress import Phase, Progress, Report, Stop
@@ -30,7 +31,6 @@ from kmc.schedule import (
 )
 from kmc.state.replicas import State, check_images, unwrapped_grid_positions
 from kmc.state.system import System
-from kmc.writer import NAME, FrameData, TrajectoryWriter, run_facts
 from lattices.errors import InputError
 
 __all__ = ["Progress", "Settings", "frozen_schedule", "run"]

@@ -41,7 +41,7 @@ def export(folder: Path | str, form: str, output: Path | str | None = None) -> l
 
 
 def _export_one(folder: Path, form: str, output: Path | None) -> Path:
-    from kmc.trajectory import read_trajectory
+    from kmc.files.trajectory import read_trajectory
 
     source, target = folder / "trajectory.h5", output or folder / f"trajectory.{form}"
     read_trajectory(source)  # refuses what is not a complete run

@@ -148,8 +148,8 @@ def _where_it_stands(folder: Path) -> tuple[bool, int]:
     A run that was killed before its first checkpoint may have left a file with the initial frame: that is taken away.
     InputError if a longer trajectory has lost its checkpoint.
     """
-    from kmc.checkpoint import has_checkpoint, read_checkpoint
-    from kmc.trajectory import read_trajectory
+    from kmc.files.checkpoint import has_checkpoint, read_checkpoint
+    from kmc.files.trajectory import read_trajectory
 
     if has_checkpoint(folder):
         return True, int(read_checkpoint(folder)[1]["frame"])
@@ -167,7 +167,7 @@ def _where_it_stands(folder: Path) -> tuple[bool, int]:
 def _precise(folder: Path, wanted: float, log: Log) -> bool:
     """Whether the relative error of D* of the first mobile species that has one is small enough."""
     from analysis.report import analyze
-    from kmc.trajectory import read_trajectory
+    from kmc.files.trajectory import read_trajectory
 
     results = analyze(read_trajectory(folder / "trajectory.h5"))
     for name, entry in results["species"].items():
@@ -200,7 +200,7 @@ def _write_run_file(folder: Path, config: RunConfig, decided: dict[str, Any]) ->
 
 def _check_folder(folder: Path, folders: list[Path], resume: bool) -> None:
     """InputError if the output folder is a file, or holds a run that is not to be resumed."""
-    from kmc.checkpoint import has_checkpoint
+    from kmc.files.checkpoint import has_checkpoint
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: a folder is needed, this is a file")

@@ -21,7 +21,7 @@ from analysis.transport_plots import plot_conductivities, plot_onsager
 from lattices.errors import InputError
 
 if TYPE_CHECKING:
-    from kmc.trajectory import Trajectory
+    from kmc.files.trajectory import Trajectory
 
 HOST_FRACTION = 0.5  # a species above it is not drawn in a profile
 
@@ -111,7 +111,7 @@ def _steps(axes: Any, place: Any, entry: dict[str, Any], label: str, colour: str
 
 def plot_folder(folder: Path | str) -> list[Path]:
     """All pictures of an analysed run; InputError if it has no results.json."""
-    from kmc.trajectory import read_trajectory
+    from kmc.files.trajectory import read_trajectory
 
     folder = Path(folder)
     if (folder / "trajectory.h5").exists():

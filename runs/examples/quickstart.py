@@ -2,10 +2,10 @@
 
 from analysis.report import analyze
 from kmc.engine import Settings, run
+from kmc.files.trajectory import read_trajectory
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
 from kmc.state.system import build_system
-from kmc.trajectory import read_trajectory
 from lattices.crystal import Supercell
 from lattices.prototypes import fluorite
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from kmc.files.trajectory import FamilyRecord, SpeciesRecord, Trajectory
 from kmc.measure.msd import lags_of
-from kmc.trajectory import FamilyRecord, SpeciesRecord, Trajectory
 
 SPACING_M = 2.0e-10
 FRAME_S = 1.0e-9

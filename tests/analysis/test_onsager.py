@@ -12,7 +12,7 @@ from analysis.drift import drift_figures
 from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr
 from analysis.fit import FIT_RANGE, choose_units
 from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
-from kmc.trajectory import Trajectory
+from kmc.files.trajectory import Trajectory
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from tests.analysis.synthetic import (
     FRAME_S,

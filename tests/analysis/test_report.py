@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import kmc.trajectory
+import kmc.files.trajectory
 from analysis import analyze, analyze_folder
 from analysis.arrhenius import BOLTZMANN_EV_K
 from analysis.plots.run import plot_arrhenius, plot_folder, plot_msd
 from analysis.table import format_table, with_error
-from kmc.trajectory import Trajectory
+from kmc.files.trajectory import Trajectory
 from lattices.errors import InputError
 from tests.analysis.synthetic import diffusivity, lattice_steps, synthetic
 
@@ -123,7 +123,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         temperature = temperatures[Path(path).parent.name]
         return mixed(int(temperature), temperature)
 
-    monkeypatch.setattr(kmc.trajectory, "read_trajectory", read)
+    monkeypatch.setattr(kmc.files.trajectory, "read_trajectory", read)
     return tmp_path
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kmc.engine import Settings, run
+from kmc.files.trajectory import read_trajectory
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.thermodynamics import Thermodynamics
-from kmc.trajectory import read_trajectory
 from tests.systems import BACKENDS
 
 FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)

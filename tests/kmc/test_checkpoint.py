@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kmc.checkpoint import NAME, PREVIOUS, has_checkpoint, read_checkpoint, write_checkpoint
+from kmc.files.checkpoint import NAME, PREVIOUS, has_checkpoint, read_checkpoint, write_checkpoint
 from lattices.errors import InputError
 
 
@@ -126,7 +126,7 @@ def test_none_at_all_is_one_line(tmp_path: Path) -> None:
 
 
 def test_another_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kmc.checkpoint.SCHEMA", 999)
+    monkeypatch.setattr("kmc.files.checkpoint.SCHEMA", 999)
     write_checkpoint(tmp_path, arrays(1), {"frame": 1})
     monkeypatch.undo()
     with pytest.raises(InputError, match="schema 999, this version reads"):

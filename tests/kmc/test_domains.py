@@ -241,7 +241,7 @@ def test_collective_diffusivity_is_the_exact_one(backend, tmp_path):
 
 def test_a_run_goes_on_where_it_stopped(tmp_path):
     """Stopped after some frames on one backend and resumed on another: the same file as in one go."""
-    from kmc.trajectory import read_trajectory
+    from kmc.files.trajectory import read_trajectory
 
     system = made_up_system(
         made_up_model(pairs=[("V_O", "V_O", 1, 0.05)]), (8, 8, 8), vacancies=200, replicas=1, seed=3

@@ -11,11 +11,11 @@ import pytest
 
 from analysis.report import analyze, analyze_folder
 from kmc.engine import Settings, run
+from kmc.files.trajectory import read_trajectory
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
 from kmc.state.system import build_system
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
-from kmc.trajectory import read_trajectory
 from lattices.crystal import Supercell
 from lattices.doping import Doping
 from lattices.prototypes import fluorite

@@ -17,9 +17,9 @@ from kmc.backends import make_walker
 from kmc.carriers.coupling import coupled_groups
 from kmc.carriers.polaron_modes import bare_rates, rate_factors
 from kmc.engine import Settings, run
+from kmc.files.trajectory import read_trajectory
 from kmc.model.parameters import Model
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
-from kmc.trajectory import read_trajectory
 from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
 from runs.build import system_of
@@ -179,7 +179,7 @@ def test_frozen_ions_stand_in_equilibrium(tmp_path):
     system, prepare = box("frozen-ions", seed=5), box("scaled", 8.0, seed=5)
     asked = Settings(20.0, None, 200.0, None, frames=20, positions="none")
     run(system, asked, tmp_path, backend=FAST[0], prepare=prepare)
-    from kmc.checkpoint import read_checkpoint
+    from kmc.files.checkpoint import read_checkpoint
 
     occupants = read_checkpoint(tmp_path)[0]["state_occupants"]
     start = system.initial_state().occupants

@@ -15,6 +15,7 @@ from analysis.report import analyze
 from analysis.small_cell import diffusivity, enumerate_cell, mean_square_at
 from kmc.backends import make_walker
 from kmc.engine import Settings, run
+from kmc.files.trajectory import read_trajectory
 from kmc.measure.density_planes import n_planes
 from kmc.model.composition import compose
 from kmc.model.parameters import Model, load_model
@@ -23,7 +24,6 @@ from kmc.state.replicas import state_from_occupants, unwrapped_grid_positions
 from kmc.state.system import build_system
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.thermodynamics import Thermodynamics
-from kmc.trajectory import read_trajectory
 from lattices.crystal import Crystal, Supercell
 from lattices.doping import Doping
 from lattices.errors import InputError

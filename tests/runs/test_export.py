@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kmc.trajectory import read_trajectory
+from kmc.files.trajectory import read_trajectory
 from runs.cli import main
 from tests.runs.conftest import arguments
 

@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from kmc.arrays import to_host
 from kmc.carriers.coupling import coupled_groups
 from kmc.carriers.neutral_component import neutral_component
+from kmc.files.trajectory import SCHEMA
 from kmc.measure.density_planes import counted, n_planes, plane_fractions
 from kmc.measure.msd import Accumulator
 from kmc.model.oxygen_gas import relative_mu_eV
 from kmc.schedule import Schedule, Settings
 from kmc.state.replicas import State
 from kmc.state.system import System
-from kmc.trajectory import SCHEMA
 from kmc.version import VERSION
 
 NAME = "trajectory.h5"
