@@ -19,7 +19,7 @@ from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory
-    from kmc.grand_canonical import Scan
+    from kmc.run.scan import Scan
 
 
 @dataclass(frozen=True)

@@ -48,12 +48,12 @@ def main() -> int:
 def _case(arguments: argparse.Namespace) -> dict[str, Any]:
     """Figures over the exact value, with errors."""
     from analysis.report import analyze
-    from kmc.engine import Settings, run
     from kmc.files.trajectory import read_trajectory
     from kmc.model.parameters import Model
+    from kmc.run.engine import Settings, run
+    from kmc.run.settings import Relaxation, Thermodynamics
     from kmc.tables.boltzmann import BOLTZMANN_EV_K
     from kmc.tables.coulomb import COULOMB_EV_ANGSTROM
-    from kmc.thermodynamics import Relaxation, Thermodynamics
     from tests.systems import NOTE, made_up_model, made_up_system
 
     kt = BOLTZMANN_EV_K * TEMPERATURE_K

@@ -48,7 +48,7 @@ CASES = (
     "mixed-electrons",
 )
 WALK = """
-from kmc.schedule import window_trials
+from kmc.run.schedule import window_trials
 from kmc.backends import make_grand_walker, make_walker
 from kmc.carriers.neutral_component import neutral_component
 from kmc.state.grand_state import grand_state

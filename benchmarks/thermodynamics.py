@@ -48,10 +48,10 @@ def main() -> int:
 def _case(lattice: str, c: float, arguments: argparse.Namespace) -> dict[str, Any]:
     """Ratios to the exact values, with errors."""
     from analysis.report import analyze
-    from kmc.engine import Settings, run
     from kmc.files.trajectory import read_trajectory
+    from kmc.run.engine import Settings, run
+    from kmc.run.settings import Relaxation, Thermodynamics
     from kmc.tables.boltzmann import BOLTZMANN_EV_K
-    from kmc.thermodynamics import Relaxation, Thermodynamics
     from tests.systems import neutral_vacancies
 
     system = neutral_vacancies(*LATTICES[lattice], c, TEMPERATURE_K, replicas=arguments.replicas)

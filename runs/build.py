@@ -15,9 +15,9 @@ from runs.schema_crystal import AmountSpec, CarrierSpec, CrystalSpec
 if TYPE_CHECKING:
     from kmc.carriers.polaron_modes import Mode
     from kmc.model.composition import Amount, Composition
-    from kmc.schedule import Settings
+    from kmc.run.schedule import Settings
+    from kmc.run.settings import Thermodynamics
     from kmc.state.system import System
-    from kmc.thermodynamics import Thermodynamics
     from lattices.crystal import Crystal, Supercell
 
 FIRST_STRETCH_HOPS = 500.0  # hops per carrier of the first stretch of a run that is to reach a precision
@@ -242,7 +242,7 @@ def settings_of(config: RunConfig, model: Model) -> Settings:
     A wanted precision begins with a first stretch that is doubled as needed.
     """
     from kmc.measure.profile import ProfileSettings
-    from kmc.schedule import DomainSettings, Settings
+    from kmc.run.schedule import DomainSettings, Settings
 
     run = config.run
     hops, domains = run.duration.hops_per_carrier, run.parallel.domains
@@ -263,7 +263,7 @@ def settings_of(config: RunConfig, model: Model) -> Settings:
 
 def _thermodynamics(config: RunConfig, model: Model) -> Thermodynamics | None:
     from kmc.model.oxygen_gas import relative_mu_eV
-    from kmc.thermodynamics import Relaxation, Thermodynamics
+    from kmc.run.settings import Relaxation, Thermodynamics
 
     spec = config.thermodynamics
     if spec is None:

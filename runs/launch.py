@@ -29,8 +29,8 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     from kmc.backends import choose_backend
     from kmc.carriers.neutral_component import neutral_component
     from kmc.measure.profile import ProfileSettings, check_profile
-    from kmc.relaxation import wave_fractions
-    from kmc.schedule import start_equilibration
+    from kmc.run.relaxation import wave_fractions
+    from kmc.run.schedule import start_equilibration
 
     jobs = jobs_of(config, base, folder)
     _check_folder(folder, [part for _, part in jobs], resume)
@@ -101,7 +101,7 @@ def _run_one(
 
     systems: what is walked, and what is equilibrated beforehand if that has other rates.
     """
-    from kmc.engine import frozen_schedule, run
+    from kmc.run.engine import frozen_schedule, run
 
     system, prepare = systems
     settings = settings_of(config, system.model)

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kmc.progress import Progress
+    from kmc.run.progress import Progress
 
 
 class Log:

@@ -177,7 +177,7 @@ class PolaronSpec(Strict):
 
 
 class RelaxationSpec(Strict):
-    """A wave of composition along a lattice vector, set free after the run; see kmc.thermodynamics.Relaxation."""
+    """A wave of composition along a lattice vector, set free after the run; see kmc.run.settings.Relaxation."""
 
     axis: Annotated[int, Field(strict=True, ge=0, le=2)] = 2
     amplitude: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.5
@@ -185,7 +185,7 @@ class RelaxationSpec(Strict):
 
 
 class ThermodynamicsSpec(Strict):
-    """[thermodynamics]: density modes and a scan over chemical potentials; see kmc.thermodynamics.Thermodynamics.
+    """[thermodynamics]: density modes and a scan over chemical potentials; see kmc.run.settings.Thermodynamics.
 
     mu_eV or pO2_bar: the points themselves, in place of points and step_kT.
     """

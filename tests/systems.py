@@ -9,7 +9,7 @@ import numpy as np
 from kmc.backends import available_backends, make_walker
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
-from kmc.schedule import window_trials
+from kmc.run.schedule import window_trials
 from kmc.state.system import System, build_system
 from lattices.crystal import Supercell
 from lattices.prototypes import fluorite, perovskite

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.grand_canonical import Scan
 from kmc.measure.profile import Profile
-from kmc.relaxation import Wave
+from kmc.run.relaxation import Wave
+from kmc.run.scan import Scan
 from lattices.errors import InputError
 
 SCHEMA = 1

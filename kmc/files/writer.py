@@ -28,7 +28,7 @@ from kmc.files.trajectory import SCHEMA
 from kmc.measure.density_planes import counted, n_planes, plane_fractions
 from kmc.measure.msd import Accumulator
 from kmc.model.oxygen_gas import relative_mu_eV
-from kmc.schedule import Schedule, Settings
+from kmc.run.schedule import Schedule, Settings
 from kmc.state.replicas import State
 from kmc.state.system import System
 from kmc.version import VERSION

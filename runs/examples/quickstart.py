@@ -1,10 +1,10 @@
 """The README's example: from a crystal to D* in three steps."""
 
 from analysis.report import analyze
-from kmc.engine import Settings, run
 from kmc.files.trajectory import read_trajectory
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
+from kmc.run.engine import Settings, run
 from kmc.state.system import build_system
 from lattices.crystal import Supercell
 from lattices.prototypes import fluorite

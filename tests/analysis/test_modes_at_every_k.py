@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.linalg import expm
 
 from kmc.backends import make_walker
-from kmc.schedule import window_trials
+from kmc.run.schedule import window_trials
 from kmc.state.replicas import unwrapped_grid_positions
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from tests.systems import BACKENDS, neutral_vacancies

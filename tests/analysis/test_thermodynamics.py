@@ -22,8 +22,8 @@ from analysis.isotherm import isotherm
 from analysis.report import analyze
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
+from kmc.run.settings import Relaxation
 from kmc.state.system import build_system
-from kmc.thermodynamics import Relaxation
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping
 from lattices.prototypes import fluorite

@@ -15,8 +15,8 @@ from analysis.figures import Untrustworthy
 from analysis.report import analyze
 from kmc.model.oxygen_gas import enthalpy_entropy_O2, mu_O_eV, pO2_bar_of, relative_mu_eV
 from kmc.model.parameters import load_model
+from kmc.run.settings import Relaxation
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
-from kmc.thermodynamics import Relaxation
 from lattices.errors import InputError
 from tests.analysis.walks import KT, TEMPERATURE_K, near, ran
 from tests.systems import gas_system, made_up_model, made_up_system, neutral_vacancies

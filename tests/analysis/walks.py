@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kmc.engine import Settings, run
 from kmc.files.trajectory import read_trajectory
+from kmc.run.engine import Settings, run
+from kmc.run.settings import Thermodynamics
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
-from kmc.thermodynamics import Thermodynamics
 from tests.systems import BACKENDS
 
 FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)

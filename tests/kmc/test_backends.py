@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kmc.backends import available_backends, choose_backend, make_walker
 from kmc.backends.reference import ReferenceWalker
 from kmc.errors import BarrierBelowBound
-from kmc.schedule import window_trials
+from kmc.run.schedule import window_trials
 from kmc.state.replicas import exchange_potential, unwrapped_grid_positions
 from kmc.tables.event_tables import unpack_image
 from lattices.errors import InputError

@@ -12,7 +12,7 @@ from kmc.backends import make_grand_walker, make_walker
 from kmc.carriers.neutral_component import neutral_component
 from kmc.measure.msd import summed_positions
 from kmc.model.parameters import Model
-from kmc.schedule import Settings, start_equilibration, window_length
+from kmc.run.schedule import Settings, start_equilibration, window_length
 from kmc.state.grand_state import grand_state
 from kmc.state.replicas import exchange_potential, state_from_occupants, unwrapped_grid_positions
 from kmc.tables.coulomb import COULOMB_EV_ANGSTROM, coulomb_of

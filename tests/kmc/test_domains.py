@@ -16,8 +16,8 @@ from scipy import stats
 
 from kmc.backends import make_walker
 from kmc.backends.domain_reference import DomainWalker
-from kmc.engine import Settings, run
-from kmc.schedule import DomainSettings
+from kmc.run.engine import Settings, run
+from kmc.run.schedule import DomainSettings
 from kmc.state.domains import build_domains, owned, sweep_plan
 from kmc.tables.event_tables import unpack_image
 from lattices.errors import InputError

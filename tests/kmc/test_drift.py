@@ -13,8 +13,8 @@ import pytest
 
 from analysis.drift import drift_warning, nonlinearity
 from analysis.report import analyze
-from kmc.engine import Settings, run
 from kmc.files.trajectory import read_trajectory
+from kmc.run.engine import Settings, run
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from tests.kmc.test_physics import figures, share
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, marcus

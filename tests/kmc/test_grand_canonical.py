@@ -14,8 +14,8 @@ import pytest
 from kmc.backends import make_grand_walker
 from kmc.backends.grand_reference import accept_ways
 from kmc.carriers.neutral_component import neutral_component
-from kmc.grand_canonical import Thermodynamics, scan
 from kmc.model.parameters import Model
+from kmc.run.scan import Thermodynamics, scan
 from kmc.state.grand_state import grand_state
 from kmc.state.replicas import exchange_potential
 from kmc.tables.boltzmann import BOLTZMANN_EV_K, acceptance_table

@@ -67,7 +67,7 @@ from kmc.backends.grand_host import GrandHost
 from kmc.backends.host import HostWalker
 from kmc.carriers.neutral_component import neutral_component
 from kmc.state.grand_state import grand_state
-from kmc.schedule import window_trials
+from kmc.run.schedule import window_trials
 from tests.systems import NOTE, made_up_model, made_up_system, same, walked
 polarons = {"barriers": [{"energy_eV": 0.3, **NOTE}]}
 pairs = [("V_O", "V_O", 1, 0.1), ("V_O", "electron", 1, -0.1)]

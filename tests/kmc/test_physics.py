@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from analysis.report import analyze, analyze_folder
-from kmc.engine import Settings, run
 from kmc.files.trajectory import read_trajectory
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
+from kmc.run.engine import Settings, run
 from kmc.state.system import build_system
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.crystal import Supercell

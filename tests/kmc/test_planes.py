@@ -10,14 +10,14 @@ from ase import Atoms
 from analysis.decay import wave_amplitude
 from analysis.density_modes import Mode, density
 from analysis.fit import choose_units
-from kmc.engine import Settings, run
 from kmc.files.trajectory import read_trajectory
 from kmc.measure.density_planes import n_planes, plane_fractions, plane_numbers
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
+from kmc.run.engine import Settings, run
+from kmc.run.settings import Relaxation, Thermodynamics
 from kmc.state.replicas import unwrapped_grid_positions
 from kmc.state.system import build_system
-from kmc.thermodynamics import Relaxation, Thermodynamics
 from lattices.crystal import Supercell
 from lattices.doping import Doping
 from lattices.from_atoms import crystal_from_atoms

@@ -16,9 +16,9 @@ from analysis.small_cell import Chain, diffusivity, enumerate_cell
 from kmc.backends import make_walker
 from kmc.carriers.coupling import coupled_groups
 from kmc.carriers.polaron_modes import bare_rates, rate_factors
-from kmc.engine import Settings, run
 from kmc.files.trajectory import read_trajectory
 from kmc.model.parameters import Model
+from kmc.run.engine import Settings, run
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from analysis.report import analyze, analyze_folder
-from kmc.engine import Settings, run
 from kmc.files.trajectory import read_trajectory
 from kmc.measure.profile import ProfileSettings
+from kmc.run.engine import Settings, run
 from lattices.errors import InputError
 from tests.systems import BACKENDS, made_up_model, made_up_system
 

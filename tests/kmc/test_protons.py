@@ -14,16 +14,16 @@ import pytest
 from analysis.report import analyze
 from analysis.small_cell import diffusivity, enumerate_cell, mean_square_at
 from kmc.backends import make_walker
-from kmc.engine import Settings, run
 from kmc.files.trajectory import read_trajectory
 from kmc.measure.density_planes import n_planes
 from kmc.model.composition import compose
 from kmc.model.parameters import Model, load_model
-from kmc.schedule import window_length
+from kmc.run.engine import Settings, run
+from kmc.run.schedule import window_length
+from kmc.run.settings import Thermodynamics
 from kmc.state.replicas import state_from_occupants, unwrapped_grid_positions
 from kmc.state.system import build_system
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
-from kmc.thermodynamics import Thermodynamics
 from lattices.crystal import Crystal, Supercell
 from lattices.doping import Doping
 from lattices.errors import InputError

@@ -14,7 +14,7 @@ from kmc.backends.selected import SelectedWalker, Weights, exponential
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
 from kmc.rng.philox import STREAM_TRIALS, high64, sequence, stream_key
-from kmc.schedule import Settings, decide_selection, window_length
+from kmc.run.schedule import Settings, decide_selection, window_length
 from kmc.state.rejection_free import LOG_UNIT, build_selection
 from kmc.state.system import build_system
 from lattices.errors import InputError

@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from kmc.engine import Settings, run
-from kmc.thermodynamics import Relaxation, Thermodynamics
+from kmc.run.engine import Settings, run
+from kmc.run.settings import Relaxation, Thermodynamics
 from lattices.errors import InputError
 from runs.cli import main
 from tests.runs.conftest import arguments

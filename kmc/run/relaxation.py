@@ -17,10 +17,10 @@ from kmc.backends import Walker, make_walker
 from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.carriers.polaron_modes import bare_rates
 from kmc.measure.density_planes import counted, plane_fractions, plane_numbers
-from kmc.schedule import Schedule, Settings, advance_window
+from kmc.run.schedule import Schedule, Settings, advance_window
+from kmc.run.settings import Relaxation
 from kmc.state.replicas import State, unwrapped_grid_positions
 from kmc.state.system import System
-from kmc.thermodynamics import Relaxation
 from lattices.doping import Doping, Profile
 from lattices.errors import InputError
 from lattices.stencils import Stencil, shell

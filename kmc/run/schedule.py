@@ -17,9 +17,9 @@ from kmc.backends import Walker
 from kmc.measure.profile import ProfileSettings
 from kmc.rng.philox import STREAM_POISSON, stream_key, words64
 from kmc.rng.poisson import MAX_MEAN, poisson_counts
+from kmc.run.settings import Thermodynamics
 from kmc.state.system import System
 from kmc.tables.event_tables import EventTables
-from kmc.thermodynamics import Thermodynamics
 from lattices.errors import InputError
 
 Selection = Literal["rejection", "rejection-free"]

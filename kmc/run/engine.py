@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from kmc.afterwards import afterwards
 from kmc.arrays import to_host
 from kmc.backends import Walker, make_walker
 from kmc.files.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
 from kmc.files.writer import NAME, FrameData, TrajectoryWriter, run_facts
 from kmc.measure.density_planes import plane_numbers
 from kmc.measure.msd import Accumulator, lags_of, new_accumulator
-from kmc.progress import Phase, Progress, Report, Stop
-from kmc.schedule import (
+from kmc.run.progress import Phase, Progress, Report, Stop
+from kmc.run.schedule import (
     Equilibration,
     Schedule,
     Settings,
@@ -29,6 +28,7 @@ from kmc.schedule import (
     start_equilibration,
     sweep_trials,
 )
+from kmc.run.thermodynamics import afterwards
 from kmc.state.replicas import State, check_images, unwrapped_grid_positions
 from kmc.state.system import System
 from lattices.errors import InputError

@@ -10,9 +10,9 @@ import numpy as np
 
 from kmc.carriers.neutral_component import neutral_component
 from kmc.files.writer import TrajectoryWriter
-from kmc.grand_canonical import scan
-from kmc.relaxation import relax
-from kmc.schedule import Schedule, Settings
+from kmc.run.relaxation import relax
+from kmc.run.scan import scan
+from kmc.run.schedule import Schedule, Settings
 from kmc.state.replicas import State
 from kmc.state.system import System
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from kmc.backends import GrandWalker, make_grand_walker
 from kmc.carriers.neutral_component import Component, neutral_component
+from kmc.run.settings import Thermodynamics
 from kmc.state.grand_state import GrandState, grand_state
 from kmc.state.replicas import State
 from kmc.state.system import System
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.tables.event_tables import EventTables
-from kmc.thermodynamics import Thermodynamics
 from lattices.errors import InputError
 
 SEARCH_STEPS = 60

@@ -1,0 +1,1 @@
+"""Running a simulation: settings, equilibration, production, and what follows it."""
