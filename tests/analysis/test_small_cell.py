@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from analysis.small_cell import diffusivity, drift, enumerate_cell, lumped, mean_square_at
+from kmc.exact.master_equation import diffusivity, drift, enumerate_cell, lumped, mean_square_at
 from kmc.tables.barriers import kra_barrier2, marcus_barrier2
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from tests.systems import NOTE, made_up_model, made_up_system

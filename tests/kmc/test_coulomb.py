@@ -7,9 +7,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from analysis.small_cell import enumerate_cell, mean_square_at
 from kmc.backends import make_grand_walker, make_walker
 from kmc.carriers.neutral_component import neutral_component
+from kmc.exact.master_equation import enumerate_cell, mean_square_at
 from kmc.measure.msd import summed_positions
 from kmc.model.parameters import Model
 from kmc.run.schedule import Settings, start_equilibration, window_length

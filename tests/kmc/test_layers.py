@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.small_cell import enumerate_cell
+from kmc.exact.master_equation import enumerate_cell
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
 from kmc.state.system import build_system

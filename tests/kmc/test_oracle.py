@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.small_cell import enumerate_cell, mean_square_at
 from kmc.backends import make_walker
+from kmc.exact.master_equation import enumerate_cell, mean_square_at
 from kmc.measure.msd import second_moments, summed_positions
 from kmc.run.schedule import Settings, window_length
 from kmc.state.replicas import state_from_occupants, unwrapped_grid_positions

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from analysis.report import analyze
-from analysis.small_cell import Chain, diffusivity, enumerate_cell
 from kmc.backends import make_walker
 from kmc.carriers.coupling import coupled_groups
 from kmc.carriers.polaron_modes import bare_rates, rate_factors
+from kmc.exact.master_equation import Chain, diffusivity, enumerate_cell
 from kmc.files.trajectory import read_trajectory
 from kmc.model.parameters import Model
 from kmc.run.engine import Settings, run

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from analysis.report import analyze
-from analysis.small_cell import diffusivity, enumerate_cell, mean_square_at
 from kmc.backends import make_walker
+from kmc.exact.master_equation import diffusivity, enumerate_cell, mean_square_at
 from kmc.files.trajectory import read_trajectory
 from kmc.measure.density_planes import n_planes
 from kmc.model.composition import compose

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.small_cell import diffusivity, enumerate_cell
 from kmc.backends import make_walker
+from kmc.exact.master_equation import diffusivity, enumerate_cell
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
 from kmc.state.system import build_system

@@ -1,0 +1,1 @@
+"""Exact solutions of the master equation on very small cells."""
