@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.density_modes import Mode, correlation, density, limit, modes_of
-from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr
-from analysis.fit import Units
+from analysis.statistics.estimates import FloatArray, Untrustworthy, jackknife_stderr
+from analysis.statistics.msd_fit import Units
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory

@@ -22,8 +22,15 @@ from analysis.decay import (
     wave_rows,
 )
 from analysis.density_modes import counted_json, neutral_vector
-from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, jackknife_stderr, positive_from_rows
 from analysis.routes import Routes
+from analysis.statistics.estimates import (
+    Figure,
+    FloatArray,
+    Untrustworthy,
+    attempt,
+    jackknife_stderr,
+    positive_from_rows,
+)
 from analysis.tracer import without_true_motion
 
 APART = (

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures import FloatArray, Untrustworthy
-from analysis.fit import Units
+from analysis.statistics.estimates import FloatArray, Untrustworthy
+from analysis.statistics.msd_fit import Units
 from analysis.tracer import group_edges
 from kmc.carriers.polaron_modes import ELECTRONIC
 

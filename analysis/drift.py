@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows
-from analysis.fit import Units
 from analysis.onsager import carriers_of
+from analysis.statistics.estimates import Figure, FloatArray, Untrustworthy, attempt, from_rows
+from analysis.statistics.msd_fit import Units
 from analysis.tracer import group_edges, without_true_motion
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 

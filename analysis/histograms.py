@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures import FloatArray, Untrustworthy
-from analysis.fit import Units, group_blocks
+from analysis.statistics.estimates import FloatArray, Untrustworthy
+from analysis.statistics.msd_fit import Units, group_blocks
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:

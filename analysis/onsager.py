@@ -15,8 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, from_rows, jackknife_stderr, positive_from_rows
-from analysis.fit import Units, collective_weights
+from analysis.statistics.estimates import (
+    Figure,
+    FloatArray,
+    Untrustworthy,
+    attempt,
+    from_rows,
+    jackknife_stderr,
+    positive_from_rows,
+)
+from analysis.statistics.msd_fit import Units, collective_weights
 from analysis.tracer import FIELD_REASON, check_tracked, group_edges, tracer_rows, without_true_motion
 from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr
-from analysis.fit import Units, group_blocks, tracer_weights
+from analysis.statistics.estimates import FloatArray, Untrustworthy, jackknife_stderr
+from analysis.statistics.msd_fit import Units, group_blocks, tracer_weights
 from analysis.tracer import without_true_motion
 
 if TYPE_CHECKING:

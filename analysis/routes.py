@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.figures import FloatArray, Untrustworthy
-from analysis.fit import Units
 from analysis.isotherm import at_composition, check_point, ion_numbers, theta_rows
 from analysis.onsager import Collective
+from analysis.statistics.estimates import FloatArray, Untrustworthy
+from analysis.statistics.msd_fit import Units
 from analysis.tracer import tracer_rows
 from lattices.constants import BOLTZMANN_J_K
 

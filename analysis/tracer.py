@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.figures import Figure, FloatArray, Untrustworthy, attempt, positive_from_rows
-from analysis.fit import (
+from analysis.statistics.estimates import Figure, FloatArray, Untrustworthy, attempt, positive_from_rows
+from analysis.statistics.msd_fit import (
     Units,
     Weights,
     check_correlation_time,
@@ -125,7 +125,7 @@ def group_edges(trajectory: Trajectory, groups: int) -> np.ndarray:
 
 def msd_curve(trajectory: Trajectory, name: str, fit_range: tuple[float, float]) -> Curve:
     """The curve and its fit for a picture; InputError never, an empty fit where the run gives none."""
-    from analysis.figures import jackknife_stderr
+    from analysis.statistics.estimates import jackknife_stderr
 
     s = [record.name for record in trajectory.species].index(name)
     interval = float(trajectory.time_s[1])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis.canvas import canvas
-from analysis.figures import FloatArray
+from analysis.statistics.estimates import FloatArray
 
 CONDUCTIVITIES = (
     ("ionic_conductivity_S_m", "ionic", "#0072B2", "o"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.figures import FloatArray
+from analysis.statistics.estimates import FloatArray
 
 LEAST_RATIO = 1.2  # of the longest visit to the shortest
 TOO_ALIKE = "not extrapolated: visits are cut short by the frames; take fewer frames. Figures are of the shortest visit"

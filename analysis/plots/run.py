@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.arrhenius import fit_arrhenius
 from analysis.canvas import COLOURS, canvas
-from analysis.figures import Untrustworthy
-from analysis.fit import FIT_RANGE, planned_range
 from analysis.report import mode_folders, temperature_folders, window_folders
+from analysis.statistics.arrhenius import fit_arrhenius
+from analysis.statistics.estimates import Untrustworthy
+from analysis.statistics.msd_fit import FIT_RANGE, planned_range
 from analysis.table import with_error
 from analysis.thermo_plots import plot_thermodynamics
 from analysis.tracer import msd_curve

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures import FloatArray
+from analysis.statistics.estimates import FloatArray
 from kmc.model.parameters import Model
 from kmc.state.replicas import exchange_potential, neighbour_sites
 from kmc.tables.barriers import kra_barrier2, marcus_barrier2

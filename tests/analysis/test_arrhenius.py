@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.arrhenius import BOLTZMANN_EV_K, fit_arrhenius
-from analysis.figures import Untrustworthy
+from analysis.statistics.arrhenius import BOLTZMANN_EV_K, fit_arrhenius
+from analysis.statistics.estimates import Untrustworthy
 
 TEMPERATURES_K = np.array([900.0, 1000.0, 1100.0, 1200.0, 1300.0])
 ENERGY_EV, PREFACTOR = 0.75, 3.0e-7

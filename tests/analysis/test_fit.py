@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.figures import Figure, Untrustworthy, jackknife_stderr, leave_one_out, positive_from_rows
-from analysis.fit import (
+from analysis.statistics.estimates import Figure, Untrustworthy, jackknife_stderr, leave_one_out, positive_from_rows
+from analysis.statistics.msd_fit import (
     FIT_RANGE,
     Units,
     Weights,

@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from analysis.drift import drift_figures
-from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr
-from analysis.fit import FIT_RANGE, choose_units
 from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
+from analysis.statistics.estimates import FloatArray, Untrustworthy, jackknife_stderr
+from analysis.statistics.msd_fit import FIT_RANGE, choose_units
 from kmc.files.trajectory import Trajectory
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from tests.analysis.synthetic import (

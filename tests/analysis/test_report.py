@@ -13,8 +13,8 @@ import pytest
 
 import kmc.files.trajectory
 from analysis import analyze, analyze_folder
-from analysis.arrhenius import BOLTZMANN_EV_K
 from analysis.plots.run import plot_arrhenius, plot_folder, plot_msd
+from analysis.statistics.arrhenius import BOLTZMANN_EV_K
 from analysis.table import format_table, with_error
 from kmc.files.trajectory import Trajectory
 from lattices.errors import InputError

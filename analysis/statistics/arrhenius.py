@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.figures import Untrustworthy
+from analysis.statistics.estimates import Untrustworthy
 
 BOLTZMANN_EV_K = 8.617333262e-5
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures import FloatArray, Untrustworthy, jackknife_stderr, leave_one_out
+from analysis.statistics.estimates import FloatArray, Untrustworthy, jackknife_stderr, leave_one_out
 from lattices.errors import InputError
 
 if TYPE_CHECKING:

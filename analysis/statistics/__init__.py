@@ -1,0 +1,1 @@
+"""Estimates with errors, slopes of mean-square displacements, Arrhenius fits."""
