@@ -14,11 +14,11 @@ import numpy as np
 
 from analysis.chemical_matrix import chemical_matrix_json
 from analysis.decay_routes import decay_routes
-from analysis.onsager import Collective
 from analysis.routes import Routes, Rows
 from analysis.statistics.estimates import Figure, attempt, disagreements, positive_from_rows
 from analysis.statistics.msd_fit import Units
 from analysis.theta import theta_json
+from analysis.transport.onsager import Collective
 from lattices.constants import BOLTZMANN_J_K
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from analysis.statistics.estimates import (
     jackknife_stderr,
     positive_from_rows,
 )
-from analysis.tracer import without_true_motion
+from analysis.transport.tracer import without_true_motion
 
 APART = (
     "ions and electronic carriers of this model are not held together by Coulomb energies, so that each decays on its "

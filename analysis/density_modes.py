@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analysis.statistics.estimates import FloatArray, Untrustworthy
 from analysis.statistics.msd_fit import Units
-from analysis.tracer import group_edges
+from analysis.transport.tracer import group_edges
 from kmc.carriers.polaron_modes import ELECTRONIC
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.chemical import chemical_json
-from analysis.drift import drift_figures, drift_warning
-from analysis.modes import MODES, combine
-from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
-from analysis.profile import profile_json
 from analysis.statistics.arrhenius import fit_arrhenius
 from analysis.statistics.estimates import Figure, Untrustworthy, attempt
 from analysis.statistics.msd_fit import FIT_RANGE, Units, check_range, choose_units, planned_range
 from analysis.table import SPECIES_KEYS
-from analysis.tracer import tracer_figures
-from analysis.windows import extrapolate
+from analysis.transport.drift import drift_figures, drift_warning
+from analysis.transport.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
+from analysis.transport.polaron_modes import MODES, combine
+from analysis.transport.profile import profile_json
+from analysis.transport.tracer import tracer_figures
+from analysis.transport.visit_extrapolation import extrapolate
 from lattices.errors import InputError
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ def _modes(config: RunConfig, base: Path) -> list[str]:
 
 def _with_mode(config: RunConfig, part: str) -> RunConfig:
     """The run file of one part of mode "auto", with random numbers of its own."""
-    from analysis.modes import MODES
+    from analysis.transport.polaron_modes import MODES
 
     update = {"temperature_index": config.run.temperature_index + MODES.index(part) * WINDOW_STREAMS}
     scale = config.polarons.scale * (0.5 if part == "scaled-half" else 1.0)

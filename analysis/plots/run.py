@@ -16,7 +16,7 @@ from analysis.statistics.estimates import Untrustworthy
 from analysis.statistics.msd_fit import FIT_RANGE, planned_range
 from analysis.table import with_error
 from analysis.thermo_plots import plot_thermodynamics
-from analysis.tracer import msd_curve
+from analysis.transport.tracer import msd_curve
 from analysis.transport_plots import plot_conductivities, plot_onsager
 from lattices.errors import InputError
 

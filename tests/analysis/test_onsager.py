@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.drift import drift_figures
-from analysis.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
 from analysis.statistics.estimates import FloatArray, Untrustworthy, jackknife_stderr
 from analysis.statistics.msd_fit import FIT_RANGE, choose_units
+from analysis.transport.drift import drift_figures
+from analysis.transport.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
 from kmc.files.trajectory import Trajectory
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from tests.analysis.synthetic import (

@@ -10,7 +10,7 @@ from scipy import stats
 
 from analysis.statistics.estimates import Untrustworthy, jackknife_stderr
 from analysis.statistics.msd_fit import FIT_RANGE, choose_units
-from analysis.tracer import msd_curve, tracer_figures, tracer_rows
+from analysis.transport.tracer import msd_curve, tracer_figures, tracer_rows
 from kmc.files.trajectory import Trajectory
 from tests.analysis.synthetic import FRAME_S, SPACING_M, diffusivity, lattice_steps, synthetic
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.drift import drift_warning, nonlinearity
 from analysis.report import analyze
+from analysis.transport.drift import drift_warning, nonlinearity
 from kmc.files.trajectory import read_trajectory
 from kmc.run.engine import Settings, run
 from kmc.tables.boltzmann import BOLTZMANN_EV_K

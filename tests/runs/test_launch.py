@@ -209,7 +209,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_checkpoint(tmp_path, monkeypatch,
 
 def test_three_lengths_of_a_visit_are_extrapolated(tmp_path, capsys):
     """Each length has its folder and random numbers of its own; the figures are those of the fit at zero length."""
-    from analysis.windows import fit_at_zero
+    from analysis.transport.visit_extrapolation import fit_at_zero
 
     domains = "run.parallel={domains={block=3, hops_per_visit=1.0, extrapolate=true}}"
     changes = ["crystal.repeats=[6, 6, 6]", "run.temperature_K=1000", "run.replicas=6", domains, "run.frames=20"]

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA, ZERO_CROSS, uncoupled_pairs
 from analysis.statistics.estimates import Figure, FloatArray, above_two_errors, attempt
+from analysis.transport.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA, ZERO_CROSS, uncoupled_pairs
 from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.errors import InputError

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.statistics.estimates import FloatArray, Untrustworthy, jackknife_stderr
 from analysis.statistics.msd_fit import Units, group_blocks, tracer_weights
-from analysis.tracer import without_true_motion
+from analysis.transport.tracer import without_true_motion
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.onsager import carriers_of
 from analysis.statistics.estimates import Figure, FloatArray, Untrustworthy, attempt, from_rows
 from analysis.statistics.msd_fit import Units
-from analysis.tracer import group_edges, without_true_motion
+from analysis.transport.onsager import carriers_of
+from analysis.transport.tracer import group_edges, without_true_motion
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from analysis.statistics.estimates import (
     positive_from_rows,
 )
 from analysis.statistics.msd_fit import Units, collective_weights
-from analysis.tracer import FIELD_REASON, check_tracked, group_edges, tracer_rows, without_true_motion
+from analysis.transport.tracer import FIELD_REASON, check_tracked, group_edges, tracer_rows, without_true_motion
 from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 

@@ -1,0 +1,1 @@
+"""Tracer and collective transport: diffusivities, Onsager coefficients, conductivities, drift."""
