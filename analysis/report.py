@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.chemical import chemical_json
 from analysis.statistics.arrhenius import fit_arrhenius
 from analysis.statistics.estimates import Figure, Untrustworthy, attempt
 from analysis.statistics.msd_fit import FIT_RANGE, Units, check_range, choose_units, planned_range
 from analysis.table import SPECIES_KEYS
+from analysis.thermodynamics.chemical_diffusion import chemical_json
 from analysis.transport.drift import drift_figures, drift_warning
 from analysis.transport.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
 from analysis.transport.polaron_modes import MODES, combine

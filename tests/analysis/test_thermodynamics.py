@@ -14,12 +14,12 @@ import pytest
 from scipy import stats
 from scipy.linalg import expm
 
-from analysis.density_modes import correlation, density, modes_of
-from analysis.histograms import joined
-from analysis.isotherm import isotherm
 from analysis.report import analyze
 from analysis.statistics.estimates import jackknife_stderr
 from analysis.statistics.msd_fit import choose_units
+from analysis.thermodynamics.density_modes import correlation, density, modes_of
+from analysis.thermodynamics.isotherm import isotherm
+from analysis.thermodynamics.multihistogram import joined
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
 from kmc.run.settings import Relaxation

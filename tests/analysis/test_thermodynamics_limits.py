@@ -10,9 +10,9 @@ import math
 import numpy as np
 import pytest
 
-from analysis.decay import rate_rows
 from analysis.report import analyze
 from analysis.statistics.estimates import Untrustworthy
+from analysis.thermodynamics.decay import rate_rows
 from kmc.model.oxygen_gas import enthalpy_entropy_O2, mu_O_eV, pO2_bar_of, relative_mu_eV
 from kmc.model.parameters import load_model
 from kmc.run.settings import Relaxation

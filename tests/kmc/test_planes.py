@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from analysis.decay import wave_amplitude
-from analysis.density_modes import Mode, density
 from analysis.statistics.msd_fit import choose_units
+from analysis.thermodynamics.decay import wave_amplitude
+from analysis.thermodynamics.density_modes import Mode, density
 from kmc.files.trajectory import read_trajectory
 from kmc.measure.density_planes import n_planes, plane_fractions, plane_numbers
 from kmc.model.composition import compose

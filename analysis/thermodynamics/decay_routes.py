@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from analysis.decay import (
+from analysis.statistics.estimates import (
+    Figure,
+    FloatArray,
+    Untrustworthy,
+    attempt,
+    jackknife_stderr,
+    positive_from_rows,
+)
+from analysis.thermodynamics.decay import (
     CHARGED_DECAY_FORMULA,
     CHARGED_WAVE_FORMULA,
     DECAY_FORMULA,
@@ -21,16 +29,8 @@ from analysis.decay import (
     wave_decay,
     wave_rows,
 )
-from analysis.density_modes import counted_json, neutral_vector
-from analysis.routes import Routes
-from analysis.statistics.estimates import (
-    Figure,
-    FloatArray,
-    Untrustworthy,
-    attempt,
-    jackknife_stderr,
-    positive_from_rows,
-)
+from analysis.thermodynamics.density_modes import counted_json, neutral_vector
+from analysis.thermodynamics.routes import Routes
 from analysis.transport.tracer import without_true_motion
 
 APART = (

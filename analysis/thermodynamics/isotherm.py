@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.histograms import Joined, joined
 from analysis.statistics.estimates import Figure, FloatArray, Untrustworthy, attempt, from_rows, positive_from_rows
 from analysis.statistics.msd_fit import Units
+from analysis.thermodynamics.multihistogram import Joined, joined
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.density_modes import limit, structure
 from analysis.statistics.estimates import FloatArray, Untrustworthy, jackknife_stderr
 from analysis.statistics.msd_fit import Units
+from analysis.thermodynamics.density_modes import limit, structure
 from analysis.transport.onsager import Collective
 from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.chemical_matrix import chemical_matrix_json
-from analysis.decay_routes import decay_routes
-from analysis.routes import Routes, Rows
 from analysis.statistics.estimates import Figure, attempt, disagreements, positive_from_rows
 from analysis.statistics.msd_fit import Units
-from analysis.theta import theta_json
+from analysis.thermodynamics.decay_routes import decay_routes
+from analysis.thermodynamics.routes import Routes, Rows
+from analysis.thermodynamics.thermodynamic_factor import theta_json
+from analysis.thermodynamics.two_components import chemical_matrix_json
 from analysis.transport.onsager import Collective
 from lattices.constants import BOLTZMANN_J_K
 

@@ -6,9 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from analysis.density_modes import counted_json, limit, neutral_vector, slab_theta, structure, theta_of_k
-from analysis.isotherm import at_composition, counts_of, curve_json, isotherm_json, potential_json, theta_figures
-from analysis.routes import Routes
 from analysis.statistics.estimates import (
     Figure,
     Untrustworthy,
@@ -17,6 +14,16 @@ from analysis.statistics.estimates import (
     positive_from_rows,
     without_bias,
 )
+from analysis.thermodynamics.density_modes import counted_json, limit, neutral_vector, slab_theta, structure, theta_of_k
+from analysis.thermodynamics.isotherm import (
+    at_composition,
+    counts_of,
+    curve_json,
+    isotherm_json,
+    potential_json,
+    theta_figures,
+)
+from analysis.thermodynamics.routes import Routes
 
 STRUCTURE_FORMULA = "Theta_{} = limit k -> 0 of c n^T chi(k)^-1 n, chi_ij = <rho_i rho_j*>/V thermal, n = {}"
 SLAB_FORMULA = "Theta_{} = c n^T chi^-1 n, chi_ij V_slab (1 - V_slab/V) = Cov(N_i, N_j) of slabs"

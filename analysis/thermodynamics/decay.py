@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.density_modes import Mode, correlation, density, limit, modes_of
 from analysis.statistics.estimates import FloatArray, Untrustworthy, jackknife_stderr
 from analysis.statistics.msd_fit import Units
+from analysis.thermodynamics.density_modes import Mode, correlation, density, limit, modes_of
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory

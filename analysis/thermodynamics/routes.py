@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.isotherm import at_composition, check_point, ion_numbers, theta_rows
 from analysis.statistics.estimates import FloatArray, Untrustworthy
 from analysis.statistics.msd_fit import Units
+from analysis.thermodynamics.isotherm import at_composition, check_point, ion_numbers, theta_rows
 from analysis.transport.onsager import Collective
 from analysis.transport.tracer import tracer_rows
 from lattices.constants import BOLTZMANN_J_K

@@ -1,0 +1,1 @@
+"""Thermodynamic factor and chemical diffusivity by every route."""
