@@ -146,7 +146,7 @@ def _check_same(study: StudyConfig, folder: Path, resume: bool) -> None:
 
 def collect(study: StudyConfig, folder: Path) -> list[Path]:
     """results.json, study.csv and pictures of the runs that are finished."""
-    from analysis.study_plots import figures_of, plot_study
+    from analysis.plots.study import figures_of, plot_study
 
     rows = []
     for point in points_of(study):

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.canvas import COLOURS, canvas
+from analysis.plots.canvas import COLOURS, canvas
+from analysis.plots.thermodynamics import plot_thermodynamics
+from analysis.plots.transport import plot_conductivities, plot_onsager
 from analysis.report import mode_folders, temperature_folders, window_folders
 from analysis.statistics.arrhenius import fit_arrhenius
 from analysis.statistics.estimates import Untrustworthy
 from analysis.statistics.msd_fit import FIT_RANGE, planned_range
 from analysis.table import with_error
-from analysis.thermo_plots import plot_thermodynamics
 from analysis.transport.tracer import msd_curve
-from analysis.transport_plots import plot_conductivities, plot_onsager
 from lattices.errors import InputError
 
 if TYPE_CHECKING:

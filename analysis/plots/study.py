@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.canvas import COLOURS, canvas
+from analysis.plots.canvas import COLOURS, canvas
 
 KINDS = (  # (how the last part of a figure's name ends, picture, axis label, logarithmic)
     ("conductivity_S_m", "conductivities", "conductivity (S/m)", True),

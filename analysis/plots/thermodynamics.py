@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.canvas import COLOURS, canvas
+from analysis.plots.canvas import COLOURS, canvas
 
 ROUTE_NAMES = {
     "tracer_theta": "$D^*\\Theta$",

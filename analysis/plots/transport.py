@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.canvas import canvas
+from analysis.plots.canvas import canvas
 from analysis.statistics.estimates import FloatArray
 
 CONDUCTIVITIES = (
