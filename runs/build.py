@@ -10,7 +10,7 @@ from kmc.carriers.polaron_modes import ELECTRONIC
 from kmc.model.parameters import CoulombSpec, Model, Sourced, load_model, shipped_models
 from lattices.errors import InputError
 from runs.config import RunConfig, naming
-from runs.schema_crystal import AmountSpec, CarrierSpec, CrystalSpec
+from runs.schema.crystal import AmountSpec, CarrierSpec, CrystalSpec
 
 if TYPE_CHECKING:
     from kmc.carriers.polaron_modes import Mode

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from kmc.model.parameters import first_error
 from lattices.errors import InputError
-from runs.schema import RunConfig
+from runs.schema.run_file import RunConfig
 
 __all__ = ["RunConfig", "load_config", "resolved_toml", "shipped_examples"]
 

@@ -13,7 +13,7 @@ from lattices.doping import Doping, number_of
 from lattices.errors import InputError
 from lattices.hosts import check_host
 from runs.minority import MINORITY
-from runs.schema import GasSpec
+from runs.schema.run_file import GasSpec
 
 if TYPE_CHECKING:
     from kmc.model.composition import Amount

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runs.build import system_of
 from runs.config import RunConfig, naming
-from runs.schema import DomainsSpec, ParallelSpec, PolaronSpec
+from runs.schema.run_file import DomainsSpec, ParallelSpec, PolaronSpec
 
 WINDOW_SHARES = (1.0, 0.5**0.5, 0.5)  # of the length of a visit, where it is extrapolated to zero
 WINDOW_STREAMS = 2**16  # apart, in temperature indices

@@ -15,7 +15,7 @@ from runs.build import system_of
 from runs.cli import main
 from runs.config import load_config
 from runs.gas import nearest_neutral
-from runs.schema_crystal import CrystalSpec
+from runs.schema.crystal import CrystalSpec
 from tests.systems import NOTE
 
 LSF = """

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_serializer, field_validator, model_serializer, model_validator
 
-from runs.schema_crystal import (
+from runs.schema.crystal import (
     AtLeastOne,
     CrystalSpec,
     Finite,
