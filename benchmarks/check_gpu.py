@@ -114,9 +114,9 @@ def _registers(backend: str) -> dict[str, Any]:
     """Registers and spilled bytes of every kernel as compiled for this device."""
     if backend != "cuda":
         return {"left out": "no device kernels"}
-    from kmc.backends.cuda import KERNELS, _kernel
     from kmc.backends.cuda_domains import KERNELS as VISITS
-    from kmc.backends.grand_cuda import KERNEL as GRAND
+    from kmc.backends.cuda_grand import KERNEL as GRAND
+    from kmc.backends.cuda_walk import KERNELS, _kernel
 
     kernels = {name: _kernel(name) for name in (*KERNELS, *VISITS, GRAND)}
     return {

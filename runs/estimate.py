@@ -113,7 +113,7 @@ def file_bytes(system: System, config: RunConfig) -> int:
 
 def memory_bytes(system: System, frames: int) -> int:
     """Memory of the state and of the accumulators of one temperature on the host."""
-    from kmc.backends.cuda import bytes_per_replica
+    from kmc.backends.cuda_walk import bytes_per_replica
     from kmc.measure.msd import lags_of
 
     return system.replicas * bytes_per_replica(system.tables, len(lags_of(frames)))
@@ -121,7 +121,7 @@ def memory_bytes(system: System, frames: int) -> int:
 
 def device_plan(system: System, frames: int) -> str:
     """Device memory of a run, and how many replicas fit: on the device that is there, else on two common sizes."""
-    from kmc.backends import cuda
+    from kmc.backends import cuda_walk as cuda
     from kmc.measure.msd import lags_of
 
     lags = len(lags_of(frames))
@@ -183,7 +183,7 @@ def _trial_replicas(system: System) -> int:
 
 def _acceptance(config: RunConfig, base: Path, number: int, replicas: int) -> float:
     """Accepted over tried in a short walk."""
-    from kmc.backends.reference import ReferenceWalker
+    from kmc.backends.numpy_walk import ReferenceWalker
 
     few = config.model_copy(update={"run": config.run.model_copy(update={"replicas": replicas})})
     system = system_of(few, base, number)

@@ -89,8 +89,8 @@ def make_walker(
     if block is not None:
         return _domain_walker(name, system, state, lags, block)
     bounds = build_selection(system.model, system.tables, state) if selection == "rejection-free" else None
-    walkers = {"cpu": ("host", "HostWalker"), "cuda": ("cuda", "CudaWalker")}
-    walkers["numpy"] = ("selected", "SelectedWalker") if bounds else ("reference", "ReferenceWalker")
+    walkers = {"cpu": ("cpu_walk", "HostWalker"), "cuda": ("cuda_walk", "CudaWalker")}
+    walkers["numpy"] = ("numpy_rejection_free", "SelectedWalker") if bounds else ("numpy_walk", "ReferenceWalker")
     module, kind = walkers[name]
     walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
     options: dict[str, Any] = {"selection": bounds} if bounds else {}
@@ -101,8 +101,8 @@ def make_walker(
 
 def _domain_walker(name: str, system: System, state: State, lags: int, block: int) -> Walker:
     domains = build_domains(system.tables, block)
-    walkers = {"cpu": ("host_domains", "HostDomainWalker"), "cuda": ("cuda_domains", "CudaDomainWalker")}
-    module, kind = walkers.get(name, ("domain_reference", "DomainWalker"))
+    walkers = {"cpu": ("cpu_domains", "HostDomainWalker"), "cuda": ("cuda_domains", "CudaDomainWalker")}
+    module, kind = walkers.get(name, ("numpy_domains", "DomainWalker"))
     walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
     options = {"lags": lags} if name == "cuda" else {}
     made: Walker = walker(system.tables, state, system.seed, system.temperature_index, domains=domains, **options)
@@ -111,8 +111,8 @@ def _domain_walker(name: str, system: System, state: State, lags: int, block: in
 
 def make_grand_walker(name: str, system: System, grand: GrandState) -> GrandWalker:
     """A grand-canonical walker of a usable backend that owns `grand`."""
-    walkers = {"cpu": ("grand_host", "GrandHost"), "cuda": ("grand_cuda", "GrandCuda")}
-    module, kind = walkers.get(name, ("grand_reference", "GrandReference"))
+    walkers = {"cpu": ("cpu_grand", "GrandHost"), "cuda": ("cuda_grand", "GrandCuda")}
+    module, kind = walkers.get(name, ("numpy_grand", "GrandReference"))
     walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
     made: GrandWalker = walker(system.tables, grand, system.seed, system.temperature_index)
     return made
@@ -122,5 +122,5 @@ def _problem(name: str) -> str:
     """Why a backend cannot be used, or ""."""
     if name == "numpy":
         return ""
-    module = importlib.import_module("kmc.backends." + {"cpu": "host", "cuda": "cuda"}[name])
+    module = importlib.import_module("kmc.backends." + {"cpu": "cpu_walk", "cuda": "cuda_walk"}[name])
     return str(module.problem())

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.cuda import THREADS_PER_BLOCK, CudaWalker, _kernel, _member, _on_device, free_bytes
-from kmc.backends.domain_reference import listed_again
-from kmc.backends.native import domain_members, walk_kind
+from kmc.backends.cuda_walk import THREADS_PER_BLOCK, CudaWalker, _kernel, _member, _on_device, free_bytes
+from kmc.backends.layout import domain_members, walk_kind
+from kmc.backends.numpy_domains import listed_again
 from kmc.state.domains import Domains, sweep_plan, visit_tables
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables

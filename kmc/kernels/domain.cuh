@@ -1,8 +1,8 @@
-// One visit of one block of a large supercell. Twin of kmc/backends/domain_reference.py; rules in kmc/state/domains.py.
+// One visit of one block of a large supercell. Twin of kmc/backends/numpy_domains.py; rules in kmc/state/domains.py.
 #pragma once
 #include "lane.cuh"
 
-// Filled by kmc/backends/native.py; every member is eight bytes wide.
+// Filled by kmc/backends/layout.py; every member is eight bytes wide.
 struct Domains {
     int64_t blocks[3];           // per axis, even
     int64_t rim[3];              // cells that bonds reach beyond a block

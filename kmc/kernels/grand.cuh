@@ -1,4 +1,4 @@
-// The grand-canonical walk: neutral moves only. Twin of kmc/backends/grand_reference.py: same words, same integers.
+// The grand-canonical walk: neutral moves only. Twin of kmc/backends/numpy_grand.py: same words, same integers.
 #pragma once
 #include "trial.cuh"
 

@@ -1,4 +1,4 @@
-// The compiled CPU backend: the lanes of lane.cuh shared out over threads. Called by kmc/backends/host.py through
+// The compiled CPU backend: the lanes of lane.cuh shared out over threads. Called by kmc/backends/cpu_walk.py through
 // ctypes; the module object exists only so that setuptools can build and find the library.
 #include "domain.cuh"
 #include "grand.cuh"

@@ -1,5 +1,5 @@
 // Rejection-free selection: an exchange is picked in proportion to its bound and accepted by true rate over bound.
-// Twin of SelectedWalker in kmc/backends/selected.py.
+// Twin of SelectedWalker in kmc/backends/numpy_rejection_free.py.
 #pragma once
 #include "trial.cuh"
 

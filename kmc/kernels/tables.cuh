@@ -1,4 +1,4 @@
-// The event tables and the state as the kernels see them. Filled by kmc/backends/native.py, field by field: every
+// The event tables and the state as the kernels see them. Filled by kmc/backends/layout.py, field by field: every
 // member is eight bytes wide, so that the struct is an array of int64 on the Python side.
 #pragma once
 #include "platform.cuh"

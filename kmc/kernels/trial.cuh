@@ -1,4 +1,4 @@
-// One trial of one lane. Twin of ReferenceWalker in kmc/backends/reference.py: same words, same integers.
+// One trial of one lane. Twin of ReferenceWalker in kmc/backends/numpy_walk.py: same words, same integers.
 #pragma once
 #include "philox.cuh"
 #include "weights.cuh"

@@ -1,4 +1,4 @@
-// CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda.py.
+// CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda_walk.py.
 #include "domain.cuh"
 #include "grand.cuh"
 #include "selected.cuh"

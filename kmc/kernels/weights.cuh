@@ -1,5 +1,5 @@
 // Weights of the rejection-free selection and the tree of their sums. Twin of kmc/state/rejection_free.py and
-// kmc/backends/selected.py. Sums are integers: the tree is a function of the state, whatever the order of updates.
+// kmc/backends/numpy_rejection_free.py. Sums are integers: the tree is a function of the state, whatever the order of updates.
 #pragma once
 #include "rates.cuh"
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kmc.backends import available_backends, choose_backend, make_walker
-from kmc.backends.reference import ReferenceWalker
+from kmc.backends.numpy_walk import ReferenceWalker
 from kmc.errors import BarrierBelowBound
 from kmc.run.schedule import window_trials
 from kmc.state.replicas import exchange_potential, unwrapped_grid_positions
@@ -138,7 +138,7 @@ def test_number_and_charge_are_kept_for_a_million_hops(backend):
 
 @pytest.mark.skipif("cpu" not in BACKENDS, reason="the compiled extension is missing: no C++ compiler at install")
 def test_threads_and_their_order_change_nothing():
-    from kmc.backends.host import HostWalker
+    from kmc.backends.cpu_walk import HostWalker
 
     model = made_up_model(barriers={("M", "M"): 0.4, ("M", "D"): 0.5, ("D", "D"): 0.6}, pairs=[("V_O", "V_O", 1, 0.2)])
     system = made_up_system(model, (3, 3, 3), vacancies=5, dopants=10, replicas=16, seed=2)

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from kmc.backends import choose_backend, cuda
+from kmc.backends import choose_backend
+from kmc.backends import cuda_walk as cuda
 from lattices.errors import InputError
 from runs.cli import main
 from tests.systems import made_up_model, made_up_system

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kmc.backends import make_walker
-from kmc.backends.domain_reference import DomainWalker
+from kmc.backends.numpy_domains import DomainWalker
 from kmc.run.engine import Settings, run
 from kmc.run.schedule import DomainSettings
 from kmc.state.domains import build_domains, owned, sweep_plan
@@ -110,7 +110,7 @@ def test_compiled_backends_equal_numpy(backend, system, trials):
 
 @pytest.mark.skipif("cpu" not in BACKENDS, reason="the compiled extension is missing: no C++ compiler at install")
 def test_threads_and_their_order_change_nothing():
-    from kmc.backends.host_domains import HostDomainWalker
+    from kmc.backends.cpu_domains import HostDomainWalker
 
     system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (12, 12, 12), vacancies=700, replicas=2)
     domains, expected = build_domains(system.tables, 3), None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kmc.backends import make_grand_walker
-from kmc.backends.grand_reference import accept_ways
+from kmc.backends.numpy_grand import accept_ways
 from kmc.carriers.neutral_component import neutral_component
 from kmc.model.parameters import Model
 from kmc.run.scan import Thermodynamics, scan

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from kmc.backends.cuda import KERNELS as WALKS
-from kmc.backends.cuda import joined_source
 from kmc.backends.cuda_domains import KERNELS as VISITS
-from kmc.backends.grand_cuda import KERNEL as GRAND
+from kmc.backends.cuda_grand import KERNEL as GRAND
+from kmc.backends.cuda_walk import KERNELS as WALKS
+from kmc.backends.cuda_walk import joined_source
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 KERNELS = Path(str(resources.files("kmc") / "kernels"))
@@ -63,8 +63,8 @@ def test_the_kernel_file_compiles_with_nvcc(architecture, tmp_path):
 SANITIZED = """
 import sys
 from pathlib import Path
-from kmc.backends.grand_host import GrandHost
-from kmc.backends.host import HostWalker
+from kmc.backends.cpu_grand import GrandHost
+from kmc.backends.cpu_walk import HostWalker
 from kmc.carriers.neutral_component import neutral_component
 from kmc.state.grand_state import grand_state
 from kmc.run.schedule import window_trials

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from scipy import stats
 
 from kmc.backends import make_walker
-from kmc.backends.selected import SelectedWalker, Weights, exponential
+from kmc.backends.numpy_rejection_free import SelectedWalker, Weights, exponential
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
 from kmc.rng.philox import STREAM_TRIALS, high64, sequence, stream_key

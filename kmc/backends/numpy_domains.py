@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.events import Choice, Ints, Words, multiply
-from kmc.backends.reference import ReferenceWalker
+from kmc.backends.numpy_events import Choice, Ints, Words, multiply
+from kmc.backends.numpy_walk import ReferenceWalker
 from kmc.rng.philox import high64, words64
 from kmc.state.domains import Domains, VisitTables, owned, sweep_plan, visit_tables
 from kmc.state.replicas import State

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from kmc.backends.cuda import THREADS_PER_BLOCK, _kernel, _member, _on_device
-from kmc.backends.native import ERRORS_AND_SELECTION, STATE_MEMBERS, grand_members, table_arrays
+from kmc.backends.cuda_walk import THREADS_PER_BLOCK, _kernel, _member, _on_device
+from kmc.backends.layout import ERRORS_AND_SELECTION, STATE_MEMBERS, grand_members, table_arrays
 from kmc.rng.philox import STREAM_GRAND, stream_key
 from kmc.state.grand_state import GrandState
 from kmc.tables.event_tables import EventTables

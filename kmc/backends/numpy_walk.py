@@ -16,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.events import Choice, Events, Ints, Words, multiply
 from kmc.backends.in_place import InPlaceWalker
+from kmc.backends.numpy_events import Choice, Events, Ints, Words, multiply
 from kmc.rng.philox import STREAM_TRIALS, stream_key, words64
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables

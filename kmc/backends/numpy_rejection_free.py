@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kmc.backends.events import Choice, Events, Ints, Words
 from kmc.backends.in_place import InPlaceWalker
+from kmc.backends.numpy_events import Choice, Events, Ints, Words
 from kmc.rng.philox import STREAM_TRIALS, high64, stream_key, words64
 from kmc.state.rejection_free import FAN, Selection
 from kmc.state.replicas import State

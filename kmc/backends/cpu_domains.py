@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.domain_reference import listed_again
-from kmc.backends.host import HostWalker, _struct
-from kmc.backends.native import domain_members, raise_if_failed
+from kmc.backends.cpu_walk import HostWalker, _struct
+from kmc.backends.layout import domain_members, raise_if_failed
+from kmc.backends.numpy_domains import listed_again
 from kmc.state.domains import Domains, sweep_plan, visit_tables
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables

@@ -9,8 +9,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from kmc.backends.host import _library, _library_path, _struct
-from kmc.backends.native import ERRORS_AND_SELECTION, STATE_MEMBERS, grand_members, table_arrays
+from kmc.backends.cpu_walk import _library, _library_path, _struct
+from kmc.backends.layout import ERRORS_AND_SELECTION, STATE_MEMBERS, grand_members, table_arrays
 from kmc.rng.philox import STREAM_GRAND, stream_key
 from kmc.state.grand_state import GrandState
 from kmc.tables.event_tables import EventTables

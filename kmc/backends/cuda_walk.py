@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import CHUNK
-from kmc.backends.native import STATE_MEMBERS, raise_if_failed, table_arrays, walk_kind
-from kmc.backends.selected import Weights
+from kmc.backends.layout import STATE_MEMBERS, raise_if_failed, table_arrays, walk_kind
+from kmc.backends.numpy_rejection_free import Weights
 from kmc.rng.philox import STREAM_TRIALS, stream_key
 from kmc.state.rejection_free import Selection
 from kmc.state.replicas import State

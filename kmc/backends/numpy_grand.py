@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.events import Events, Ints, Words, multiply
+from kmc.backends.numpy_events import Events, Ints, Words, multiply
 from kmc.rng.philox import STREAM_GRAND, high64, stream_key, words64
 from kmc.state.grand_state import GrandState
 from kmc.state.replicas import State
