@@ -1,7 +1,7 @@
 """Density modes of the canonical run: structure factors, their limit at long wavelengths, and how they decay.
 
-rho_i(k) is the Fourier component of the numbers of carrier i by plane (kmc/measure/density_planes.py), k = 2 pi n/L across two lattice
-vectors. With dopants a part of rho stands still and is no fluctuation: it is taken out, by pairs of replicas of one
+rho_i(k) is the Fourier component of the numbers of carrier i by plane (kmc/measure/density_planes.py),
+k = 2 pi n/L across two lattice vectors. With dopants a part of rho stands still and is no fluctuation: it is taken out, by pairs of replicas of one
 configuration where there are any (the disconnected part, unbiased), else by the time mean and its bias.
 """
 

@@ -2,8 +2,8 @@
 
 L_ij = lim <dR_i . dR_j>/(6 V t kT) with dR_i the summed displacement of species i in the lattice frame; independent
 carriers only (V_O, not O). sigma_ij = z_i z_j e^2 L_ij, z being the charge that a hop moves: carrier less partner.
-Where the file says that two carriers do not feel one another (kmc/carriers/coupling.py), their L_ij is zero and not sampled: its
-noise, sqrt(L_ii L_jj), would drown the smaller of the two conductivities.
+Where the model does not couple two carriers (kmc/carriers/coupling.py), their L_ij is zero and not sampled: its noise,
+sqrt(L_ii L_jj), would drown the smaller of the two conductivities.
 """
 
 from __future__ import annotations

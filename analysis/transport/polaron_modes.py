@@ -1,4 +1,4 @@
-"""One set of figures from runs in several modes of the electronic carriers (kmc/carriers/polaron_modes.py), named beside each figure.
+"""One set of estimates from runs in several modes of the electronic carriers, the mode named beside each estimate.
 
 Ionic figures come from the scaled walk, electronic ones from frozen ions, cross terms of L from true kinetics where
 that was affordable; they are zero where carriers do not feel one another. A second scaled walk, electrons half as fast
