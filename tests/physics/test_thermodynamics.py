@@ -29,7 +29,7 @@ from lattices.doping import Doping
 from lattices.prototypes import fluorite
 from runs.build import system_of
 from runs.config import load_config
-from tests.analysis.walks import KT, TEMPERATURE_K, near, ran
+from tests.physics.walks import KT, TEMPERATURE_K, near, ran
 from tests.systems import NOTE, gas_system, made_up_model, made_up_system, neutral_vacancies
 
 

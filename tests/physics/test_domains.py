@@ -21,7 +21,7 @@ from kmc.run.schedule import DomainSettings
 from kmc.state.domains import build_domains, owned, sweep_plan
 from kmc.tables.event_tables import unpack_image
 from lattices.errors import InputError
-from tests.kmc.test_physics import agrees, bare, figures
+from tests.physics.test_diffusion import agrees, bare, figures
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, same
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]

@@ -20,8 +20,8 @@ from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping
 from lattices.prototypes import fluorite
-from tests.kmc.test_domains import COMPILED, FAST, sweeps_of
-from tests.kmc.test_physics import agrees, figures, share
+from tests.physics.test_diffusion import agrees, figures, share
+from tests.physics.test_domains import COMPILED, FAST, sweeps_of
 from tests.systems import NOTE, made_up_model, made_up_system, marcus, same
 
 TEMPERATURE_K = 1200.0

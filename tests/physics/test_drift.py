@@ -16,7 +16,7 @@ from analysis.transport.drift import drift_warning, nonlinearity
 from kmc.files.trajectory import read_trajectory
 from kmc.run.engine import Settings, run
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
-from tests.kmc.test_physics import figures, share
+from tests.physics.test_diffusion import figures, share
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, marcus
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]

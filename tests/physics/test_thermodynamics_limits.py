@@ -18,7 +18,7 @@ from kmc.model.parameters import load_model
 from kmc.run.settings import Relaxation
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.errors import InputError
-from tests.analysis.walks import KT, TEMPERATURE_K, near, ran
+from tests.physics.walks import KT, TEMPERATURE_K, near, ran
 from tests.systems import gas_system, made_up_model, made_up_system, neutral_vacancies
 
 

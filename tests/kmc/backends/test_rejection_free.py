@@ -18,7 +18,7 @@ from kmc.run.schedule import Settings, decide_selection, window_length
 from kmc.state.rejection_free import LOG_UNIT, build_selection
 from kmc.state.system import build_system
 from lattices.errors import InputError
-from tests.kmc.test_backends import systems
+from tests.kmc.backends.test_backends import systems
 from tests.systems import BACKENDS, cell, made_up_model, made_up_system
 
 LOG_TABLE = np.array([round(LOG_UNIT * math.log1p(k / 256)) for k in range(256)], dtype=np.uint64)

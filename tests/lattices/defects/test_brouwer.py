@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.plots.brouwer import plot_brouwer
 from lattices.defects.brouwer import brouwer_diagram
 from lattices.defects.equilibrium import solve_equilibrium
 from lattices.errors import InputError
@@ -63,9 +62,3 @@ def test_brouwer_arrays_are_the_single_solutions():
     assert "hole" in diagram.missing
     with pytest.raises(InputError, match="one-dimensional"):
         brouwer_diagram("gdc20", 1073, 1.0)
-
-
-def test_plot_brouwer_writes_a_png(tmp_path):
-    diagram = brouwer_diagram("bzy10", 873, np.logspace(-25, 0, 30), pH2O_bar=0.02)
-    path = plot_brouwer(diagram, tmp_path / "brouwer.png")
-    assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 10_000
