@@ -68,6 +68,7 @@ def _results(
             continue
         entry: dict[str, Any] = {
             "charge_e": record.charge_e,
+            "kind": record.kind,
             "number_density_m3": record.count / trajectory.volume_m3,
         }
         if units is None:

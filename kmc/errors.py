@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from kmc.tables.event_tables import EventTables
-
 
 class BarrierBelowBound(RuntimeError):
     """A barrier fell below its proven lower bound: a bug, or a parameter file whose tables disagree.
@@ -14,10 +9,10 @@ class BarrierBelowBound(RuntimeError):
     Clipping it would break detailed balance, so the walk stops; the last checkpoint stays.
     """
 
-    def __init__(self, tables: EventTables, family: int, replica: int, site: int, barrier2: int) -> None:
+    def __init__(self, hop: str, replica: int, site: int, barrier_eV: float, bound_eV: float) -> None:
         super().__init__(
-            f"hop {tables.family[family]!r} from site {site} of replica {replica}: barrier {barrier2 / 2e6:.6f} eV "
-            f"lies below its bound {int(tables.reference2[family]) / 2e6:.6f} eV; the last checkpoint is kept"
+            f"hop {hop!r} from site {site} of replica {replica}: barrier {barrier_eV:.6f} eV "
+            f"lies below its bound {bound_eV:.6f} eV; the last checkpoint is kept"
         )
 
 

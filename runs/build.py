@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kmc.carriers.polaron_modes import ELECTRONIC
 from kmc.model.parameters import CoulombSpec, Model, Sourced, load_model, shipped_models
 from lattices.errors import InputError
 from runs.config import RunConfig, naming
@@ -119,7 +118,7 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell, temper
             raise InputError(f"crystal.carriers.{name} and crystal.vacancies are both given")
         carriers[name] = _vacancies(spec)
     found = compose(model, supercell, doping, carriers)
-    electronic = [hop.carrier for hop in model.hops if hop.carrier in ELECTRONIC]
+    electronic = [hop.carrier for hop in model.hops if hop.carrier in model.electronic]
     if found.net_charge and electronic:
         remedy = 'give one carrier as "charge-balance"'
         if "charge-balance" in carriers.values():

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kmc.carriers.polaron_modes import ELECTRONIC
 from runs.build import system_of
 from runs.config import RunConfig
 from runs.jobs import jobs_of
@@ -55,7 +54,11 @@ def further_notes(system: System, first: System) -> list[str]:
 def mode_lines(system: System) -> list[str]:
     """The mode of electronic carriers beside ions, and the factors on rates."""
     if system.mode == "kinetic":
-        kinds = {hop.carrier in ELECTRONIC for hop in system.model.hops if system.composition.counts[hop.carrier]}
+        kinds = {
+            hop.carrier in system.model.electronic
+            for hop in system.model.hops
+            if system.composition.counts[hop.carrier]
+        }
         return ["polarons.mode = kinetic: all true rates"] if len(kinds) == 2 else []
     factors = ", ".join(f"{name} x {factor:.3g}" for name, factor in system.rate_factor.items())
     return [f"polarons.mode = {system.mode}: rates of {factors}"]
@@ -73,8 +76,10 @@ def balance_lines(system: System) -> list[str]:
     ions = sum(counts[name] for name in charged)
     mean = sum((s.oxidation_state or 0) * counts[name] for name, s in charged.items()) / ions
     element = next(iter(charged.values())).element
-    net = sum((1 if name == "hole" else -1) * counts[name] for name in ELECTRONIC & set(charged))
-    fixed = sum(s.charge * counts[name] for name, s in model.species.items() if name not in ELECTRONIC | set(empty))
+    net = sum(model.species[name].charge * counts[name] for name in model.electronic & set(charged))
+    fixed = sum(
+        s.charge * counts[name] for name, s in model.species.items() if name not in model.electronic | set(empty)
+    )
     return [
         f"delta = {counts[empty[0]] / cations:.4f}; mean oxidation state of {element} = {mean:.4f}; "
         f"p - n = {net / cations:.4f} per {sublattice} site (neutrality: {-fixed / cations:.4f} - 2 delta)"

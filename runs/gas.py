@@ -6,7 +6,6 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.defects.constants import Material, find_material
 from lattices.defects.equilibrium import Equilibrium, solve_equilibrium
 from lattices.doping import Doping, number_of
@@ -93,9 +92,10 @@ def _wanted(found: Equilibrium, material: Material, model: Model, supercell: Sup
     wanted = {vacancies[0]: found.site_fractions["V_O"] * oxygen}
     if "H" in model.species and "H" in found.site_fractions:
         wanted["H"] = found.site_fractions["H"] * oxygen
-    electronic = [name for name in model.species if name in ELECTRONIC]
+    electronic = [name for name in model.species if name in model.electronic]
     if electronic:
-        wanted[electronic[0]] = found.site_fractions.get(electronic[0], 0.0) * oxygen / material.oxygen_per_host
+        share = found.site_fractions.get(_kind_of(model, electronic[0]), 0.0)
+        wanted[electronic[0]] = share * oxygen / material.oxygen_per_host
     return wanted
 
 
@@ -139,13 +139,19 @@ def _told(found: Equilibrium) -> str:
     )
 
 
+def _kind_of(model: Model, name: str) -> str:
+    """What defect equilibria call an electronic carrier, by the sign of its charge, whatever the model calls it."""
+    return "hole" if model.species[name].charge > 0 else "electron"
+
+
 def _left_out(found: Equilibrium, model: Model) -> list[str]:
     """Carriers of the equilibrium that the model does not have, where they matter."""
     lines = []
-    known = max((found.site_fractions.get(name, 0.0) for name in ELECTRONIC if name in model.species), default=0.0)
+    held = {_kind_of(model, name) for name in model.electronic} | set(model.species)
+    known = max((found.site_fractions.get(name, 0.0) for name in held & {"electron", "hole"}), default=0.0)
     for name in ("electron", "hole", "H"):
         share = found.site_fractions.get(name, 0.0)
-        if name not in model.species and share > max(MINORITY * known, 1e-6):
+        if name not in held and share > max(MINORITY * known, 1e-6):
             lines.append(
                 f"warning: {name} ({share:.3g} per site in equilibrium) is not in model {model.name!r}: "
                 "this gas is outside its range"

@@ -37,12 +37,14 @@ def jobs_of(config: RunConfig, base: Path, folder: Path) -> list[tuple[RunConfig
 def _modes(config: RunConfig, base: Path) -> list[str]:
     """The parts that mode "auto" walks, by the names of their folders."""
     from kmc.carriers.coupling import coupled_groups
-    from kmc.carriers.polaron_modes import ELECTRONIC, affordable, rate_factors
+    from kmc.carriers.polaron_modes import affordable, rate_factors
 
     system = system_of(config, base, 0, "kinetic")
     with naming(config):
         rate_factors(system.tables, "auto", config.polarons.scale)  # refuses what lacks a kind of carrier
-    groups = [{name in ELECTRONIC for name in group} for group in coupled_groups(system.model, system.tables)]
+    groups = [
+        {name in system.model.electronic for name in group} for group in coupled_groups(system.model, system.tables)
+    ]
     cross = affordable(system.tables) and any(len(kinds) == 2 for kinds in groups)
     return ["scaled", "scaled-half", "frozen-ions", *(["kinetic"] if cross else [])]
 

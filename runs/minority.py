@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from kmc.carriers.polaron_modes import ELECTRONIC
-
 if TYPE_CHECKING:
     from kmc.state.system import System
 
@@ -22,7 +20,7 @@ def minority_lines(system: System) -> list[str]:
     from lattices.defects.models import defect_model
 
     tables, model = system.tables, system.model
-    known = [hop for hop in model.hops if hop.carrier in ELECTRONIC]
+    known = [hop for hop in model.hops if hop.carrier in model.electronic]
     if model.equilibrium_material is None or len(known) != 1:
         return []
     material = find_material(model.equilibrium_material)
@@ -36,7 +34,7 @@ def minority_lines(system: System) -> list[str]:
     other = math.exp(state.log_hole + state.log_electron) * host**2 / max(own, 1e-300)
     if other <= MINORITY * own:
         return []
-    name = next(iter(ELECTRONIC - {known[0].carrier}))
+    name = "electron" if model.species[known[0].carrier].charge > 0 else "hole"
     return [
         f"warning: beside {own:.3g} {known[0].carrier} per cation the equilibrium of {material.name} "
         f"({constants.name}) holds {min(other, 1.0):.2g} {name}, which model {model.name!r} lacks: outside its range"

@@ -1,8 +1,9 @@
 """Density modes of the canonical run: structure factors, their limit at long wavelengths, and how they decay.
 
 rho_i(k) is the Fourier component of the numbers of carrier i by plane (kmc/measure/density_planes.py),
-k = 2 pi n/L across two lattice vectors. With dopants a part of rho stands still and is no fluctuation: it is taken out, by pairs of replicas of one
-configuration where there are any (the disconnected part, unbiased), else by the time mean and its bias.
+k = 2 pi n/L across two lattice vectors. With dopants a part of rho stands still and is no fluctuation: it is taken
+out, by pairs of replicas of one configuration where there are any (the disconnected part, unbiased), else by the time
+mean and its bias.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 from analysis.statistics.estimates import FloatArray, Untrustworthy
 from analysis.statistics.msd_fit import Units
 from analysis.transport.tracer import group_edges
-from kmc.carriers.polaron_modes import ELECTRONIC
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory
@@ -66,7 +66,7 @@ def _too_few(length_m: float, found: int) -> str:
 
 def ion_hop_length(trajectory: Trajectory) -> float:
     """Longest bond of the ions' hops, in m."""
-    return max(f.hop_length_m for f in trajectory.families if f.carrier not in ELECTRONIC)
+    return max(f.hop_length_m for f in trajectory.families if f.carrier not in trajectory.electronic)
 
 
 def density(trajectory: Trajectory, mode: Mode) -> ComplexArray:

@@ -16,8 +16,8 @@ from analysis.thermodynamics.multihistogram import Joined, joined
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
+    from kmc.files.records import Scan
     from kmc.files.trajectory import Trajectory
-    from kmc.run.scan import Scan
 
 THETA_FORMULA = "Theta_{} = <N_{}>/Var(N_{}), grand-canonical with neutral moves, within each dopant configuration"
 REACH = 2.0  # standard deviations of N by which one histogram may be reweighted

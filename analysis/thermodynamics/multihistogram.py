@@ -18,8 +18,8 @@ from analysis.statistics.msd_fit import Units, group_blocks
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
+    from kmc.files.records import Scan
     from kmc.files.trajectory import Trajectory
-    from kmc.run.scan import Scan
 
 
 @dataclass(frozen=True)

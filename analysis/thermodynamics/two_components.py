@@ -14,7 +14,6 @@ from analysis.statistics.estimates import FloatArray, Untrustworthy, jackknife_s
 from analysis.statistics.msd_fit import Units
 from analysis.thermodynamics.density_modes import limit, structure
 from analysis.transport.onsager import Collective
-from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ MATRIX_FORMULA = "D~ = kT A (N^T chi^-1 N), A = L - L z z^T L/(z^T L z) of the i
 def chemical_matrix_json(trajectory: Trajectory, units: Units, collective: Collective | str) -> dict[str, Any] | None:
     """The entry of results.json; None unless the run has two kinds of ion and one electronic carrier."""
     names = list(trajectory.plane_species)
-    ions = [name for name in names if name not in ELECTRONIC]
+    ions = [name for name in names if name not in trajectory.electronic]
     if len(names) != 3 or len(ions) != 2:
         return None
     try:
@@ -49,7 +48,7 @@ def _rows(trajectory: Trajectory, units: Units, collective: Collective | str, io
         raise Untrustworthy(collective)
     if collective.left_out:
         raise Untrustworthy(collective.left_out)
-    order = [*ions, next(name for name in trajectory.plane_species if name in ELECTRONIC)]
+    order = [*ions, next(name for name in trajectory.plane_species if name in trajectory.electronic)]
     place = [list(collective.names).index(name) for name in order]
     matrix, z = collective.scalars[:, place][:, :, place], collective.charges[place]
     if np.linalg.eigvalsh(matrix[0]).min() < 0:

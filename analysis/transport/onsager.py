@@ -26,7 +26,6 @@ from analysis.statistics.estimates import (
 )
 from analysis.statistics.msd_fit import Units, collective_weights
 from analysis.transport.tracer import FIELD_REASON, check_tracked, group_edges, tracer_rows, without_true_motion
-from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ AMBIPOLAR_FORMULA = "sigma_amb = sigma_e sigma_V/(sigma_e + sigma_V), diagonal p
 AMBIPOLAR_ONSAGER_FORMULA = (
     "z_V^2 e^2 L_amb, L_amb = z_e^2 (L_VV L_ee - L_Ve^2)/(z_V^2 L_VV + 2 z_V z_e L_Ve + z_e^2 L_ee)"
 )
-NO_ELECTRONIC = "the model has no electronic carrier (a species named electron or hole)"
+NO_ELECTRONIC = 'the model has no electronic carrier (a species of kind "electronic")'
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ class Collective:
     sampled: FloatArray | None = None
     uncoupled: tuple[tuple[str, str], ...] = ()
     left_out: str | None = None
+    electronic: frozenset[str] = frozenset()
 
     @property
     def scalars(self) -> FloatArray:
@@ -92,7 +92,8 @@ def collective_rows(trajectory: Trajectory, units: Units, fit_range: tuple[float
         i, j = names.index(a), names.index(b)
         chosen[:, i, j] = chosen[:, j, i] = 0.0
     own = {name: matrix[:, i, i] for i, name in enumerate(mobile) if name not in missing}
-    return Collective(names, charges, chosen, own, sampled, uncoupled, next(iter(missing.values()), None))
+    left_out = next(iter(missing.values()), None)
+    return Collective(names, charges, chosen, own, sampled, uncoupled, left_out, trajectory.electronic)
 
 
 def uncoupled_pairs(groups: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -196,7 +197,7 @@ def _weighted(c: Collective) -> FloatArray:
 
 def _part(c: Collective, electronic: bool) -> FloatArray:
     """(U+1,) rows of z_i z_j L_ij summed over ions or over electronic carriers i."""
-    chosen = [i for i, name in enumerate(c.names) if (name in ELECTRONIC) == electronic]
+    chosen = [i for i, name in enumerate(c.names) if (name in c.electronic) == electronic]
     if not chosen and c.left_out:
         raise Untrustworthy(c.left_out)
     if not chosen:
@@ -206,8 +207,8 @@ def _part(c: Collective, electronic: bool) -> FloatArray:
 
 def _pair(c: Collective) -> FloatArray:
     """(U+1, 2, 2) z_i z_j L_ij of the one ion and the one electronic carrier."""
-    ions = [i for i, name in enumerate(c.names) if name not in ELECTRONIC]
-    electrons = [i for i, name in enumerate(c.names) if name in ELECTRONIC]
+    ions = [i for i, name in enumerate(c.names) if name not in c.electronic]
+    electrons = [i for i, name in enumerate(c.names) if name in c.electronic]
     if not electrons:
         raise Untrustworthy(NO_ELECTRONIC)
     if len(ions) != 1 or len(electrons) != 1:

@@ -16,7 +16,6 @@ import numpy as np
 
 from analysis.statistics.estimates import Figure, FloatArray, above_two_errors, attempt
 from analysis.transport.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA, ZERO_CROSS, uncoupled_pairs
-from kmc.carriers.polaron_modes import ELECTRONIC
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
 
@@ -64,15 +63,19 @@ def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
         return result | {"onsager": lacking[0]} | dict.fromkeys(CONDUCTIVITIES, absent)
     names, charges, value, stderr = _matrix(by_mode)
     words = _words(by_mode, names, value)
+    electronic = [scaled["species"][name]["kind"] == "electronic" for name in names]
     result["onsager"] = _onsager_json(names, charges, value, stderr) | {"mode": words}
     if pairs := uncoupled_pairs(scaled.get("coupled_groups", ()), names):
         result["onsager"]["uncoupled"] = [list(pair) for pair in pairs]
         result["onsager"]["matrix_1_per_J_m_s"]["formula"] += ZERO_CROSS
-    result |= {key: figure | {"mode": words} for key, figure in _conductivities(names, charges, value, stderr).items()}
+    result |= {
+        key: figure | {"mode": words}
+        for key, figure in _conductivities(names, electronic, charges, value, stderr).items()
+    }
     if "thermodynamics" in result:
         result["chemical_diffusivity_m2_s"] |= _chemical(result, charges, words)
         result["chemical_diffusion"] |= {
-            key: figure | {"mode": words} for key, figure in _shares(names, charges, value, stderr).items()
+            key: figure | {"mode": words} for key, figure in _shares(electronic, charges, value, stderr).items()
         }
     return result
 
@@ -80,7 +83,8 @@ def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def _words(by_mode: dict[str, dict[str, Any]], names: list[str], value: FloatArray) -> str:
     """Which entries of L came from which mode."""
     apart = uncoupled_pairs(by_mode["scaled"].get("coupled_groups", ()), names)
-    between = [pair for pair in itertools.combinations(names, 2) if len(ELECTRONIC & set(pair)) == 1]
+    kinds = {name: by_mode["scaled"]["species"][name]["kind"] for name in names}
+    between = [pair for pair in itertools.combinations(names, 2) if len({kinds[name] for name in pair}) == 2]
     cross = "unknown" if not np.isfinite(value).all() else "kinetic"
     if all(pair in apart for pair in between):
         cross = "zero (nothing couples the carriers)"
@@ -197,9 +201,11 @@ def _onsager_json(names: list[str], charges: FloatArray, value: FloatArray, stde
     return {"species": names, "charge_moved_e": charges.tolist(), "matrix_1_per_J_m_s": matrix}
 
 
-def _conductivities(names: list[str], z: FloatArray, value: FloatArray, stderr: FloatArray) -> dict[str, Any]:
+def _conductivities(
+    names: list[str], electronic_of: list[bool], z: FloatArray, value: FloatArray, stderr: FloatArray
+) -> dict[str, Any]:
     """Every conductivity and transference number, errors propagated entry by entry."""
-    electronic = np.array([name in ELECTRONIC for name in names])
+    electronic = np.array(electronic_of)
     known = bool(np.isfinite(value).all())
     cross = "all j" if known else "the same j (cross terms unknown)"
     full, error = np.nan_to_num(value), np.nan_to_num(stderr)
@@ -248,9 +254,8 @@ def _conductivities(names: list[str], z: FloatArray, value: FloatArray, stderr: 
     return result | {"ambipolar_onsager_conductivity_S_m": amb}
 
 
-def _shares(names: list[str], z: FloatArray, value: FloatArray, stderr: FloatArray) -> dict[str, Any]:
+def _shares(electronic: list[bool], z: FloatArray, value: FloatArray, stderr: FloatArray) -> dict[str, Any]:
     """t_e of the diagonal parts and tau = L_amb/L_VV of one ion and one electronic carrier, for results.json."""
-    electronic = [name in ELECTRONIC for name in names]
     if electronic != [False, True]:
         return {}
     full, error = np.nan_to_num(value), np.nan_to_num(stderr)

@@ -17,7 +17,6 @@ from analysis.statistics.msd_fit import (
     group_blocks,
     tracer_weights,
 )
-from kmc.carriers.polaron_modes import ELECTRONIC
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import SpeciesRecord, Trajectory
@@ -75,7 +74,7 @@ def without_true_motion(trajectory: Trajectory) -> dict[str, str]:
     electronic = trajectory.polaron_mode == "scaled"
     kind = "electronic carriers were slowed down" if electronic else "ions stood still"
     reason = f"polarons.mode = {trajectory.polaron_mode}: {kind}"
-    families = [f for f in trajectory.families if (f.carrier in ELECTRONIC) == electronic]
+    families = [f for f in trajectory.families if (f.carrier in trajectory.electronic) == electronic]
     return {name: reason for f in families for name in (f.carrier, f.partner)}
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.errors import BarrierBelowBound
 from kmc.state.domains import Domains, VisitTables
 from kmc.state.grand_state import GrandState
 from kmc.state.rejection_free import Selection
@@ -127,7 +126,7 @@ def raise_if_failed(tables: EventTables, errors: NDArray[np.int64]) -> None:
     if len(failed):
         replica = int(failed[0])
         family, site, barrier2 = (int(value) for value in errors[replica, :3])
-        raise BarrierBelowBound(tables, family - 1, replica, site, barrier2)
+        raise tables.below_bound(family - 1, replica, site, barrier2)
 
 
 ERRORS_AND_SELECTION = 1 + len(SELECTION_MEMBERS)  # members of `struct Arrays` that a grand-canonical walk leaves empty

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.errors import BarrierBelowBound
 from kmc.state.replicas import State
 from kmc.tables.barriers import kra_barrier2, marcus_barrier2
 from kmc.tables.event_tables import IMAGE_BITS, EventTables
@@ -101,7 +100,7 @@ class Events:
         if below.any():
             worst = int(np.argmin(np.where(below, barrier2, np.iinfo(np.int64).max)))
             lane, site = int(choice.lane[mine][worst]), int(choice.site[mine][worst])
-            raise BarrierBelowBound(self.tables, f, lane, site, int(barrier2[worst]))
+            raise self.tables.below_bound(f, lane, site, int(barrier2[worst]))
 
     def _gate_code(self, choice: Choice, f: int, mine: Ints) -> Ints:
         t, s = self.tables, self.state

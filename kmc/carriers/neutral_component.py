@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kmc.carriers.polaron_modes import ELECTRONIC
 from kmc.tables.event_tables import EventTables
 
 MOST_ELECTRONIC = 2  # electronic carriers of one ion
@@ -44,8 +43,8 @@ def neutral_component(tables: EventTables, vacancies: list[str]) -> Component | 
     """
     names = tables.species
     carriers = dict.fromkeys(int(c) for c in tables.carrier)
-    ions = [c for c in carriers if names[c] not in ELECTRONIC]
-    electronic = [c for c in carriers if names[c] in ELECTRONIC]
+    ions = [c for c in carriers if not tables.electronic[c]]
+    electronic = [c for c in carriers if tables.electronic[c]]
     if len(ions) != 1:
         return f"needs one kind of mobile ion; the model has {', '.join(names[c] for c in ions) or 'none'}"
     ion = ions[0]

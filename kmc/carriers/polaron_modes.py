@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Mode = Literal["kinetic", "scaled", "frozen-ions"]
 MOST_AFFORDABLE = 300.0  # electronic over ionic rate of a carrier alone
-ELECTRONIC = frozenset({"electron", "hole"})  # species of these names carry the electronic current
 
 
 def bare_rates(tables: EventTables) -> dict[str, float]:
@@ -40,7 +39,7 @@ def bare_rates(tables: EventTables) -> dict[str, float]:
 def affordable(tables: EventTables) -> bool:
     """Whether true kinetics of both kinds is worth a walk: electrons not too many times as fast as ions."""
     rates = {f: rate for f, rate in enumerate(bare_rates(tables).values()) if tables.counts[tables.carrier[f]]}
-    electronic = {f for f in rates if tables.species[int(tables.carrier[f])] in ELECTRONIC}
+    electronic = {f for f in rates if tables.electronic[tables.carrier[f]]}
     ionic = [rate for f, rate in rates.items() if f not in electronic]
     return max(rates[f] for f in electronic) <= MOST_AFFORDABLE * max(ionic)
 
@@ -55,9 +54,11 @@ def rate_factors(tables: EventTables, mode: Mode | Literal["auto"], scale: float
     kinds: dict[bool, list[str]] = {True: [], False: []}
     for f, name in enumerate(tables.family):
         if tables.counts[tables.carrier[f]]:
-            kinds[tables.species[int(tables.carrier[f])] in ELECTRONIC].append(name)
+            kinds[bool(tables.electronic[tables.carrier[f]])].append(name)
     if not kinds[True] or not kinds[False]:
-        raise InputError(f'polarons.mode = "{mode}": needs a mobile ion and an electron or hole; "kinetic" is allowed')
+        raise InputError(
+            f'polarons.mode = "{mode}": needs a mobile ion and an electronic carrier; "kinetic" is allowed'
+        )
     if mode == "frozen-ions":
         return dict.fromkeys(kinds[False], 0.0)
     rates = bare_rates(tables)

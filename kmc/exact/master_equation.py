@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.estimates import FloatArray
 from kmc.model.parameters import Model
 from kmc.state.replicas import exchange_potential, neighbour_sites
 from kmc.tables.barriers import kra_barrier2, marcus_barrier2
@@ -28,6 +27,7 @@ from kmc.tables.event_tables import EventTables, unpack_image
 from kmc.tables.pair_energies import split
 from lattices.errors import InputError
 
+FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 MOST_STATES = 20_000
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.files.records import Scan, Wave
 from kmc.measure.profile import Profile
-from kmc.run.relaxation import Wave
-from kmc.run.scan import Scan
+from kmc.model.parameters import Kind
 from lattices.errors import InputError
 
 SCHEMA = 1
@@ -20,7 +20,10 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class SpeciesRecord:
-    """A species of the run. count: particles per replica. tracked: its displacements were followed."""
+    """A species of the run. count: particles per replica. tracked: its displacements were followed.
+
+    kind: whether it carries ionic or electronic current.
+    """
 
     name: str
     label: str
@@ -29,6 +32,7 @@ class SpeciesRecord:
     mobile: bool
     element: str
     tracked: bool = True
+    kind: Kind = "ion"
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,11 @@ class Trajectory:
     coulomb: bool = False
     coupled_groups: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def electronic(self) -> frozenset[str]:
+        """Species that carry the electronic current."""
+        return frozenset(record.name for record in self.species if record.kind == "electronic")
 
     @property
     def replicas(self) -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import json
-import platform
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,6 @@ from kmc.files.trajectory import SCHEMA
 from kmc.measure.density_planes import counted, n_planes, plane_fractions
 from kmc.measure.msd import Accumulator
 from kmc.model.oxygen_gas import relative_mu_eV
-from kmc.run.schedule import Schedule, Settings
 from kmc.state.replicas import State
 from kmc.state.system import System
 from kmc.version import VERSION
@@ -72,6 +70,7 @@ def describe(system: System) -> dict[str, Any]:
                 "mobile": name in mobile,
                 "tracked": bool(tables.first_particle[code] >= 0),
                 "element": species.element,
+                "kind": "electronic" if name in model.electronic else "ion",
             }
             for code, (name, species) in enumerate(model.species.items())
         ],
@@ -286,11 +285,3 @@ def _extend(dataset: Any, values: NDArray[Any]) -> None:
     before = len(dataset)
     dataset.resize(before + len(values), axis=0)
     dataset[before:] = values
-
-
-def run_facts(backend: str, wall_s: float, settings: Settings, schedule: Schedule | None) -> dict[str, Any]:
-    """What did the walk, for the file: backend, wall time, versions."""
-    versions = {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()}
-    visit = settings.domains.hops_per_visit * schedule.visit_share if settings.domains and schedule else None
-    facts = {"backend": backend, "wall_s": wall_s, "planned_frames": settings.frames, "versions": versions}
-    return facts | {"hops_per_visit": visit}

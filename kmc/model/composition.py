@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from kmc.carriers.polaron_modes import ELECTRONIC
 from kmc.model.parameters import Model
 from lattices.crystal import Supercell
 from lattices.doping import Doping, check_doping, number_of
@@ -126,7 +125,7 @@ def _round_to_neutrality(
     """Take electronic carriers given as a fraction to the whole number that is neutral, if only rounding misses it."""
     net = sum(model.species[name].charge * n for name, n in numbers.items())
     slack = 0.5 * sum(abs(model.species[name].charge) for name, spec in placed.items() if spec.number is None)
-    for name in (name for name in free if name in ELECTRONIC and net and abs(net) <= slack):
+    for name in (name for name in free if name in model.electronic and net and abs(net) <= slack):
         step, left = divmod(-net, model.species[name].charge)
         if not left and numbers[name] + step >= 0:
             numbers[name] += step

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lattices.errors import InputError
 
 Mark = Literal["read", "computed", "derived"]
+Kind = Literal["ion", "electronic"]
+ELECTRONIC_BY_NAME = frozenset({"electron", "hole"})  # species of these names are electronic unless they say otherwise
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -31,7 +33,9 @@ class Sourced(_Strict):
 class Species(_Strict):
     """What can stand on a site. charge: Kroger-Vink effective charge in units of e; element: "X" for a vacancy.
 
-    oxidation_state: of the ion, where its mean over the sublattice is to be told.
+    oxidation_state: of the ion, where its mean over the sublattice is reported. kind: which current a carrier belongs
+    to, ionic or electronic; the default is electronic for species named electron or hole, and ion for carriers that
+    exchange with a vacancy or move among proton sites. Any other charged carrier must state its kind.
     """
 
     sublattice: str
@@ -39,6 +43,7 @@ class Species(_Strict):
     element: str
     label: str = ""
     oxidation_state: int | None = None
+    kind: Kind | None = None
 
 
 class Barrier(_Strict):
@@ -167,11 +172,36 @@ class Model(_Strict):
         for pair in self.pairs:
             known(pair.species[0], "a pair")
             known(pair.species[1], "a pair")
+        for hop in self.hops:
+            self._check_kind(hop)
         seen = [(tuple(sorted(pair.species)), pair.shell) for pair in self.pairs]
         for key in seen:
             if seen.count(key) > 1:
                 raise ValueError(f"the pair {' - '.join(key[0])} on shell {key[1]} is listed twice")
         return self
+
+    def _check_kind(self, hop: Hop) -> None:
+        """ValueError for a charged carrier that is neither named nor shown to be ionic or electronic."""
+        carrier, partner = self.species[hop.carrier], self.species[hop.partner]
+        stated = carrier.kind is not None or hop.carrier in ELECTRONIC_BY_NAME
+        ionic = {hop.carrier, hop.partner} & set(self.vacancies) or self._among_protons(hop)
+        if carrier.charge != partner.charge and not stated and not ionic:
+            raise ValueError(
+                f"species.{hop.carrier}.kind is missing: hop {hop.name!r} moves a charge without a vacancy, so the "
+                'species must state kind = "ion" or kind = "electronic"'
+            )
+
+    def _among_protons(self, hop: Hop) -> bool:
+        return self.proton_sites is not None and self.species[hop.carrier].sublattice == self.proton_sites.sublattice
+
+    @property
+    def electronic(self) -> frozenset[str]:
+        """Species that carry the electronic current."""
+        return frozenset(
+            name
+            for name, species in self.species.items()
+            if species.kind == "electronic" or (species.kind is None and name in ELECTRONIC_BY_NAME)
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

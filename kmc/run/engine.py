@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,7 +14,7 @@ import numpy as np
 from kmc.arrays import to_host
 from kmc.backends import Walker, make_walker
 from kmc.files.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
-from kmc.files.writer import NAME, FrameData, TrajectoryWriter, run_facts
+from kmc.files.writer import NAME, FrameData, TrajectoryWriter
 from kmc.measure.density_planes import plane_numbers
 from kmc.measure.msd import Accumulator, lags_of, new_accumulator
 from kmc.run.progress import Phase, Progress, Report, Stop
@@ -31,6 +32,7 @@ from kmc.run.schedule import (
 from kmc.run.thermodynamics import afterwards
 from kmc.state.replicas import State, check_images, unwrapped_grid_positions
 from kmc.state.system import System
+from kmc.version import VERSION
 from lattices.errors import InputError
 
 __all__ = ["Progress", "Settings", "frozen_schedule", "run"]
@@ -306,3 +308,11 @@ def _resumed(system: System, settings: Settings, folder: Path, backend: str) -> 
         walk.start_trials, walk.start_accepted = arrays["start_trials"], arrays["start_accepted"]
         writer.truncate(walk.frame + 1)
     return walk
+
+
+def run_facts(backend: str, wall_s: float, settings: Settings, schedule: Schedule | None) -> dict[str, Any]:
+    """What did the walk, for the file: backend, wall time, versions."""
+    versions = {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()}
+    visit = settings.domains.hops_per_visit * schedule.visit_share if settings.domains and schedule else None
+    facts = {"backend": backend, "wall_s": wall_s, "planned_frames": settings.frames, "versions": versions}
+    return facts | {"hops_per_visit": visit}

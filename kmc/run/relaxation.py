@@ -7,8 +7,7 @@ fewer as keep every plane neutral, dopants as in the run. The wave is followed b
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from kmc.backends import Walker, make_walker
 from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.carriers.polaron_modes import bare_rates
+from kmc.files.records import Wave
 from kmc.measure.density_planes import counted, plane_fractions, plane_numbers
 from kmc.run.schedule import Schedule, Settings, advance_window
 from kmc.run.settings import Relaxation
@@ -28,25 +28,6 @@ from lattices.stencils import Stencil, shell
 SMALL = 1e-2  # of the wave vector, for the limit of long waves
 FEWEST_FRAMES = 8  # of a wave
 FIRST_WINDOW = 2**31  # random numbers beyond those of the run itself
-
-
-@dataclass(frozen=True)
-class Wave:
-    """axis: of the planes. planes: (W, T + 1, R, C, P) int32 numbers of W waves; frames are as long as the run's.
-
-    fractions: (P,) where the planes lie, in units of the supercell's edge.
-    dispersion: (C,) decay rate of the wave over D k^2 for free hops of each carrier, less than 1 on a lattice.
-    """
-
-    axis: int
-    planes: NDArray[np.int32]
-    fractions: NDArray[np.float64]
-    dispersion: NDArray[np.float64]
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Every array by name."""
-        numbers = {"axis": np.array(self.axis), "dispersion": self.dispersion}
-        return {**numbers, "planes": self.planes, "fractions": self.fractions}
 
 
 def wave_fractions(system: System, asked: Relaxation) -> dict[str, NDArray[np.float64]]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import GrandWalker, make_grand_walker
 from kmc.carriers.neutral_component import Component, neutral_component
+from kmc.files.records import Scan
 from kmc.run.settings import Thermodynamics
 from kmc.state.grand_state import GrandState, grand_state
 from kmc.state.replicas import State
@@ -33,34 +32,6 @@ BLOCKS = 16  # time blocks and replicas together, at least
 LONGEST = 2**30  # trials of a window: two calls each must fit the counter
 HALF_UNITS = 2_000_000  # per eV
 EQUILIBRATION_SHARE = 0.25  # of the trials of a point, walked before them
-
-
-@dataclass(frozen=True)
-class Scan:
-    """P points, B time blocks, R replicas.
-
-    mu_eV: (P,) of the neutral component. first: number of ion carriers of the first column. histogram: (P, B, R, n)
-    int64 trials. counters: (P, R, 2) trials, accepted. capacity: largest possible number of ion carriers in a replica.
-    found: whether the scan stands about the composition of the run (or where the user put it).
-    """
-
-    mu_eV: NDArray[np.float64]
-    first: int
-    histogram: NDArray[np.int64]
-    counters: NDArray[np.int64]
-    capacity: NDArray[np.int64]
-    found: bool
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Every array by name."""
-        return {
-            "mu_eV": self.mu_eV,
-            "first": np.array(self.first),
-            "histogram": self.histogram,
-            "counters": self.counters,
-            "capacity": self.capacity,
-            "found": np.array(self.found),
-        }
 
 
 def scan(

@@ -110,6 +110,7 @@ def _species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int
     return {
         "species": model.names,
         "charges": np.array([s.charge for s in model.species.values()], dtype=np.int64),
+        "electronic": np.array([name in model.electronic for name in model.names], dtype=np.bool_),
         "counts": number,
         "sublattice_of": sublattice_of,
         "site_offset": np.array([supercell.offset_of(s) for s in range(len(crystal.sublattices))], dtype=np.int64),

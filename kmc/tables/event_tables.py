@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of
+from kmc.errors import BarrierBelowBound
 from kmc.tables.boltzmann import AcceptanceTable
 from kmc.tables.coulomb import Coulomb
 from lattices.crystal import Supercell
@@ -30,6 +31,7 @@ class EventTables:
     field_V_per_m: NDArray[np.float64]  # (3,) as really applied after rounding
     species: tuple[str, ...]
     charges: NDArray[np.int64]  # (S,) in e
+    electronic: NDArray[np.bool_]  # (S,) belongs to the electronic current
     counts: NDArray[np.int64]  # (S,) particles of each species in a replica
     sublattice_of: NDArray[np.int64]  # (S,)
     site_offset: NDArray[np.int64]  # (L,) first site of each sublattice
@@ -82,6 +84,11 @@ class EventTables:
     def proposals(self, family: int) -> int:
         """Slots of one family: carriers times directions."""
         return int(self.counts[self.carrier[family]] * self.directions[family])
+
+    def below_bound(self, family: int, replica: int, site: int, barrier2: int) -> BarrierBelowBound:
+        """The error for a barrier, in half microelectronvolt, below the proven bound of its family."""
+        bound_eV = int(self.reference2[family]) / 2e6
+        return BarrierBelowBound(self.family[family], replica, site, barrier2 / 2e6, bound_eV)
 
     @property
     def digest(self) -> str:

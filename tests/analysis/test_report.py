@@ -54,6 +54,7 @@ def test_results_have_the_promised_shape() -> None:
     assert set(results["species"]) == {"V_O", "electron"}
     assert set(results["species"]["V_O"]) == {
         "charge_e",
+        "kind",
         "number_density_m3",
         "tracer_diffusivity_m2_s",
         "collective_diffusivity_m2_s",

@@ -15,7 +15,8 @@ from kmc.backends import make_grand_walker
 from kmc.backends.numpy_grand import accept_ways
 from kmc.carriers.neutral_component import neutral_component
 from kmc.model.parameters import Model
-from kmc.run.scan import Thermodynamics, scan
+from kmc.run.scan import scan
+from kmc.run.settings import Thermodynamics
 from kmc.state.grand_state import grand_state
 from kmc.state.replicas import exchange_potential
 from kmc.tables.boltzmann import BOLTZMANN_EV_K, acceptance_table

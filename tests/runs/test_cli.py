@@ -41,14 +41,14 @@ def test_bad_input_is_one_line_and_exit_2(
 def test_a_doping_that_cannot_be_neutral(refused: Refused, tmp_path: Path) -> None:
     """A donor would need a negative number of vacancies."""
     parameters = tmp_path / "donor.toml"
-    shutil.copy(Path(__file__).parents[2] / "kmc" / "parameters" / "ydc-tutorial.toml", parameters)
+    shutil.copy(Path(__file__).parents[2] / "kmc" / "model" / "parameter_sets" / "ydc-tutorial.toml", parameters)
     parameters.write_text(parameters.read_text().replace("charge = -1", "charge = 1"))
     line = refused("validate", "ydc", "--set", f'model.parameters="{parameters}"')
     assert "cannot be neutral" in line
 
 
 def test_a_gate_that_occurs_without_barrier(refused: Refused, tmp_path: Path) -> None:
-    source = Path(__file__).parents[2] / "kmc" / "parameters" / "ydc-tutorial.toml"
+    source = Path(__file__).parents[2] / "kmc" / "model" / "parameter_sets" / "ydc-tutorial.toml"
     kept = [line for line in source.read_text().splitlines() if 'gate = ["Y", "Y"]' not in line]
     (tmp_path / "gap.toml").write_text("\n".join(kept))
     line = refused("validate", "ydc", "--set", f'model.parameters="{tmp_path / "gap.toml"}"')

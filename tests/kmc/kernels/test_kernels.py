@@ -102,7 +102,7 @@ def test_the_host_build_is_clean_under_sanitizers(tmp_path):
     asan = subprocess.run(
         ["g++", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     environment = {**os.environ, "LD_PRELOAD": asan, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONPATH": root}
     done = subprocess.run(
         [sys.executable, "-c", SANITIZED, str(library)], env=environment, capture_output=True, text=True, cwd=root
