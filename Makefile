@@ -1,8 +1,10 @@
-# `make demo` and `make test` build the same environment in .venv and use it.
+# Every target builds the same environment in .venv and uses it. `make demo` and `make test` are the two to know.
 PYTHON ?= python3
 BIN := .venv/bin
+# Processes that run the tests: a number, or auto for one per core.
+WORKERS ?= auto
 
-.PHONY: demo test venv clean
+.PHONY: demo test test-quick docs venv clean
 
 venv: .venv/.built
 
@@ -18,12 +20,24 @@ demo: venv
 	$(BIN)/kmc run gdc --out demo
 	@echo "pictures: demo/arrhenius.png and demo/T1000K/msd.png"
 
+# Everything that a change must pass.
 test: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+
+# What to run while working: under a minute on two cores. Leaves out the tests marked `slow` and the type check.
+test-quick: venv
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow"
+
+# Rewrite the tables and the picture of the rooms that are generated from the source.
+docs: venv
+	$(BIN)/python docs/parameter_tables.py
+	$(BIN)/python docs/architecture.py
 
 clean:
 	rm -rf .venv demo build dist *.egg-info

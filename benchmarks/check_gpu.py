@@ -22,18 +22,18 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 CORRECTNESS = (
-    "test_backends.py",
-    "test_checkpoint.py",
-    "test_selection.py",
-    "test_oracle.py",
-    "test_domains.py",
-    "test_grand_canonical.py",
-    "test_coulomb.py",
-    "test_polarons.py",
-    "test_layers.py",
-    "test_drift.py",
+    "kmc/backends/test_backends.py",
+    "kmc/backends/test_rejection_free.py",
+    "kmc/exact/test_oracle.py",
+    "kmc/files/test_checkpoint.py",
+    "kmc/tables/test_coulomb.py",
+    "physics/test_domains.py",
+    "physics/test_drift.py",
+    "physics/test_grand_canonical.py",
+    "physics/test_layers.py",
+    "physics/test_polarons.py",
 )
-PHYSICS = ("test_physics.py",)
+PHYSICS = ("physics/test_diffusion.py",)
 CASES = (
     "ideal-512",
     "ideal-8000",
@@ -127,11 +127,11 @@ def _registers(backend: str) -> dict[str, Any]:
 
 def _tests(backend: str, files: tuple[str, ...]) -> dict[str, Any]:
     """The test suite's cases of this backend."""
-    present = [str(path) for name in files if (path := ROOT / "tests" / "kmc" / name).exists()]
+    paths = [str(ROOT / "tests" / name) for name in files]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     if backend == "cuda":
         environment["MIEC_KMC_REQUIRE_CUDA"] = "1"
-    command = [sys.executable, "-m", "pytest", "-q", "-k", f"{backend} or gpu", *present]
+    command = [sys.executable, "-m", "pytest", "-q", "-k", f"{backend} or gpu", *paths]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     lines = done.stdout.strip().splitlines()
     kept = [line for line in lines if line.startswith(("FAILED", "ERROR"))] + lines[-1:]

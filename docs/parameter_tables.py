@@ -81,7 +81,7 @@ def constants(family: str) -> str:
 def _sets_of(family: str) -> list[str]:
     import tomllib
 
-    text = (ROOT / "analysis" / "constants" / f"{family}.toml").read_text(encoding="utf-8")
+    text = (ROOT / "lattices" / "defects" / f"{family}.toml").read_text(encoding="utf-8")
     return list(tomllib.loads(text)["sets"])
 
 

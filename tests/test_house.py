@@ -1,0 +1,206 @@
+"""The house in order: what tests may import, and that the names of files and modules in texts are those of today."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import io
+import re
+import subprocess
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FLOORS = ("lattices", "kmc", "analysis", "runs")
+SOURCES = (*FLOORS, "benchmarks", "docs", "tests")
+# Files that runs, users or other programs write; texts may name them although the repository does not hold them.
+WRITTEN_ELSEWHERE = {"analysis.py", "runs.py", "lattices.py"}
+
+
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, module) of every import of a file, those inside functions too; `from a import b` counts as a and a.b."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.lineno, node.module
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def forbidden(floor: str) -> tuple[str, ...]:
+    """Modules that the tests of a floor must not import: the floors above it, and the tests of those."""
+    above = FLOORS[FLOORS.index(floor) + 1 :]
+    return (*above, *(f"tests.{name}" for name in above), "tests.physics")
+
+
+def offences(path: Path, banned: tuple[str, ...]) -> list[str]:
+    """One line per import of a banned package or of anything in it."""
+    return [
+        f"{path}:{line} imports {module}"
+        for line, module in imports_of(path)
+        if any(module == name or module.startswith(f"{name}.") for name in banned)
+    ]
+
+
+@pytest.mark.parametrize("floor", FLOORS[:-1])
+def test_tests_of_a_floor_import_nothing_above_it(floor: str) -> None:
+    """`tests/physics` and `tests/runs` are where tests belong that need every floor."""
+    files = [*(ROOT / "tests" / floor).rglob("*.py"), *([ROOT / "tests" / "systems.py"] if floor == "kmc" else [])]
+    assert files
+    assert [line for path in files for line in offences(path, forbidden(floor))] == []
+
+
+def test_an_import_from_above_is_seen(tmp_path: Path) -> None:
+    """Also inside a function, and by way of the package."""
+    path = tmp_path / "test_it.py"
+    path.write_text("def f():\n    from analysis import report\nimport kmc.run.engine\n", encoding="utf-8")
+    assert len(offences(path, forbidden("lattices"))) == 3  # analysis, analysis.report, kmc.run.engine
+    assert offences(path, forbidden("analysis")) == []
+
+
+def test_tests_lie_in_the_room_of_what_they_test() -> None:
+    """Every folder of tests/<floor> has a room of the same name."""
+    for floor in FLOORS:
+        for folder in (ROOT / "tests" / floor).rglob("__init__.py"):
+            room = folder.parent.relative_to(ROOT / "tests")
+            assert (ROOT / room).is_dir(), f"tests/{room} tests a room that is not there"
+
+
+def tracked() -> list[Path]:
+    """The files of the repository; without git (an unpacked archive) those of its folders."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+    except (OSError, subprocess.CalledProcessError):
+        return [path for folder in SOURCES for path in (ROOT / folder).rglob("*") if path.is_file()]
+
+
+def texts_of(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) of what people read: comments and strings of Python, comments of C++, other files whole."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type in (tokenize.COMMENT, tokenize.STRING):
+                yield from enumerate(token.string.splitlines(), token.start[0])
+    elif path.suffix in (".cuh", ".cu", ".cpp"):
+        for line, content in enumerate(text.splitlines(), 1):
+            if "//" in content:
+                yield line, content.split("//", 1)[1]
+    else:
+        yield from enumerate(text.splitlines(), 1)
+
+
+def read_by_people() -> list[Path]:
+    """Sources and pages whose texts are checked. The change log may name what is gone, tests may make up names."""
+    kinds = (".py", ".cuh", ".cu", ".cpp", ".md", ".toml", ".cfg", ".ini")
+    return [
+        path
+        for path in tracked()
+        if path.suffix in kinds
+        and path.name != "CHANGELOG.md"
+        and path.relative_to(ROOT).parts[0] not in ("tests", "shared")
+    ]
+
+
+FILE_NAME = re.compile(r"(?<![\w./*{}-])((?:[\w.-]+/)*[\w-]+\.(?:py|cuh|cu|cpp|md))\b(?![\w(/])")
+MODULE = re.compile(rf"(?<![\w./-])((?:{'|'.join(FLOORS)})(?:\.[A-Za-z_]\w*)+)")
+
+
+def stale_files(path: Path, text: str, known: set[str]) -> list[str]:
+    """Names of files in a text that are no file of the repository: `room/file.py`, or the bare name in its own folder.
+
+    known: paths of the repository's files as text, relative to its root.
+    """
+    here = path.parent.relative_to(ROOT).as_posix()
+    found = []
+    for name in FILE_NAME.findall(text):
+        if name in WRITTEN_ELSEWHERE:
+            continue
+        places = {
+            name,
+            f"{here}/{name}",
+            f"{path.parent.parent.relative_to(ROOT).as_posix()}/{name}" if here != "." else name,
+        }
+        places |= {f"{floor}/{name}" for floor in (*FLOORS, "tests")} | {f"kmc/kernels/{name}"}
+        if not any(Path(place).as_posix().removeprefix("./") in known for place in places):
+            found.append(name)
+    return found
+
+
+def is_module_or_member(name: str) -> bool:
+    """Whether a dotted name is a module, or a member of one."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+@pytest.mark.xfail(reason="names of before the rooms; being mended", strict=False)
+def test_files_named_in_texts_exist() -> None:
+    """Comments, docstrings, messages and pages name files that are there."""
+    known = {path.relative_to(ROOT).as_posix() for path in tracked()}
+    stale = [
+        f"{path.relative_to(ROOT)}:{line} names {name}"
+        for path in read_by_people()
+        for line, text in texts_of(path)
+        for name in stale_files(path, text, known)
+    ]
+    assert not stale, "\n".join(stale)
+
+
+def test_modules_named_in_pages_exist() -> None:
+    """Dotted names of our packages in Markdown pages can be imported."""
+    stale = [
+        f"{path.relative_to(ROOT)}:{line} names {name}"
+        for path in read_by_people()
+        if path.suffix == ".md"
+        for line, text in texts_of(path)
+        for name in MODULE.findall(text)
+        if not is_module_or_member(name)
+    ]
+    assert not stale, "\n".join(stale)
+
+
+def test_a_stale_name_is_seen() -> None:
+    """A file that is gone, one in a folder where it is not, and one beside the text."""
+    known = {"kmc/rng/philox.py", "kmc/rng/poisson.py"}
+    path = ROOT / "kmc" / "rng" / "poisson.py"
+    assert stale_files(path, "as in philox.py and kmc/rng/philox.py (rng/philox.py)", known) == []
+    assert stale_files(path, "as in reference.py, kmc/philox.py", known) == ["reference.py", "kmc/philox.py"]
+    assert not is_module_or_member("kmc.engine") and is_module_or_member("kmc.rng.philox.philox4x32")
+
+
+def test_links_of_pages_lead_somewhere() -> None:
+    """Relative links and pictures of every Markdown page."""
+    broken = [
+        f"{path.relative_to(ROOT)}: {target}"
+        for path in read_by_people()
+        if path.suffix == ".md"
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", path.read_text(encoding="utf-8"))
+        if not (path.parent / target).exists()
+    ]
+    assert not broken, "\n".join(broken)
+
+
+@pytest.mark.xfail(reason="sources of before the rooms; being mended", strict=False)
+def test_sources_name_something_a_reader_can_find() -> None:
+    """No number or statement rests on "the project's references" or "the mission"."""
+    vague = re.compile(r"the project'?s references|the mission|the references\b", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {text.strip()}"
+        for path in read_by_people()
+        for line, text in texts_of(path)
+        if vague.search(text)
+    ]
+    assert not found, "\n".join(found)
