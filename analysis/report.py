@@ -24,7 +24,6 @@ from lattices.errors import InputError
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory
 
-WARNING = "warning: "  # how notes of the file begin that are warnings
 ONE_SCALE = 'one scale was walked: compare with a run at another, or take polarons.mode = "auto", which does so'
 
 
@@ -87,8 +86,8 @@ def _results(
     if (profile := profile_json(trajectory, units, fit_range)) is not None:
         results["profile"] = profile
     results["hops"] = _hops(trajectory)
-    told = [line.removeprefix(WARNING) for line in trajectory.notes if line.startswith(WARNING)]
-    results["notes"] = [line for line in trajectory.notes if not line.startswith(WARNING)]
+    told = [note.text for note in trajectory.notes if note.warning]
+    results["notes"] = [note.text for note in trajectory.notes if not note.warning]
     results["warnings"] = told + warnings + drift_warning(trajectory) + doubts
     if trajectory.polaron_mode == "scaled":
         results["scale_check"] = {"value": None, "stderr": None, "reason": ONE_SCALE}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmc.model.parameters import CoulombSpec, Model, Sourced, load_model, shipped_models
 from lattices.errors import InputError
+from lattices.notes import Note
 from runs.config import RunConfig, naming
 from runs.schema.crystal import AmountSpec, CarrierSpec, CrystalSpec
 
@@ -105,12 +106,12 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell, temper
     if config.gas:
         from runs.gas import carriers_of_gas
 
-        amounts, lines = carriers_of_gas(config.gas, model, supercell, doping, temperature_K)
+        amounts, notes = carriers_of_gas(config.gas, model, supercell, doping, temperature_K)
         try:
             found = compose(model, supercell, doping, amounts)
         except InputError as error:
-            raise InputError(f"{error}; {'; '.join(lines)}") from error
-        return replace(found, notes=(*lines, *found.notes))
+            raise InputError(f"{error}; {'; '.join(note.line for note in notes)}") from error
+        return replace(found, notes=(*notes, *found.notes))
     carriers = {name: _amount(value) for name, value in spec.carriers.items()}
     if spec.vacancies is not None:
         name = _vacancy(model)
@@ -131,8 +132,8 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell, temper
 
 def _expanded(
     config: RunConfig, model: Model, supercell: Supercell, composition: Composition, temperature_K: float
-) -> tuple[Supercell, list[str]]:
-    """The supercell at the lattice parameter of its composition and temperature, and lines that tell the strain.
+) -> tuple[Supercell, list[Note]]:
+    """The supercell at the lattice parameter of its composition and temperature, with notes on the strain.
 
     For doped ceria only reduction expands: delta less what the dopants' charge brings.
     """
@@ -156,12 +157,12 @@ def _expanded(
     crystal = supercell.crystal
     grown = Crystal(crystal.cell_angstrom * (1.0 + found.strain), crystal.sublattices)
     parameter = _lattice_parameter(config, model)
-    lines = [
+    text = (
         f"expansion: strain {found.strain:+.5f}, lattice parameter {parameter:.5f} -> "
-        f"{parameter * (1.0 + found.strain):.5f} angstrom ({found.formula}; {found.source})",
-        *(f"warning: {line}" for line in found.warnings),
-    ]
-    return Supercell(grown, supercell.repeats), lines
+        f"{parameter * (1.0 + found.strain):.5f} angstrom ({found.formula}; {found.source})"
+    )
+    notes = [Note(text), *(Note(line, True) for line in found.warnings)]
+    return Supercell(grown, supercell.repeats), notes
 
 
 ANIONS_PER_FORMULA = {"fluorite": 2, "perovskite": 3}
@@ -217,8 +218,8 @@ def system_of(config: RunConfig, base: Path, number: int, mode: Mode | None = No
         supercell = supercell_of(config, base, model)
         composition = composition_of(config, model, supercell, temperature_K)
         if config.crystal.expansion:
-            supercell, line = _expanded(config, model, supercell, composition, temperature_K)
-            composition = replace(composition, notes=(*composition.notes, *line))
+            supercell, notes = _expanded(config, model, supercell, composition, temperature_K)
+            composition = replace(composition, notes=(*composition.notes, *notes))
         return build_system(
             model,
             supercell,

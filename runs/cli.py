@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kmc.errors import BarrierBelowBound, DisplacementOverflow
+from kmc.version import VERSION
 from lattices.errors import InputError
 
 
@@ -70,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="kmc", description="Kinetic Monte Carlo of mixed ionic-electronic conductors.")
+    parser.add_argument("--version", action="version", version=f"kmc {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = _run_file(commands, "run", "run a run file, analyse and draw it", _run)
     run.add_argument("--out", type=Path, help="output folder (default: named after the run file, where you are)")
@@ -241,7 +243,3 @@ def _info(arguments: argparse.Namespace) -> int:
         for key, value in facts.items():
             print(f"{key}: {value}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lattices.notes import Note
 from runs.build import system_of
 from runs.config import RunConfig
 from runs.jobs import jobs_of
-from runs.minority import minority_lines
+from runs.minority import minority_notes
 
 if TYPE_CHECKING:
     from kmc.state.system import System
@@ -27,10 +28,10 @@ WORST_ROUNDING = 0.01  # of the work per hop in a field, before a warning
 
 def with_notes(system: System, config: RunConfig) -> System:
     """The system with all that is told of its composition and field as its notes, which go into the file."""
-    lines = [*balance_lines(system), *field_lines(system, config.run.field_V_per_m)]
+    more = [*balance_notes(system), *field_notes(system, config.run.field_V_per_m)]
     if config.gas is None:
-        lines += minority_lines(system)
-    notes = (*system.composition.notes, *lines)
+        more += minority_notes(system)
+    notes = (*system.composition.notes, *more)
     return replace(system, composition=replace(system.composition, notes=notes))
 
 
@@ -40,15 +41,15 @@ def describe_system(system: System, config: RunConfig) -> list[str]:
     parts = [f"{name} {n}" for name, n in composition.counts.items() if n]
     return [
         f"{system.model.name}: {tables.supercell.n_sites} sites, {system.replicas} replicas: {', '.join(parts)}",
-        *composition.notes,
+        *(note.line for note in composition.notes),
         *domain_lines(system, config),
         *(mode_lines(system) if config.polarons.mode != "auto" else [AUTO]),
     ]
 
 
-def further_notes(system: System, first: System) -> list[str]:
+def further_notes(system: System, first: System) -> list[Note]:
     """What is told of another temperature's composition and not of the first one's."""
-    return [line for line in system.composition.notes if line not in first.composition.notes]
+    return [note for note in system.composition.notes if note not in first.composition.notes]
 
 
 def mode_lines(system: System) -> list[str]:
@@ -64,7 +65,7 @@ def mode_lines(system: System) -> list[str]:
     return [f"polarons.mode = {system.mode}: rates of {factors}"]
 
 
-def balance_lines(system: System) -> list[str]:
+def balance_notes(system: System) -> list[Note]:
     """delta, mean oxidation state and electronic carriers per cation, where the model knows oxidation states."""
     model, counts = system.model, system.composition.counts
     charged = {name: s for name, s in model.species.items() if s.oxidation_state is not None}
@@ -80,10 +81,11 @@ def balance_lines(system: System) -> list[str]:
     fixed = sum(
         s.charge * counts[name] for name, s in model.species.items() if name not in model.electronic | set(empty)
     )
-    return [
+    text = (
         f"delta = {counts[empty[0]] / cations:.4f}; mean oxidation state of {element} = {mean:.4f}; "
         f"p - n = {net / cations:.4f} per {sublattice} site (neutrality: {-fixed / cations:.4f} - 2 delta)"
-    ]
+    )
+    return [Note(text)]
 
 
 def domain_lines(system: System, config: RunConfig) -> list[str]:
@@ -148,7 +150,9 @@ def validate(config: RunConfig, base: Path) -> dict[str, Any]:
     jobs_of(config, base, base)  # refuses what a mode or an extrapolation cannot do
     systems = [with_notes(system_of(config, base, k), config) for k in range(len(config.run.temperatures_K))]
     system = systems[0]
-    more = [f"{each.tables.temperature_K:g} K: {line}" for each in systems[1:] for line in further_notes(each, system)]
+    more = [
+        f"{each.tables.temperature_K:g} K: {note.line}" for each in systems[1:] for note in further_notes(each, system)
+    ]
     tables, run = system.tables, config.run
     barriers = tables.barrier2[tables.barrier2 >= 0] / (2 * MICRO)
     replicas = _trial_replicas(system)
@@ -224,18 +228,18 @@ def _largest_energy_change(system: System) -> int:
     return -lowest
 
 
-def field_lines(system: System, wanted: tuple[float, float, float]) -> list[str]:
+def field_notes(system: System, wanted: tuple[float, float, float]) -> list[Note]:
     """The field really applied, and a warning where rounding changes the work of a hop by more than 1 %."""
     if not any(wanted):
         return []
     error = work_rounding(system, wanted)
-    lines = [f"field applied: {[float(f'{value:.6g}') for value in system.tables.field_V_per_m]} V/m"]
+    notes = [Note(f"field applied: {[float(f'{value:.6g}') for value in system.tables.field_V_per_m]} V/m")]
     if error > WORST_ROUNDING:
-        lines.append(
-            f"warning: rounding to whole microelectronvolts changes the work per hop by up to {error:.1%}; "
-            "take a stronger field"
+        text = (
+            f"rounding to whole microelectronvolts changes the work per hop by up to {error:.1%}; take a stronger field"
         )
-    return lines
+        notes.append(Note(text, warning=True))
+    return notes
 
 
 def work_rounding(system: System, wanted: tuple[float, float, float]) -> float:

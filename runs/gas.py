@@ -11,6 +11,7 @@ from lattices.defects.equilibrium import Equilibrium, solve_equilibrium
 from lattices.doping import Doping, number_of
 from lattices.errors import InputError
 from lattices.hosts import check_host
+from lattices.notes import Note
 from runs.minority import MINORITY
 from runs.schema.run_file import GasSpec
 
@@ -25,8 +26,8 @@ NONE = 0.5  # fewer in equilibrium are none: one that is placed is a warning
 
 def carriers_of_gas(
     gas: GasSpec, model: Model, supercell: Supercell, doping: dict[str, Amount], temperature_K: float
-) -> tuple[dict[str, Amount], list[str]]:
-    """(species -> amount in equilibrium with the gas, lines to tell).
+) -> tuple[dict[str, Amount], list[Note]]:
+    """(species -> amount in equilibrium with the gas, notes for the reader).
 
     The whole numbers nearest to equilibrium that are neutral. InputError where the model has no material, or lacks a
     carrier that the equilibrium needs, or where material, crystal and doping do not belong together.
@@ -43,12 +44,12 @@ def carriers_of_gas(
     moving = {hop.carrier for hop in model.hops}
     if numbers and not any(number for key, number in numbers.items() if key in moving):
         raise InputError(f"no carrier to move, none of {', '.join(sorted(moving))}; {_told(found)}")
-    lines = [_told(found), *(f"warning: {line}" for line in found.warnings), *_left_out(found, model)]
+    notes = [Note(_told(found)), *(Note(line, True) for line in found.warnings), *_left_out(found, model)]
     if numbers:
-        lines.append(_whole_numbers(numbers, wanted))
+        notes.append(_whole_numbers(numbers, wanted))
     *others, last = wanted
     amounts: dict[str, Amount] = {key: Doping(number=(numbers or {}).get(key, round(wanted[key]))) for key in others}
-    return amounts | {last: "charge-balance"}, lines
+    return amounts | {last: "charge-balance"}, notes
 
 
 def check_material(name: str, crystal: Crystal | Supercell) -> None:
@@ -115,7 +116,7 @@ def nearest_neutral(wanted: dict[str, float], charges: dict[str, int], charge: i
     return min(found, key=lambda given: sum((given[key] - wanted[key]) ** 2 for key in wanted), default=None)
 
 
-def _whole_numbers(numbers: dict[str, int], wanted: dict[str, float]) -> str:
+def _whole_numbers(numbers: dict[str, int], wanted: dict[str, float]) -> Note:
     """What is placed beside what equilibrium has, as a warning where a small supercell cannot hold it."""
     parts = ", ".join(f"{key} {number} ({wanted[key]:.2f})" for key, number in numbers.items())
     poor = any(
@@ -123,7 +124,7 @@ def _whole_numbers(numbers: dict[str, int], wanted: dict[str, float]) -> str:
         for key, number in numbers.items()
     )
     told = f"whole numbers: {parts}; equilibrium in brackets"
-    return f"warning: {told}; a larger supercell comes nearer" if poor else told
+    return Note(f"{told}; a larger supercell comes nearer" if poor else told, poor)
 
 
 def _told(found: Equilibrium) -> str:
@@ -144,19 +145,20 @@ def _kind_of(model: Model, name: str) -> str:
     return "hole" if model.species[name].charge > 0 else "electron"
 
 
-def _left_out(found: Equilibrium, model: Model) -> list[str]:
+def _left_out(found: Equilibrium, model: Model) -> list[Note]:
     """Carriers of the equilibrium that the model does not have, where they matter."""
-    lines = []
+    notes = []
     held = {_kind_of(model, name) for name in model.electronic} | set(model.species)
     known = max((found.site_fractions.get(name, 0.0) for name in held & {"electron", "hole"}), default=0.0)
     for name in ("electron", "hole", "H"):
         share = found.site_fractions.get(name, 0.0)
         if name not in held and share > max(MINORITY * known, 1e-6):
-            lines.append(
-                f"warning: {name} ({share:.3g} per site in equilibrium) is not in model {model.name!r}: "
+            text = (
+                f"{name} ({share:.3g} per site in equilibrium) is not in model {model.name!r}: "
                 "this gas is outside its range"
             )
-    return lines
+            notes.append(Note(text, True))
+    return notes
 
 
 def format_equilibrium(found: Equilibrium) -> str:

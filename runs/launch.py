@@ -63,8 +63,8 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     with signals() as stop:
         for system, (single, part) in zip(systems, jobs_of(resolved, base, folder), strict=True):
             log(f"{system.tables.temperature_K:g} K -> {part}")
-            for line in further_notes(system, systems[0]):
-                log(line)
+            for note in further_notes(system, systems[0]):
+                log(note.line)
             for line in mode_lines(system) if config.polarons.mode == "auto" else ():
                 log(line)
             frozen = single.polarons.mode == "frozen-ions"
@@ -188,7 +188,7 @@ def _composition(system: System) -> dict[str, Any]:
         "version": VERSION,
         "particles_per_replica": {name: n for name, n in composition.counts.items() if n},
         "net_charge_e": composition.net_charge,
-        "notes": list(composition.notes),
+        "notes": [note.line for note in composition.notes],
     }
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lattices.notes import Note
+
 if TYPE_CHECKING:
     from kmc.state.system import System
 
 MINORITY = 0.01  # of the electronic carriers that a model knows: more of the other kind is told
 
 
-def minority_lines(system: System) -> list[str]:
+def minority_notes(system: System) -> list[Note]:
     """A warning where K_i = p n/m^2 of the model's material asks for more of the other carrier than a hundredth.
 
     p, n, m: holes, electrons and hosts per cation. Nothing for a model without a material, or one without K_i.
@@ -35,7 +37,8 @@ def minority_lines(system: System) -> list[str]:
     if other <= MINORITY * own:
         return []
     name = "electron" if model.species[known[0].carrier].charge > 0 else "hole"
-    return [
-        f"warning: beside {own:.3g} {known[0].carrier} per cation the equilibrium of {material.name} "
+    text = (
+        f"beside {own:.3g} {known[0].carrier} per cation the equilibrium of {material.name} "
         f"({constants.name}) holds {min(other, 1.0):.2g} {name}, which model {model.name!r} lacks: outside its range"
-    ]
+    )
+    return [Note(text, True)]

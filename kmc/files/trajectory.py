@@ -14,6 +14,7 @@ from kmc.files.records import Scan, Wave
 from kmc.measure.profile import Profile
 from kmc.model.parameters import Kind
 from lattices.errors import InputError
+from lattices.notes import Note
 
 SCHEMA = 1
 
@@ -62,7 +63,7 @@ class Trajectory:
     planes: for each axis (T + 1, R, C, P) int32 numbers of the carriers `plane_species` by plane (planes.py), or none.
     plane_fractions: for each axis (P,) where its planes lie, in units of the supercell's edge.
     dopants: ions stand still at random and shape where carriers stand. coupled_groups: carriers that feel one another
-    (coupling.py); empty where the file does not say. notes: what was told of the composition, warnings among them.
+    (coupling.py); empty where the file does not say. notes: for the reader, warnings among them.
     """
 
     temperature_K: float
@@ -101,7 +102,7 @@ class Trajectory:
     dopants: bool = True
     coulomb: bool = False
     coupled_groups: tuple[tuple[str, ...], ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def electronic(self) -> frozenset[str]:
@@ -176,7 +177,7 @@ def _read(file: object) -> Trajectory:
         else (),
         wave=_wave(group["relaxation"]) if "relaxation" in group else None,
         coulomb=meta.get("coulomb", False),
-        notes=tuple(meta.get("notes", [])),
+        notes=tuple(Note(**note) for note in meta.get("notes", [])),
         coupled_groups=tuple(tuple(group) for group in meta.get("coupled_groups", [])),
         dopants=meta.get("dopants", True),
         scan=_scan(group["grand_canonical"]) if "grand_canonical" in group else None,

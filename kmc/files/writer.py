@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def describe(system: System) -> dict[str, Any]:
         "grid": tables.supercell.crystal.grid,
         "field_V_per_m": tables.field_V_per_m.tolist(),
         "configuration": system.configuration,
-        "notes": list(system.composition.notes),
+        "notes": [asdict(note) for note in system.composition.notes],
         "polarons": {"mode": system.mode, "rate_factor": dict(system.rate_factor)},
         "component": _component(system),
         "dopants": system.quenched,

@@ -10,6 +10,7 @@ from kmc.model.parameters import Model
 from lattices.crystal import Supercell
 from lattices.doping import Doping, check_doping, number_of
 from lattices.errors import InputError
+from lattices.notes import Note
 
 Amount = Doping | float | Literal["charge-balance"]
 
@@ -25,7 +26,7 @@ class Composition:
     counts: Mapping[str, int]
     placed: Mapping[str, Doping]
     net_charge: int
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def compose(
@@ -75,7 +76,7 @@ def compose(
         counts[host] = left
     net = sum(model.species[name].charge * n for name, n in counts.items())
     notes.append(f"net charge of the supercell: {net:+d} e" if net else "the supercell is neutral")
-    return Composition(counts, placed, net, tuple(notes))
+    return Composition(counts, placed, net, tuple(Note(line) for line in notes))
 
 
 def balance_words(model: Model, counts: Mapping[str, int]) -> str:

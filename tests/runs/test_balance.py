@@ -7,11 +7,12 @@ import json
 import pytest
 
 from lattices.errors import InputError
+from lattices.notes import Note
 from runs.build import system_of
 from runs.cli import main
 from runs.config import load_config
-from runs.estimate import balance_lines
-from runs.minority import minority_lines
+from runs.estimate import balance_notes
+from runs.minority import minority_notes
 from tests.runs.conftest import arguments
 
 
@@ -22,7 +23,7 @@ def test_lsf64_prints_its_balance():
     counts = system.composition.counts
     assert counts["V_O"] == 218 and counts["hole"] == counts["Sr"] - 2 * 218
     assert system.composition.net_charge == 0
-    line = balance_lines(system)[0]
+    line = balance_notes(system)[0].text
     assert "delta = 0.0272" in line and "p - n = 0.3455" in line and "mean oxidation state of Fe = 3.3455" in line
     assert "neutrality: 0.4000 - 2 delta" in line
 
@@ -32,7 +33,7 @@ def test_reduced_and_doped_ceria():
     config, base = load_config("ceria-reduced", ["crystal.doping={Gd=0.1}", "crystal.vacancies={delta=0.07}"])
     counts = system_of(config, base, 0).composition.counts
     assert counts["electron"] == 2 * counts["V_O"] - counts["Gd"] and counts["V_O"] == round(0.07 * 2048)
-    assert "n = -0.0" in balance_lines(system_of(config, base, 0))[0]
+    assert "n = -0.0" in balance_notes(system_of(config, base, 0))[0].text
 
 
 @pytest.mark.parametrize(
@@ -67,17 +68,17 @@ def test_what_cannot_be_neutral_is_refused(changes, told):
 )
 def test_rounding_to_whole_numbers_keeps_the_balance(changes, counts, note):
     composition = system_of(*load_config("lsf64", changes), 0).composition
-    assert composition.net_charge == 0 and note in composition.notes
+    assert composition.net_charge == 0 and Note(note) in composition.notes
     assert {name: composition.counts[name] for name in counts} == counts
 
 
 def test_electrons_beside_few_holes_are_told():
     """K_i of LSF64 at 1073 K is 1.6e-6: n = K_i m^2/p passes p/100 where p falls below about 0.013."""
     for delta, told in ((0.0273, False), (0.19, False), (0.199, True)):
-        lines = minority_lines(system_of(*load_config("lsf64", [f"crystal.vacancies={{delta={delta}}}"]), 0))
-        assert bool(lines) == told, delta
-    assert "electron, which model 'lsf64' lacks: outside its range" in lines[0]
-    assert minority_lines(system_of(*load_config("ceria-reduced"), 0)) == []
+        notes = minority_notes(system_of(*load_config("lsf64", [f"crystal.vacancies={{delta={delta}}}"]), 0))
+        assert bool(notes) == told, delta
+    assert "electron, which model 'lsf64' lacks: outside its range" in notes[0].text and notes[0].warning
+    assert minority_notes(system_of(*load_config("ceria-reduced"), 0)) == []
 
 
 def test_lsf64_out_of_the_box(tmp_path, capsys):

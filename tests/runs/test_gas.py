@@ -100,7 +100,7 @@ def test_a_dry_gas_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         system_of(*load_config("bzy", ["gas.pH2O_bar=0"]), 0)
     one = system_of(*load_config("bzy", ["gas.pH2O_bar=0", "gas.material=bzy", "crystal.doping.Y={number=201}"]), 0)
-    assert "dry (pH2O = 0)" in one.composition.notes[0] and one.composition.counts["H"] == 1
+    assert "dry (pH2O = 0)" in one.composition.notes[0].text and one.composition.counts["H"] == 1
     assert whole_numbers(one).startswith("warning: whole numbers: V_O 100 (100.50), H 1 (0.00)")
 
 
@@ -112,7 +112,7 @@ def test_a_gas_decides_the_carriers_at_each_temperature(run_file: Path) -> None:
         counts = system.composition.counts
         assert counts["V_O"] == pytest.approx(1000 * delta, abs=0.6)
         assert counts["hole"] == 400 - 2 * counts["V_O"] and system.composition.net_charge == 0
-        assert f"delta = {delta}" in system.composition.notes[0]
+        assert f"delta = {delta}" in system.composition.notes[0].text
 
 
 def test_proton_free_and_reduced_ceria_from_gas(run_file: Path) -> None:
@@ -164,7 +164,7 @@ temperature_K = 1273
 
 
 def whole_numbers(system) -> str:
-    (line,) = [note for note in system.composition.notes if "whole numbers" in note]
+    (line,) = [note.line for note in system.composition.notes if "whole numbers" in note.text]
     return line
 
 
@@ -257,7 +257,7 @@ def test_expansion_is_applied_and_told(run_file: Path, tmp_path: Path) -> None:
     grown = system.tables.supercell
     strain = grown.crystal.cell_angstrom[0, 0] / still.crystal.cell_angstrom[0, 0] - 1
     assert strain == pytest.approx(0.144 / 3.94 * delta, rel=1e-3)
-    assert any(line.startswith(f"expansion: strain +{strain:.5f}") for line in system.composition.notes)
+    assert any(note.text.startswith(f"expansion: strain +{strain:.5f}") for note in system.composition.notes)
     hop = system.tables.hop_length_angstrom[0] / (3.94 / 2**0.5)
     assert hop == pytest.approx(1 + strain, rel=1e-9)
     ceria = tmp_path / "ceria.toml"
@@ -267,7 +267,7 @@ def test_expansion_is_applied_and_told(run_file: Path, tmp_path: Path) -> None:
         '[model]\nparameters = "ceria-reduced"\n[run]\ntemperature_K = 1100\n'
     )
     system = system_of(*load_config(ceria), 0)
-    assert any("strain +0.00000" in line for line in system.composition.notes)
+    assert any("strain +0.00000" in note.text for note in system.composition.notes)
     with pytest.raises(ValueError, match="expansion is for prototypes"):
         CrystalSpec.model_validate(
             {"file": "x.cif", "sublattices": {"a": "O"}, "repeats": [2, 2, 2], "expansion": {"material": "lsf64"}}
