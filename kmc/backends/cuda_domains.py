@@ -16,7 +16,7 @@ from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 
-KERNELS = ("visit_energies", "visit_plain")  # by native.walk_kind
+KERNELS = ("visit_energies", "visit_single_barrier")  # by native.walk_kind
 
 
 class CudaDomainWalker(CudaWalker):

@@ -40,7 +40,7 @@ HEADERS = (
     "domain",
     "grand",
 )
-KERNELS = ("walk_energies", "walk_plain", "walk_free")  # by native.walk_kind
+KERNELS = ("walk_energies", "walk_single_barrier", "walk_free")  # by native.walk_kind
 
 
 def joined_source() -> str:

@@ -71,7 +71,7 @@ def table_arrays(tables: EventTables, selection: Selection | None = None) -> lis
         "marcus_lambda": t.marcus_lambda,
         "marcus_coupling2": t.marcus_coupling2,
         "reference2": t.reference2,
-        "plain": t.plain.astype(np.int64),
+        "single_barrier": t.single_barrier.astype(np.int64),
         "mantissa": t.acceptance.mantissa,
         "shift": t.acceptance.shift,
         "fine": t.acceptance.fine,
@@ -116,8 +116,8 @@ def abi(tables: EventTables) -> int:
 
 
 def walk_kind(tables: EventTables, selection: Selection | None) -> int:
-    """Which walk of the kernels serves: 0 with energies, 1 plain, 2 rejection-free."""
-    return 2 if selection is not None else int(tables.plain.all())
+    """Which walk of the kernels serves: 0 with energies, 1 a single barrier per family, 2 rejection-free."""
+    return 2 if selection is not None else int(tables.single_barrier.all())
 
 
 def raise_if_failed(tables: EventTables, errors: NDArray[np.int64]) -> None:

@@ -129,14 +129,14 @@ class ReferenceWalker(InPlaceWalker):
 
     def _accept(self, choice: Choice) -> NDArray[np.bool_]:
         """(n,) which trials happen, each judged against the state as it is."""
-        if self.tables.plain.all():
+        if self.tables.single_barrier.all():
             return choice.possible
         accepted = choice.possible.copy()
         chosen = np.flatnonzero(choice.possible)
         families = [0] if self._events.single else range(self.tables.n_families)
         for f in families:
             mine = chosen if self._events.single else chosen[np.asarray(choice.family)[chosen] == f]
-            if len(mine) and not self.tables.plain[f]:
+            if len(mine) and not self.tables.single_barrier[f]:
                 accepted[mine] = self._judge(choice, f, mine)
         return accepted
 

@@ -140,7 +140,7 @@ KMC_FN int64_t count_trials(const Domains& d, int64_t f, int64_t carriers, WordS
     return trials;
 }
 
-template <bool PLAIN>
+template <bool SINGLE_BARRIER>
 KMC_FN void visit_trial(const Tables& t, const Domains& d, const Lane& lane, const Block& b, const Family& family,
                         uint64_t word, int64_t& trials, int64_t& accepted)
 {
@@ -153,13 +153,13 @@ KMC_FN void visit_trial(const Tables& t, const Domains& d, const Lane& lane, con
     ++trials;
     const Proposal p = propose(t, lane, family, listed, direction);
     if (!p.possible) return;
-    if (!PLAIN && !family.plain && !judge(t, lane, family, p, word)) return;
-    apply<PLAIN, false>(t, lane, family, p);
+    if (!SINGLE_BARRIER && !family.single_barrier && !judge(t, lane, family, p, word)) return;
+    apply<SINGLE_BARRIER, false>(t, lane, family, p);
     ++accepted;
 }
 
 // lane: that of the replica, its list of carriers replaced by scratch of `capacity` words.
-template <bool PLAIN, class RANDOM>
+template <bool SINGLE_BARRIER, class RANDOM>
 KMC_FN void visit(const Tables& t, const Domains& d, const Lane& lane, const Block& b, RANDOM& random)
 {
     enum { MOST = 8 };  // families; checked where the domains are built
@@ -187,8 +187,8 @@ KMC_FN void visit(const Tables& t, const Domains& d, const Lane& lane, const Blo
         int64_t tried = 0, accepted = 0;
         for (int64_t done = 0; done < trials; done += 2) {
             const Pair64 pair = random.call(first + (uint32_t)(done >> 1));
-            visit_trial<PLAIN>(t, d, lane, b, family, pair.first, tried, accepted);
-            if (done + 1 < trials) visit_trial<PLAIN>(t, d, lane, b, family, pair.second, tried, accepted);
+            visit_trial<SINGLE_BARRIER>(t, d, lane, b, family, pair.first, tried, accepted);
+            if (done + 1 < trials) visit_trial<SINGLE_BARRIER>(t, d, lane, b, family, pair.second, tried, accepted);
         }
         add_shared(lane.trials, tried);
         add_shared(lane.accepted, accepted);
@@ -203,7 +203,7 @@ KMC_FN void visit(const Tables& t, const Domains& d, const Lane& lane, const Blo
         Family family = family_of(t, f);
         family.place_in_list = begin[f];
         family.carriers = (uint32_t)carriers[f];
-        visit_trial<PLAIN>(t, d, lane, b, family, pair.second, tried[f], accepted[f]);
+        visit_trial<SINGLE_BARRIER>(t, d, lane, b, family, pair.second, tried[f], accepted[f]);
     }
     for (int64_t f = 0; f < t.n_families; ++f) {
         add_shared(lane.trials + f, tried[f]);

@@ -106,8 +106,8 @@ void kmc_grand(const Tables* tables, const Arrays* arrays, const Grand* grand, i
     (void)threads;
 }
 
-// Walk one window of every lane, in the order given. kind: 0 energies, 1 plain (trial.cuh), 2 rejection-free, where
-// `horizon` takes the place of the trials. threads 0 means all cores.
+// Walk one window of every lane, in the order given. kind: 0 energies, 1 a single barrier per family (trial.cuh), 2 rejection-free,
+// where `horizon` takes the place of the trials. threads 0 means all cores.
 void kmc_walk(const Tables* tables, const Arrays* arrays, const int64_t* trials, const double* horizon,
               const int64_t* order, int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window, int64_t kind,
               int64_t threads)

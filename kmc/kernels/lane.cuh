@@ -3,37 +3,37 @@
 #include "trial.cuh"
 
 // One family: two trials share a call.
-template <bool PLAIN, class RANDOM>
+template <bool SINGLE_BARRIER, class RANDOM>
 KMC_FN void walk_single(const Tables& t, const Lane& lane, int64_t trials, RANDOM& random)
 {
     const Family family = family_of(t, 0);
     int64_t accepted = 0;
     for (int64_t done = 0; done < trials; done += 2) {
         const Pair64 words = random.call((uint32_t)(done >> 1));
-        accepted += trial<PLAIN>(t, lane, family, words.first);
-        if (done + 1 < trials) accepted += trial<PLAIN>(t, lane, family, words.second);
+        accepted += trial<SINGLE_BARRIER>(t, lane, family, words.first);
+        if (done + 1 < trials) accepted += trial<SINGLE_BARRIER>(t, lane, family, words.second);
     }
     lane.trials[0] += trials;
     lane.accepted[0] += accepted;
 }
 
 // Several families: the first word of a call picks the family, the second one the rest.
-template <bool PLAIN, class RANDOM>
+template <bool SINGLE_BARRIER, class RANDOM>
 KMC_FN void walk_several(const Tables& t, const Lane& lane, int64_t trials, RANDOM& random)
 {
     for (int64_t done = 0; done < trials; ++done) {
         const Pair64 words = random.call((uint32_t)done);
         const Family family = family_of(t, pick_family(t, words.first));
         lane.trials[family.number] += 1;
-        lane.accepted[family.number] += trial<PLAIN>(t, lane, family, words.second);
+        lane.accepted[family.number] += trial<SINGLE_BARRIER>(t, lane, family, words.second);
     }
 }
 
-template <bool PLAIN, class RANDOM>
+template <bool SINGLE_BARRIER, class RANDOM>
 KMC_FN void walk_lane(const Tables& t, const Lane& lane, int64_t trials, RANDOM& random)
 {
     if (t.n_families == 1)
-        walk_single<PLAIN>(t, lane, trials, random);
+        walk_single<SINGLE_BARRIER>(t, lane, trials, random);
     else
-        walk_several<PLAIN>(t, lane, trials, random);
+        walk_several<SINGLE_BARRIER>(t, lane, trials, random);
 }

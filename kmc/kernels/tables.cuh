@@ -31,7 +31,7 @@ struct Tables {
     const int64_t* marcus_lambda;
     const int64_t* marcus_coupling2;
     const int64_t* reference2;
-    const int64_t* plain;
+    const int64_t* single_barrier;
     const uint64_t* mantissa;
     const uint64_t* shift;
     const uint64_t* fine;

@@ -7,14 +7,14 @@
 struct Family {
     int64_t number, carrier, partner, site_offset, n_basis, place_in_list, place_of_partner;
     uint32_t carriers, directions;
-    bool plain;
+    bool single_barrier;
 };
 
 KMC_FN Family family_of(const Tables& t, int64_t f)
 {
     const int64_t carrier = t.carrier[f], partner = t.partner[f], s = t.sublattice[f];
     return Family{f, carrier, partner, t.site_offset[s], t.basis_of[s], t.list_offset[carrier],
-                  t.list_offset[partner], (uint32_t)t.carriers[f], (uint32_t)t.directions[f], t.plain[f] != 0};
+                  t.list_offset[partner], (uint32_t)t.carriers[f], (uint32_t)t.directions[f], t.single_barrier[f] != 0};
 }
 
 KMC_FN int64_t pick_family(const Tables& t, uint64_t pick)
@@ -117,7 +117,7 @@ KMC_LONG_FN void spread(const Tables& t, const Lane& lane, int64_t source, uint6
     }
 }
 
-template <bool PLAIN, bool SELECT>
+template <bool SINGLE_BARRIER, bool SELECT>
 KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, const Proposal& p)
 {
     lane.occupants[p.site] = (uint8_t)family.partner;
@@ -137,7 +137,7 @@ KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, const
         if (family.place_of_partner >= 0)
             lane.coordinates[family.place_of_partner + other - t.first_particle[family.partner]] = p.start;
     }
-    if (!PLAIN && t.n_potential) {
+    if (!SINGLE_BARRIER && t.n_potential) {
         spread<SELECT>(t, lane, family.number, p.there.place, 1);
         spread<SELECT>(t, lane, family.number, p.start, -1);
     }
@@ -147,15 +147,15 @@ KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, const
     }
 }
 
-// True if the exchange happened. PLAIN: no family has energies, gates that differ, or work in a field.
-template <bool PLAIN>
+// True if the exchange happened. SINGLE_BARRIER: no family has energies, gates that differ, or work in a field.
+template <bool SINGLE_BARRIER>
 KMC_FN bool trial(const Tables& t, const Lane& lane, const Family& family, uint64_t word)
 {
     const int64_t listed = family.place_in_list + take(word, family.carriers);
     const uint32_t direction = take(word, family.directions);
     const Proposal p = propose(t, lane, family, listed, direction);
     if (!p.possible) return false;
-    if (!PLAIN && !family.plain && !judge(t, lane, family, p, word)) return false;
-    apply<PLAIN, false>(t, lane, family, p);
+    if (!SINGLE_BARRIER && !family.single_barrier && !judge(t, lane, family, p, word)) return false;
+    apply<SINGLE_BARRIER, false>(t, lane, family, p);
     return true;
 }

@@ -12,7 +12,7 @@ struct DeviceRandom {
     __device__ __forceinline__ Pair64 call(uint32_t index) const { return philox(index, window, lane, replica, key); }
 };
 
-template <bool PLAIN>
+template <bool SINGLE_BARRIER>
 static __device__ void walk_all(const Tables* tables, const Arrays* arrays, const int64_t* trials, int64_t replicas,
                                 Key key, uint32_t window)
 {
@@ -20,12 +20,13 @@ static __device__ void walk_all(const Tables* tables, const Arrays* arrays, cons
     const Arrays a = *arrays;
     for (int64_t r = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; r < replicas; r += (int64_t)gridDim.x * blockDim.x) {
         DeviceRandom random{key, window, 0u, (uint32_t)r};
-        walk_lane<PLAIN>(t, lane_of(t, a, r), trials[r], random);
+        walk_lane<SINGLE_BARRIER>(t, lane_of(t, a, r), trials[r], random);
     }
 }
 
-extern "C" __global__ void KMC_LAUNCH walk_plain(const Tables* tables, const Arrays* arrays, const int64_t* trials,
-                                      int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window)
+extern "C" __global__ void KMC_LAUNCH walk_single_barrier(const Tables* tables, const Arrays* arrays,
+                                                          const int64_t* trials, int64_t replicas, uint32_t key0,
+                                                          uint32_t key1, uint32_t window)
 {
     walk_all<true>(tables, arrays, trials, replicas, Key{key0, key1}, window);
 }
@@ -48,7 +49,7 @@ extern "C" __global__ void KMC_LAUNCH walk_free(const Tables* tables, const Arra
 }
 
 // One colour of one sweep: a thread per block and replica. scratch: (blocks of a colour x replicas, capacity).
-template <bool PLAIN>
+template <bool SINGLE_BARRIER>
 static __device__ void visit_all(const Tables* tables, const Arrays* arrays, const Domains* domains,
                                  const int64_t* origin, int64_t colour, int64_t replicas, Key key, uint32_t window,
                                  uint64_t* scratch)
@@ -63,13 +64,14 @@ static __device__ void visit_all(const Tables* tables, const Arrays* arrays, con
         DeviceRandom random{key, window, (uint32_t)b.number + 1u, (uint32_t)(i / blocks)};
         Lane lane = lane_of(t, a, i / blocks);
         lane.coordinates = scratch + i * d.capacity;
-        visit<PLAIN>(t, d, lane, b, random);
+        visit<SINGLE_BARRIER>(t, d, lane, b, random);
     }
 }
 
-extern "C" __global__ void KMC_LAUNCH visit_plain(const Tables* tables, const Arrays* arrays, const Domains* domains,
-                                                  const int64_t* origin, int64_t colour, int64_t replicas,
-                                                  uint32_t key0, uint32_t key1, uint32_t window, uint64_t* scratch)
+extern "C" __global__ void KMC_LAUNCH visit_single_barrier(const Tables* tables, const Arrays* arrays,
+                                                           const Domains* domains, const int64_t* origin,
+                                                           int64_t colour, int64_t replicas, uint32_t key0,
+                                                           uint32_t key1, uint32_t window, uint64_t* scratch)
 {
     visit_all<true>(tables, arrays, domains, origin, colour, replicas, Key{key0, key1}, window, scratch);
 }

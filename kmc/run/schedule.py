@@ -169,7 +169,7 @@ def start_equilibration(system: System, settings: Settings) -> Equilibration:
 
 def decide_selection(tables: EventTables, settings: Settings, hops: int, trials: int, over: bool) -> str:
     """Selection by the acceptance seen, from counts of all replicas; "" while they are too few and it is not `over`."""
-    if tables.plain.all() or not tables.tracked or settings.domains or tables.coulomb:
+    if tables.single_barrier.all() or not tables.tracked or settings.domains or tables.coulomb:
         return "rejection"
     if hops < ENOUGH_HOPS and trials < ENOUGH_TRIALS and not over:
         return ""

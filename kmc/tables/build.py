@@ -211,7 +211,7 @@ def _rate_tables(
     coulomb: Coulomb | None,
 ) -> dict[str, Any]:
     """Marcus parameters, the proven lower bound of each family's barrier, and whether it is the only barrier."""
-    reorganisation, coupling2, reference, plain = [], [], [], []
+    reorganisation, coupling2, reference, single_barrier = [], [], [], []
     for f, (hop, stencil) in enumerate(zip(model.hops, bonds, strict=True)):
         marcus = hop.rate == "marcus"
         lam = to_micro(hop.reorganisation_energy_eV.value) if hop.reorganisation_energy_eV else 0
@@ -232,12 +232,12 @@ def _rate_tables(
         coupling2.append(v2)
         reference.append(bound)
         flat = not acting[f] and not moved and not any(work for _, work in works)
-        plain.append(flat and (marcus or len(allowed) == 1))
+        single_barrier.append(flat and (marcus or len(allowed) == 1))
     return {
         "marcus_lambda": np.array(reorganisation, dtype=np.int64),
         "marcus_coupling2": np.array(coupling2, dtype=np.int64),
         "reference2": np.array(reference, dtype=np.int64),
-        "plain": np.array(plain, dtype=np.bool_),
+        "single_barrier": np.array(single_barrier, dtype=np.bool_),
     }
 
 

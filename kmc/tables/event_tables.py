@@ -62,7 +62,7 @@ class EventTables:
     marcus_lambda: NDArray[np.int64]  # (F,) reorganisation energy; 0 for KRA
     marcus_coupling2: NDArray[np.int64]  # (F,) 2 V
     reference2: NDArray[np.int64]  # (F,) proven lower bound of 2 Eb
-    plain: NDArray[np.bool_]  # (F,) every hop has exactly the reference barrier
+    single_barrier: NDArray[np.bool_]  # (F,) every hop has exactly the reference barrier
 
     acceptance: AcceptanceTable
     family_limit: NDArray[np.uint64]  # (F,) upper ends of the families' shares of the 64-bit range

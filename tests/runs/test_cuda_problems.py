@@ -101,4 +101,4 @@ def test_short_device_memory_names_the_largest_number_of_replicas(play):
 def test_a_kernel_that_does_not_compile_is_one_line(play):
     play(_fake(compile_error=RuntimeError("nvrtc says\ntrial.cuh(3): error: identifier is undefined\n1 error")))
     with pytest.raises(InputError, match=r"do not compile on this machine: trial.cuh\(3\): error: identifier is un"):
-        cuda._kernel("walk_plain")
+        cuda._kernel("walk_single_barrier")

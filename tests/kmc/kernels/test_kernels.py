@@ -50,14 +50,14 @@ def test_the_joined_source_compiles_with_nvrtc(architecture):
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_kernel_file_compiles_with_nvcc(architecture, tmp_path):
-    """Eight blocks of 64 threads fit a multiprocessor (128 registers each), the plain walk without spilling."""
+    """Eight blocks of 64 threads fit a multiprocessor (128 registers each), the single-barrier walk without spilling."""
     command = ["nvcc", "-cubin", "-O3", f"-arch={architecture}", "-Xptxas", "-v", str(KERNELS / "walk.cu")]
     done = subprocess.run([*command, "-o", str(tmp_path / "walk.cubin")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = re.findall(r"function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", done.stderr, re.DOTALL)
     assert {name for name, _, _ in found} == {*WALKS, *VISITS, GRAND}
     assert max(int(registers) for _, _, registers in found) <= 128
-    assert {name: int(spilled) for name, spilled, _ in found}["walk_plain"] == 0
+    assert {name: int(spilled) for name, spilled, _ in found}["walk_single_barrier"] == 0
 
 
 SANITIZED = """
