@@ -50,7 +50,7 @@ def test_the_joined_source_compiles_with_nvrtc(architecture):
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_kernel_file_compiles_with_nvcc(architecture, tmp_path):
-    """Eight blocks of 64 threads fit a multiprocessor (128 registers each), the single-barrier walk without spilling."""
+    """Eight blocks of 64 threads fit a multiprocessor (128 registers each); single barriers need no spilling."""
     command = ["nvcc", "-cubin", "-O3", f"-arch={architecture}", "-Xptxas", "-v", str(KERNELS / "walk.cu")]
     done = subprocess.run([*command, "-o", str(tmp_path / "walk.cubin")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
