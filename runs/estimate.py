@@ -244,18 +244,13 @@ def field_notes(system: System, wanted: tuple[float, float, float]) -> list[Note
 
 def work_rounding(system: System, wanted: tuple[float, float, float]) -> float:
     """Largest error of a hop's work in the field over the largest work of a hop, both without and with rounding."""
-    from kmc.tables.build import build_tables
+    from kmc.tables.build import field_work
 
-    tables, species = system.tables, system.model.species
-    counts = system.composition.counts
-    still = build_tables(system.model, tables.supercell, counts, tables.temperature_K)
+    model, supercell = system.model, system.tables.supercell
     worst = largest = 0.0
-    for f, stencil in _bonds(system):
-        hop = system.model.hops[f]
-        charge = species[hop.carrier].charge - species[hop.partner].charge
+    for hop, (stencil, work) in zip(model.hops, field_work(model, supercell, wanted), strict=True):
+        charge = model.species[hop.carrier].charge - model.species[hop.partner].charge
         exact = -charge * (stencil.vectors_angstrom @ np.asarray(wanted)) * 1e-10 * 1e6
-        n_basis, width = exact.shape
-        applied = (tables.bond_energy - still.bond_energy)[f, :n_basis, :width]
-        worst = max(worst, float(np.abs(applied - exact).max()))
+        worst = max(worst, float(np.abs(work - exact).max()))
         largest = max(largest, float(np.abs(exact).max()))
     return worst / largest if largest else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from kmc.model.composition import Composition
 from kmc.model.parameters import Model
 from kmc.state.initial_state import initial_state
 from kmc.state.replicas import State
-from kmc.tables.build import build_tables
+from kmc.tables.build import build_tables, with_clock
 from kmc.tables.event_tables import EventTables
 from lattices.crystal import Supercell
 from lattices.errors import InputError
@@ -22,7 +22,8 @@ from lattices.errors import InputError
 class System:
     """Model, tables and composition, with the seed and the numbers of replicas.
 
-    rate_factor: family -> factor on its true rate, by the mode of polarons.py.
+    mode, scale: how electronic carriers are walked beside ions, and rate_factor: family -> factor on its true rate that
+    follows from them; see kmc/carriers/polaron_modes.py.
     """
 
     model: Model
@@ -33,7 +34,41 @@ class System:
     replicas: int
     replicas_per_configuration: int
     mode: Mode = "kinetic"
+    scale: float = 10.0
     rate_factor: Mapping[str, float] = field(default_factory=dict)
+
+    def at(
+        self,
+        *,
+        temperature_K: float | None = None,
+        seed: int | None = None,
+        temperature_index: int | None = None,
+        replicas: int | None = None,
+        replicas_per_configuration: int | None = None,
+        mode: Mode | None = None,
+        scale: float | None = None,
+    ) -> System:
+        """The same particles and energies with another clock or other random numbers; what is None stays.
+
+        Tables of bonds, energies and barriers are shared with this system; only the trial rates and the acceptance
+        table are computed again. InputError for numbers out of range, as in `build_system`.
+        """
+        changed = replace(
+            self,
+            seed=self.seed if seed is None else seed,
+            temperature_index=self.temperature_index if temperature_index is None else temperature_index,
+            replicas=self.replicas if replicas is None else replicas,
+            replicas_per_configuration=(
+                self.replicas_per_configuration if replicas_per_configuration is None else replicas_per_configuration
+            ),
+            mode=mode or self.mode,
+            scale=self.scale if scale is None else scale,
+        )
+        _check_numbers(changed)
+        temperature_K = self.tables.temperature_K if temperature_K is None else temperature_K
+        if (temperature_K, changed.mode, changed.scale) == (self.tables.temperature_K, self.mode, self.scale):
+            return changed
+        return _with_rates(changed, temperature_K)
 
     def initial_state(self, draw: int = 0) -> State:
         """All replicas with their dopants and carriers drawn; other draws put other carriers on the same dopants."""
@@ -87,26 +122,33 @@ def build_system(
 ) -> System:
     """Event tables and everything else; InputError for numbers out of range (see `build_tables`).
 
-    mode, scale: how electronic carriers are walked beside ions; see polarons.py.
+    mode, scale: how electronic carriers are walked beside ions; see kmc/carriers/polaron_modes.py.
     """
-    if not 0 <= seed < 2**32:
-        raise InputError(f"seed = {seed}: a whole number from 0 to 4294967295 is needed")
-    if replicas < 1 or replicas_per_configuration < 1:
-        raise InputError(f"replicas = {replicas}, per configuration {replicas_per_configuration}: at least 1 each")
-    what = (model, supercell, composition.counts, temperature_K, field_V_per_m, tracked)
-    tables = build_tables(*what)
-    factors = rate_factors(tables, mode, scale)
-    return System(
-        model,
-        build_tables(*what, factors) if factors else tables,
-        composition,
-        seed,
-        temperature_index,
-        replicas,
-        replicas_per_configuration,
-        mode,
-        factors,
-    )
+    tables = build_tables(model, supercell, composition.counts, temperature_K, field_V_per_m, tracked)
+    numbers = (seed, temperature_index, replicas, replicas_per_configuration)
+    system = System(model, tables, composition, *numbers, mode, scale)
+    _check_numbers(system)
+    return _with_rates(system, temperature_K) if mode != "kinetic" else system
+
+
+def _check_numbers(system: System) -> None:
+    """InputError for a seed, temperature index or number of replicas out of range."""
+    if not 0 <= system.seed < 2**32:
+        raise InputError(f"seed = {system.seed}: a whole number from 0 to 4294967295 is needed")
+    if not 0 <= system.temperature_index < 2**24:  # of the key of random numbers
+        raise InputError(f"temperature_index = {system.temperature_index}: a whole number below 2^24 is needed")
+    if system.replicas < 1 or system.replicas_per_configuration < 1:
+        raise InputError(
+            f"replicas = {system.replicas}, per configuration {system.replicas_per_configuration}: at least 1 each"
+        )
+
+
+def _with_rates(system: System, temperature_K: float) -> System:
+    """The system with the trial rates and the acceptance of a temperature and of its mode."""
+    true = with_clock(system.tables, system.model, temperature_K)
+    factors = rate_factors(true, system.mode, system.scale)
+    tables = with_clock(true, system.model, temperature_K, factors) if factors else true
+    return replace(system, tables=tables, rate_factor=factors)
 
 
 def _isotropic(tables: EventTables, family: int) -> bool:

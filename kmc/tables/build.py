@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,7 @@ def build_tables(
     Raises InputError for a temperature outside 1 to 10000 K, a supercell too small for the interactions, a gate
     without barrier, or no carrier at all.
     """
-    if not 1.0 <= temperature_K <= 10_000.0:
-        raise InputError(f"temperature_K = {temperature_K}: from 1 to 10000 is allowed")
+    _check_temperature(temperature_K)
     base = _species_tables(model, supercell, counts, tracked)
     field = _field_integers(supercell, field_V_per_m)
     acting = [influences(model, supercell, f) for f in range(len(model.hops))]
@@ -72,6 +72,41 @@ def build_tables(
         **potential_tables(model, supercell, acting, coulomb),
         coulomb=coulomb,
     )
+
+
+def with_clock(
+    tables: EventTables, model: Model, temperature_K: float, rate_factor: Mapping[str, float] | None = None
+) -> EventTables:
+    """The same tables at another temperature in kelvin or with other rate factors; energies are shared, not rebuilt.
+
+    model: that of the tables. rate_factor: as in `build_tables`. InputError for a temperature outside 1 to 10000 K.
+    """
+    _check_temperature(temperature_K)
+    clock = _clock(model, tables.counts, tables.reference2, tables.directions, temperature_K, rate_factor or {})
+    acceptance = tables.acceptance
+    if temperature_K != tables.temperature_K:
+        acceptance = acceptance_table(temperature_K)
+    return replace(tables, temperature_K=float(temperature_K), acceptance=acceptance, **clock)
+
+
+def field_work(
+    model: Model, supercell: Supercell, field_V_per_m: Sequence[float]
+) -> list[tuple[Stencil, NDArray[np.int64]]]:
+    """(bonds, (B, Z) work of a hop over each of them in microelectronvolt) by family, as the tables hold it."""
+    field = _field_integers(supercell, field_V_per_m)
+    found = []
+    for hop in model.hops:
+        stencil = _bond_stencil(model, supercell, hop)
+        work = np.zeros((len(stencil.basis), stencil.coordination), dtype=np.int64)
+        for b, d, bond in bonds_of(stencil):
+            work[b, d] = _work(model, hop, field, stencil.origin, bond)
+        found.append((stencil, work))
+    return found
+
+
+def _check_temperature(temperature_K: float) -> None:
+    if not 1.0 <= temperature_K <= 10_000.0:
+        raise InputError(f"temperature_K = {temperature_K}: from 1 to 10000 is allowed")
 
 
 def _species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int], tracked: bool) -> dict[str, Any]:
