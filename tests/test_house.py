@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PICTURE = ROOT / "docs" / "architecture.svg"
 FLOORS = ("lattices", "kmc", "analysis", "runs")
 SOURCES = (*FLOORS, "benchmarks", "docs", "tests")
 # Files that runs, users or other programs write; texts may name them although the repository does not hold them.
@@ -204,3 +205,13 @@ def test_sources_name_something_a_reader_can_find() -> None:
         if vague.search(text)
     ]
     assert not found, "\n".join(found)
+
+
+def test_the_picture_shows_every_room() -> None:
+    """docs/architecture.svg holds its texts as comments; `make docs` draws it again."""
+    shown = set(re.findall(r"<!-- ((?:lattices|kmc|analysis|runs)[\w.]*) -->", PICTURE.read_text(encoding="utf-8")))
+    rooms = {"runs", "lattices", "lattices.defects"}
+    for floor in ("kmc", "analysis"):
+        inside = [path for path in (ROOT / floor).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
+        rooms |= {f"{floor}.{path.stem}" for path in inside if not path.stem.startswith("__")}
+    assert shown - {"kmc", "analysis"} == rooms
