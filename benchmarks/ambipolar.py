@@ -50,8 +50,8 @@ def _case(arguments: argparse.Namespace) -> dict[str, Any]:
     from analysis.report import analyze
     from kmc.files.trajectory import read_trajectory
     from kmc.model.parameters import Model
-    from kmc.run.engine import Settings, run
-    from kmc.run.settings import Relaxation, Thermodynamics
+    from kmc.run.engine import run
+    from kmc.run.settings import Hops, Relaxation, Settings, Thermodynamics
     from kmc.tables.boltzmann import BOLTZMANN_EV_K
     from kmc.tables.coulomb import COULOMB_EV_ANGSTROM
     from tests.systems import NOTE, made_up_model, made_up_system
@@ -68,7 +68,7 @@ def _case(arguments: argparse.Namespace) -> dict[str, Any]:
     system = made_up_system(model, repeats, n, TEMPERATURE_K, electrons=2 * n, replicas=arguments.replicas)
     wave = Relaxation(2, 0.5, waves=8)
     asked = Thermodynamics(points=1, trials_per_carrier=300.0, relaxation=wave)
-    settings = Settings(50.0, None, arguments.hops, None, arguments.frames, "none", thermodynamics=asked)
+    settings = Settings(Hops(50.0), Hops(arguments.hops), arguments.frames, "none", thermodynamics=asked)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         run(system, settings, folder, backend=arguments.backend, report=_told(start))

@@ -49,8 +49,8 @@ def _case(lattice: str, c: float, arguments: argparse.Namespace) -> dict[str, An
     """Ratios to the exact values, with errors."""
     from analysis.report import analyze
     from kmc.files.trajectory import read_trajectory
-    from kmc.run.engine import Settings, run
-    from kmc.run.settings import Relaxation, Thermodynamics
+    from kmc.run.engine import run
+    from kmc.run.settings import Hops, Relaxation, Settings, Thermodynamics
     from kmc.tables.boltzmann import BOLTZMANN_EV_K
     from tests.systems import neutral_vacancies
 
@@ -58,7 +58,7 @@ def _case(lattice: str, c: float, arguments: argparse.Namespace) -> dict[str, An
     asked = Thermodynamics(
         points=3, trials_per_carrier=4000.0, relaxation=Relaxation(2, min(0.6, (1 - c) / c), waves=16)
     )
-    settings = Settings(20.0, None, arguments.hops * (1 - c), None, arguments.frames, "none", thermodynamics=asked)
+    settings = Settings(Hops(20.0), Hops(arguments.hops * (1 - c)), arguments.frames, "none", thermodynamics=asked)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         run(system, settings, folder, backend=arguments.backend)

@@ -154,7 +154,8 @@ def _begin(system: System, case: Case) -> tuple[State, str]:
     if not case.equilibrate:
         return system.initial_state(), "rejection"
     from kmc.backends import available_backends, make_walker
-    from kmc.run.schedule import Settings, decide_selection
+    from kmc.run.schedule import decide_selection
+    from kmc.run.settings import Settings
 
     few = dataclasses.replace(system, replicas=min(system.replicas, MOST_EQUILIBRATED))
     backend = "numpy" if available_backends()["cpu"] else "cpu"

@@ -15,12 +15,10 @@ from runs.schema.crystal import AmountSpec, CarrierSpec, CrystalSpec
 if TYPE_CHECKING:
     from kmc.carriers.polaron_modes import Mode
     from kmc.model.composition import Amount, Composition
-    from kmc.run.schedule import Settings
-    from kmc.run.settings import Thermodynamics
+    from kmc.run.settings import Hops, Seconds, Settings, Thermodynamics
     from kmc.state.system import System
     from lattices.crystal import Crystal, Supercell
-
-FIRST_STRETCH_HOPS = 500.0  # hops per carrier of the first stretch of a run that is to reach a precision
+    from runs.schema.run_file import DurationSpec, EquilibrationSpec
 
 
 def resolve(config: RunConfig, base: Path, backend: str) -> RunConfig:
@@ -239,18 +237,15 @@ def system_of(config: RunConfig, base: Path, number: int, mode: Mode | None = No
 def settings_of(config: RunConfig, model: Model) -> Settings:
     """What the engine is asked for at the first temperature.
 
-    A wanted precision begins with a first stretch that is doubled as needed.
+    Raises InputError for values out of range.
     """
     from kmc.measure.profile import ProfileSettings
-    from kmc.run.schedule import DomainSettings, Settings
+    from kmc.run.settings import DomainSettings, Precision, Settings
 
-    run = config.run
-    hops, domains = run.duration.hops_per_carrier, run.parallel.domains
+    run, domains = config.run, config.run.parallel.domains
     return Settings(
-        equilibration_hops_per_carrier=run.equilibration.hops_per_carrier,
-        equilibration_time_s=run.equilibration.time_s,
-        hops_per_carrier=FIRST_STRETCH_HOPS if run.duration.precision is not None else hops,
-        time_s=run.duration.time_s,
+        equilibration=_length(run.equilibration),
+        duration=Precision(wanted) if (wanted := run.duration.precision) else _length(run.duration),
         frames=run.frames,
         positions=run.positions,
         checkpoint_every_s=run.checkpoint_every_s,
@@ -259,6 +254,13 @@ def settings_of(config: RunConfig, model: Model) -> Settings:
         domains=DomainSettings(domains.block, domains.hops_per_visit) if domains else None,
         thermodynamics=_thermodynamics(config, model),
     )
+
+
+def _length(spec: EquilibrationSpec | DurationSpec) -> Hops | Seconds:
+    """Hops per carrier or seconds, whichever the run file gives."""
+    from kmc.run.settings import Hops, Seconds
+
+    return Hops(spec.hops_per_carrier) if spec.hops_per_carrier is not None else Seconds(spec.time_s or 0.0)
 
 
 def _thermodynamics(config: RunConfig, model: Model) -> Thermodynamics | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kmc.arrays import to_host
-from kmc.backends import Walker, make_walker
+from kmc.backends import Walker, choose_backend, make_walker
 from kmc.files.checkpoint import has_checkpoint, read_checkpoint, write_checkpoint
 from kmc.files.writer import NAME, FrameData, TrajectoryWriter
 from kmc.measure.density_planes import plane_numbers
@@ -21,7 +21,6 @@ from kmc.run.progress import Phase, Progress, Report, Stop
 from kmc.run.schedule import (
     Equilibration,
     Schedule,
-    Settings,
     advance_window,
     decide_selection,
     equilibrated,
@@ -29,13 +28,12 @@ from kmc.run.schedule import (
     start_equilibration,
     sweep_trials,
 )
+from kmc.run.settings import Settings
 from kmc.run.thermodynamics import afterwards
 from kmc.state.replicas import State, check_images, unwrapped_grid_positions
 from kmc.state.system import System
 from kmc.version import VERSION
 from lattices.errors import InputError
-
-__all__ = ["Progress", "Settings", "frozen_schedule", "run"]
 
 
 def run(
@@ -43,7 +41,7 @@ def run(
     settings: Settings,
     folder: Path | str,
     *,
-    backend: str = "numpy",
+    backend: str = "auto",
     resume: bool = False,
     extend_to_frames: int | None = None,
     prepare: System | None = None,
@@ -57,7 +55,7 @@ def run(
     Raises InputError if the folder holds a run already and resume is False, if the checkpoint belongs to another
     run, or if the folder cannot be written.
     """
-    folder = Path(folder)
+    folder, backend = Path(folder), choose_backend(backend)[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not resume and (has_checkpoint(folder) or (folder / NAME).exists()):

@@ -17,8 +17,8 @@ from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.carriers.polaron_modes import bare_rates
 from kmc.files.records import Wave
 from kmc.measure.density_planes import counted, plane_fractions, plane_numbers
-from kmc.run.schedule import Schedule, Settings, advance_window
-from kmc.run.settings import Relaxation
+from kmc.run.schedule import Schedule, advance_window
+from kmc.run.settings import Relaxation, Settings
 from kmc.state.replicas import State, unwrapped_grid_positions
 from kmc.state.system import System
 from lattices.doping import Doping, Profile

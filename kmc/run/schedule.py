@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import Walker
-from kmc.measure.profile import ProfileSettings
 from kmc.rng.philox import STREAM_POISSON, stream_key, words64
 from kmc.rng.poisson import MAX_MEAN, poisson_counts
-from kmc.run.settings import Thermodynamics
+from kmc.run.settings import Seconds, Settings
 from kmc.state.system import System
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
@@ -26,62 +25,7 @@ Selection = Literal["rejection", "rejection-free"]
 FREE_BELOW = 10  # rejection-free selection where fewer than one trial in so many is accepted
 ENOUGH_HOPS, ENOUGH_TRIALS = 1000, 2**22  # of all replicas: either is enough to judge the acceptance
 LONGEST_MEAN = 2**50  # of a rejection-free window
-SHORTEST_VISIT, LONGEST_VISIT = 0.01, 16.0  # hops of the fastest carrier; the bias grows as the square
 PATIENCE = 2**33  # trials of all replicas without a single hop after which nothing is said to move
-
-
-@dataclass(frozen=True)
-class DomainSettings:
-    """How a large supercell is cut. block: smallest edge in cells. hops_per_visit: of the fastest carrier."""
-
-    block: int = 12
-    hops_per_visit: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.block < 1:
-            raise InputError(f"run.parallel.domains.block = {self.block}: at least 1 cell is needed")
-        if not SHORTEST_VISIT <= self.hops_per_visit <= LONGEST_VISIT:
-            raise InputError(
-                f"run.parallel.domains.hops_per_visit = {self.hops_per_visit}: from {SHORTEST_VISIT} to "
-                f"{LONGEST_VISIT} is allowed"
-            )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the user asks for. Exactly one of each pair (hops per carrier, time) is given.
-
-    hops_per_carrier counts the slowest mobile carrier species. selection: "auto" decides by `decide_selection`.
-    """
-
-    equilibration_hops_per_carrier: float | None = 100.0
-    equilibration_time_s: float | None = None
-    hops_per_carrier: float | None = 1000.0
-    time_s: float | None = None
-    frames: int = 200
-    positions: Literal["none", "first", "all"] = "first"
-    checkpoint_every_s: float = 60.0
-    selection: Literal["auto", "rejection", "rejection-free"] = "auto"
-    domains: DomainSettings | None = None
-    profile: ProfileSettings | None = None
-    thermodynamics: Thermodynamics | None = None
-
-    def __post_init__(self) -> None:
-        pairs = {
-            "equilibration": (self.equilibration_hops_per_carrier, self.equilibration_time_s),
-            "duration": (self.hops_per_carrier, self.time_s),
-        }
-        for name, values in pairs.items():
-            given = [value for value in values if value is not None]
-            least = 0.0 if name == "equilibration" else 1e-300
-            if len(given) != 1 or not math.isfinite(given[0]) or given[0] < least:
-                raise InputError(f"{name} = {values}: exactly one positive number, hops per carrier or seconds")
-        if not 2 <= self.frames <= 1_000_000:
-            raise InputError(f"frames = {self.frames}: from 2 to 1000000 is allowed")
-        if self.selection not in ("auto", "rejection", "rejection-free"):
-            raise InputError(f"selection = {self.selection!r}: auto, rejection, rejection-free are allowed")
-        if self.domains and self.selection == "rejection-free":
-            raise InputError('selection = "rejection-free": with domains, "auto" and "rejection" are allowed')
 
 
 @dataclass
@@ -213,14 +157,14 @@ def equilibrated(
     accepted: (F,) hops of all replicas.
     """
     elapsed = progress.elapsed
-    if settings.equilibration_time_s is not None:
-        wanted = settings.equilibration_time_s * system.tables.total_rate_per_s * system.replicas
+    if isinstance(settings.equilibration, Seconds):
+        wanted = settings.equilibration.value * system.tables.total_rate_per_s * system.replicas
         _mark_half(progress, 2 * elapsed >= wanted)
         return elapsed >= wanted, min(elapsed / wanted, 1.0) if wanted else 1.0
     _, hops, particles = slowest_carrier(system.tables, accepted)
     if hops == 0 and elapsed > PATIENCE:
         raise InputError(f"no hop of the slowest carrier in {elapsed} trials: nothing moves at this temperature")
-    goal = max(Fraction(settings.equilibration_hops_per_carrier or 0) * particles * system.replicas, Fraction(100))
+    goal = max(Fraction(settings.equilibration.per_carrier) * particles * system.replicas, Fraction(100))
     share = Fraction(hops) / goal
     _mark_half(progress, 2 * share >= 1)
     longest = longest_mean(settings, progress.selection)
@@ -248,12 +192,13 @@ def freeze(
     elapsed = progress.elapsed - progress.half_elapsed
     code, hops, particles = slowest_carrier(tables, accepted - before)
     acceptance = hops / elapsed if elapsed else 0.0
-    if settings.time_s is not None:
-        total = Fraction(settings.time_s) * Fraction(tables.total_rate_per_s)
+    duration = settings.scheduled_duration
+    if isinstance(duration, Seconds):
+        total = Fraction(duration.value) * Fraction(tables.total_rate_per_s)
     else:
         if hops == 0:
             raise InputError("no hop of the slowest carrier during equilibration: lengthen it")
-        total = Fraction(settings.hops_per_carrier or 0) * particles * elapsed / hops
+        total = Fraction(duration.per_carrier) * particles * elapsed / hops
     per_frame = total / settings.frames
     windows = max(1, math.ceil(per_frame / longest_mean(settings, progress.selection)))
     mean = max(1, round(per_frame / windows))

@@ -12,7 +12,8 @@ from kmc.carriers.neutral_component import neutral_component
 from kmc.files.writer import TrajectoryWriter
 from kmc.run.relaxation import relax
 from kmc.run.scan import scan
-from kmc.run.schedule import Schedule, Settings
+from kmc.run.schedule import Schedule
+from kmc.run.settings import Settings
 from kmc.state.replicas import State
 from kmc.state.system import System
 

@@ -14,8 +14,8 @@ from kmc.files.trajectory import read_trajectory
 from kmc.measure.density_planes import n_planes, plane_fractions, plane_numbers
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
-from kmc.run.engine import Settings, run
-from kmc.run.settings import Relaxation, Thermodynamics
+from kmc.run.engine import run
+from kmc.run.settings import Hops, Relaxation, Settings, Thermodynamics
 from kmc.state.replicas import unwrapped_grid_positions
 from kmc.state.system import build_system
 from lattices.crystal import Supercell
@@ -79,7 +79,7 @@ def test_density_modes_are_the_fourier_sums_of_positions(axis):
 
 def test_the_file_keeps_where_the_planes_are(tmp_path):
     """Density modes read from a file against the positions of the same file (float32)."""
-    asked = Settings(2.0, None, 5.0, None, 6, "all", thermodynamics=Thermodynamics(points=1))
+    asked = Settings(Hops(2.0), Hops(5.0), 6, "all", thermodynamics=Thermodynamics(points=1))
     run(crooked(replicas=2), asked, tmp_path, backend=FAST)
     trajectory = read_trajectory(tmp_path / "trajectory.h5")
     with h5py.File(tmp_path / "trajectory.h5") as file:
@@ -101,7 +101,7 @@ def test_a_wave_starts_with_its_amplitude(tmp_path):
     """
     system = crooked((6, 3, 6), 100, replicas=4, seed=3)
     asked = Thermodynamics(1, 0.5, (0.0,), 1.0, Relaxation(1, 0.8, waves=12))
-    run(system, Settings(1.0, None, 1.0, None, 96, "none", thermodynamics=asked), tmp_path, backend=FAST)
+    run(system, Settings(Hops(1.0), Hops(1.0), 96, "none", thermodynamics=asked), tmp_path, backend=FAST)
     trajectory = read_trajectory(tmp_path / "trajectory.h5")
     mode, rows = wave_amplitude(trajectory, choose_units(trajectory), np.ones(1))
     cells = np.arange(3)[:, None]

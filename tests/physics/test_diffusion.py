@@ -13,7 +13,8 @@ from analysis.report import analyze, analyze_folder
 from kmc.files.trajectory import read_trajectory
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
-from kmc.run.engine import Settings, run
+from kmc.run.engine import run
+from kmc.run.settings import Hops, Settings
 from kmc.state.system import build_system
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.crystal import Supercell
@@ -55,7 +56,7 @@ def test_correlation_factor_of_one_vacancy(backend, cells, exact, tmp_path):
     """Exact for these periodic cells; error at most 0.1 %, within 3 errors as asked (false alarms 0.3 % each)."""
     sites = (2 * cells) ** 3
     system = made_up_system(made_up_model(), (cells,) * 3, vacancies=1, replicas=256, seed=11)
-    lags = {"equilibration_hops_per_carrier": 5.0, "hops_per_carrier": 3000.0 * share(backend) * sites, "frames": 256}
+    lags = {"equilibration": Hops(5.0), "duration": Hops(3000.0 * share(backend) * sites), "frames": 256}
     f = figures(system, tmp_path / "run", backend, (0.003, 0.1), **lags)["species"]["O"]["correlation_factor"]
     assert f["stderr"] < 1e-3 * exact / share(backend) ** 0.5
     assert abs(f["value"] - exact) < 3 * f["stderr"]
@@ -66,7 +67,7 @@ def test_correlation_factor_of_one_vacancy(backend, cells, exact, tmp_path):
 def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, tmp_path):
     """D_sigma = (z G l^2/6)(N - M)/(N - 1) at any lag: many short windows, error at most 1.5 %."""
     system = made_up_system(made_up_model(), repeats, vacancies, replicas=1024, seed=5)
-    hops = {"equilibration_hops_per_carrier": 1.0, "hops_per_carrier": 30.0, "frames": 30}
+    hops = {"equilibration": Hops(1.0), "duration": Hops(30.0), "frames": 30}
     entry = figures(system, tmp_path / "run", backend, (0.03, 0.2), **hops)["species"]["V_O"]
     agrees(entry["collective_diffusivity_m2_s"], bare(system) * (216 - vacancies) / 215, 0.015)
     if vacancies == 1:
@@ -88,7 +89,7 @@ def test_diffusivity_of_one_polaron(backend, prototype, repeats, bonds, length_m
         made_up_model(prototype, polarons=keys), repeats, replicas=round(1024 * share(backend)), **what
     )
     exact = bonds * 1e13 * np.exp(-barrier_eV / (BOLTZMANN_EV_K * 1200.0)) * length_m**2 / 6
-    hops = {"equilibration_hops_per_carrier": 1.0, "hops_per_carrier": 600.0, "frames": 300}
+    hops = {"equilibration": Hops(1.0), "duration": Hops(600.0), "frames": 300}
     entry = figures(system, tmp_path / "run", backend, (1 / 300, 0.05), **hops)["species"]["electron"]
     for key in ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
         agrees(entry[key], exact, 0.004 * share(backend) ** -0.5)
@@ -107,7 +108,7 @@ def test_correlation_factor_against_occupation(backend, occupied, f, tmp_path):
     vacancies = round((1 - occupied) * 4096)
     system = made_up_system(made_up_model(), (8, 8, 8), vacancies, replicas=40, seed=7)
     length = 600.0 * min(1.0, occupied / (1 - occupied)) + 60
-    hops = {"equilibration_hops_per_carrier": 2.0, "hops_per_carrier": length}
+    hops = {"equilibration": Hops(2.0), "duration": Hops(length)}
     seen = figures(system, tmp_path / "run", backend, (0.02, 0.3), **hops)["species"]["O"]["correlation_factor"]
     assert seen["stderr"] < 0.003 * f
     assert seen["value"] == pytest.approx(f, rel=0.01)
@@ -121,7 +122,7 @@ def test_arrhenius_returns_the_barrier_within_1_meV(backend, tmp_path):
     numbers = compose(model, cell, {}, {"V_O": Doping(fraction=0.05)})
     for index, temperature in enumerate((800.0, 1100.0, 1600.0)):
         system = build_system(model, cell, numbers, temperature, temperature_index=index, replicas=64, seed=3)
-        settings = Settings(equilibration_hops_per_carrier=2, hops_per_carrier=1200 * share(backend), positions="none")
+        settings = Settings(equilibration=Hops(2), duration=Hops(1200 * share(backend)), positions="none")
         run(system, settings, tmp_path / f"T{temperature:04.0f}K", backend=backend)
     fit = analyze_folder(tmp_path)["arrhenius"]["species.O.tracer_diffusivity_m2_s"]["activation_energy_eV"]
     looser = share(backend) ** -0.5
@@ -135,7 +136,7 @@ def test_the_seed_decides(tmp_path):
 
     def content(seed, name):
         system = made_up_system(made_up_model(), (2, 2, 2), 3, replicas=2, seed=seed)
-        run(system, Settings(hops_per_carrier=20, equilibration_hops_per_carrier=5, frames=10), tmp_path / name)
+        run(system, Settings(duration=Hops(20), equilibration=Hops(5), frames=10), tmp_path / name)
         found = {}
         with h5py.File(tmp_path / name / "trajectory.h5") as file:
             file.visititems(lambda key, item: found.update({key: item[()]}) if isinstance(item, h5py.Dataset) else None)
@@ -151,7 +152,7 @@ def test_the_seed_decides(tmp_path):
 def test_a_run_goes_on_on_another_backend(tmp_path):
     """Stopped on NumPy, resumed on a compiled backend: the same summed displacements as one run."""
     system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (3, 3, 3), 6, replicas=3, seed=8)
-    settings = Settings(hops_per_carrier=40, equilibration_hops_per_carrier=10, frames=20)
+    settings = Settings(duration=Hops(40), equilibration=Hops(10), frames=20)
     calls = iter(range(10**6))
     assert not run(system, settings, tmp_path / "two", stop=lambda: next(calls) > 12)
     assert run(system, settings, tmp_path / "two", backend=BACKENDS[0], resume=True)

@@ -16,8 +16,8 @@ from scipy import stats
 
 from kmc.backends import make_walker
 from kmc.backends.numpy_domains import DomainWalker
-from kmc.run.engine import Settings, run
-from kmc.run.schedule import DomainSettings
+from kmc.run.engine import run
+from kmc.run.settings import DomainSettings, Hops, Settings
 from kmc.state.domains import build_domains, owned, sweep_plan
 from kmc.tables.event_tables import unpack_image
 from lattices.errors import InputError
@@ -218,7 +218,7 @@ def flatness(counts):
 @pytest.mark.parametrize("backend", FAST)
 def test_transport_agrees_with_replicas_at_the_default_window(backend, tmp_path):
     """D*, f and D_sigma within 0.5 %: D* and f against a run of replicas, D_sigma against its exact value."""
-    hops = {"equilibration_hops_per_carrier": 2.0, "hops_per_carrier": 300.0, "frames": 200}
+    hops = {"equilibration": Hops(2.0), "duration": Hops(300.0), "frames": 200}
     system = made_up_system(made_up_model(), (12, 12, 12), vacancies=691, replicas=12, seed=21)
     cut = figures(system, tmp_path / "cut", backend, (0.02, 0.3), domains=DomainSettings(block=6), **hops)["species"]
     whole = figures(system, tmp_path / "whole", backend, (0.02, 0.3), **hops)["species"]
@@ -234,7 +234,7 @@ def test_transport_agrees_with_replicas_at_the_default_window(backend, tmp_path)
 def test_collective_diffusivity_is_the_exact_one(backend, tmp_path):
     """D_sigma = (z G l^2/6)(N - M)/(N - 1) from many small supercells; error at most 0.8 %."""
     system = made_up_system(made_up_model(), (6, 6, 6), vacancies=86, replicas=1024, seed=22)
-    hops = {"equilibration_hops_per_carrier": 1.0, "hops_per_carrier": 40.0, "frames": 80}
+    hops = {"equilibration": Hops(1.0), "duration": Hops(40.0), "frames": 80}
     cut = figures(system, tmp_path / "cut", backend, (0.02, 0.1), domains=DomainSettings(block=3), **hops)["species"]
     agrees(cut["V_O"]["collective_diffusivity_m2_s"], bare(system) * (1728 - 86) / 1727, 0.008)
 
@@ -246,7 +246,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path):
     system = made_up_system(
         made_up_model(pairs=[("V_O", "V_O", 1, 0.05)]), (8, 8, 8), vacancies=200, replicas=1, seed=3
     )
-    asked = Settings(1.0, None, 8.0, None, frames=8, domains=DomainSettings(block=4, hops_per_visit=1.0))
+    asked = Settings(Hops(1.0), Hops(8.0), frames=8, domains=DomainSettings(block=4, hops_per_visit=1.0))
     run(system, asked, tmp_path / "whole", backend=BACKENDS[0])
     seen = []
     assert not run(
@@ -262,7 +262,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path):
     assert np.array_equal(one.summed_displacement, other.summed_displacement)
     assert np.array_equal(one.second_moment, other.second_moment) and np.array_equal(one.accepted, other.accepted)
     with pytest.raises(InputError, match="domains"):
-        run(system, Settings(1.0, None, 8.0, None, frames=8), tmp_path / "part", resume=True)
+        run(system, Settings(Hops(1.0), Hops(8.0), frames=8), tmp_path / "part", resume=True)
 
 
 @pytest.mark.parametrize(

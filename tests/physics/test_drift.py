@@ -14,7 +14,8 @@ import pytest
 from analysis.report import analyze
 from analysis.transport.drift import drift_warning, nonlinearity
 from kmc.files.trajectory import read_trajectory
-from kmc.run.engine import Settings, run
+from kmc.run.engine import run
+from kmc.run.settings import Hops, Settings
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from tests.physics.test_diffusion import figures, share
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, marcus
@@ -71,7 +72,7 @@ def closed_form(lattice, kind, applied):
 @pytest.mark.parametrize("lattice", LATTICES)
 def test_drift_of_a_single_carrier(backend, lattice, kind, along, tmp_path):
     system = single(lattice, kind, ALONG[along])
-    asked = Settings(1.0, None, 1600.0, None, frames=4, positions="none")
+    asked = Settings(Hops(1.0), Hops(1600.0), frames=4, positions="none")
     run(system, asked, tmp_path, backend=backend)
     exact = closed_form(lattice, kind, system.tables.field_V_per_m)
     figure = analyze(read_trajectory(tmp_path / "trajectory.h5"))["drift_velocity_m_s"]
@@ -108,11 +109,11 @@ def test_drift_and_onsager_conductivity_agree_in_the_linear_range(backend, build
         tmp_path / "still",
         backend,
         (0.0025, 0.02),
-        equilibration_hops_per_carrier=20.0,
-        hops_per_carrier=800.0,
+        equilibration=Hops(20.0),
+        duration=Hops(800.0),
         frames=400,
     )
-    run(blown, Settings(20.0, None, hops, None, frames=4, positions="none"), tmp_path / "blown", backend=backend)
+    run(blown, Settings(Hops(20.0), Hops(hops), frames=4, positions="none"), tmp_path / "blown", backend=backend)
     drift = analyze(read_trajectory(tmp_path / "blown" / "trajectory.h5"))["drift_conductivity_S_m"]
     onsager = seen["total_conductivity_S_m"]
     ratio = drift["value"] / onsager["value"]
@@ -123,7 +124,7 @@ def test_drift_and_onsager_conductivity_agree_in_the_linear_range(backend, build
 def test_a_field_beyond_the_linear_response_is_told(tmp_path):
     """x = |z| e E l/(2 kT): x^2/6 against 1 %."""
     system = made_up_system(made_up_model(), (3, 3, 3), 2, TEMPERATURE_K, replicas=4, field_V_per_m=(1e7, 0.0, 0.0))
-    run(system, Settings(1.0, None, 5.0, None, frames=10, positions="none"), tmp_path)
+    run(system, Settings(Hops(1.0), Hops(5.0), frames=10, positions="none"), tmp_path)
     seen = read_trajectory(tmp_path / "trajectory.h5")
     x = 2 * 1e7 * 2.7e-10 / (2 * KT)
     assert nonlinearity(seen) == pytest.approx(x**2 / 6, rel=1e-3) and drift_warning(seen) == []

@@ -18,7 +18,8 @@ from kmc.carriers.polaron_modes import bare_rates, rate_factors
 from kmc.exact.master_equation import Chain, diffusivity, enumerate_cell
 from kmc.files.trajectory import read_trajectory
 from kmc.model.parameters import Model
-from kmc.run.engine import Settings, run
+from kmc.run.engine import run
+from kmc.run.settings import Hops, Settings
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
@@ -57,7 +58,7 @@ def test_factors_bring_the_fastest_electron_to_the_scale():
 
 
 def walked(system, folder, backend, hops, prepare=None):
-    asked = Settings(10.0, None, hops, None, frames=100, positions="none")
+    asked = Settings(Hops(10.0), Hops(hops), frames=100, positions="none")
     run(system, asked, folder, backend=backend, prepare=prepare)
     return analyze(read_trajectory(folder / "trajectory.h5"), (0.02, 0.3))
 
@@ -148,7 +149,7 @@ def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
     exact, uncorrelated = frozen_limit(enumerate_cell(model, true.tables, occupants))
     assert exact < 0.9 * uncorrelated
     assert len(enumerate_cell(model, still.tables, occupants).occupants) == 14  # sites free for the electron alone
-    asked = Settings(50.0, None, 400.0, None, frames=100, positions="none")
+    asked = Settings(Hops(50.0), Hops(400.0), frames=100, positions="none")
     run(still, asked, tmp_path, backend=backend, prepare=slow)
     figures = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.3))["species"]["electron"]
     found, error = (figures["collective_diffusivity_m2_s"][key] for key in ("value", "stderr"))
@@ -177,7 +178,7 @@ def test_frozen_ions_in_domains_walk_alike_on_all_backends(tmp_path):
 def test_frozen_ions_stand_in_equilibrium(tmp_path):
     """Beginning from the scaled walk: vacancies are bound to electrons as in true kinetics, not at random."""
     system, prepare = box("frozen-ions", seed=5), box("scaled", 8.0, seed=5)
-    asked = Settings(20.0, None, 200.0, None, frames=20, positions="none")
+    asked = Settings(Hops(20.0), Hops(200.0), frames=20, positions="none")
     run(system, asked, tmp_path, backend=FAST[0], prepare=prepare)
     from kmc.files.checkpoint import read_checkpoint
 

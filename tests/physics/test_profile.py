@@ -10,7 +10,8 @@ import pytest
 from analysis.report import analyze, analyze_folder
 from kmc.files.trajectory import read_trajectory
 from kmc.measure.profile import ProfileSettings
-from kmc.run.engine import Settings, run
+from kmc.run.engine import run
+from kmc.run.settings import Hops, Settings
 from lattices.errors import InputError
 from tests.systems import BACKENDS, made_up_model, made_up_system
 
@@ -23,7 +24,7 @@ def _system(**more):
 @pytest.mark.parametrize("axis", [0, 2])
 def test_the_bins_sum_to_the_whole(backend, axis, tmp_path):
     bins = 3 if axis == 0 else 4
-    asked = Settings(2.0, None, 40.0, None, frames=40, profile=ProfileSettings(axis, bins))
+    asked = Settings(Hops(2.0), Hops(40.0), frames=40, profile=ProfileSettings(axis, bins))
     run(_system(), asked, tmp_path, backend=backend)
     seen = read_trajectory(tmp_path / "trajectory.h5")
     kept, counts = seen.profile, [record.count for record in seen.species]
@@ -40,7 +41,7 @@ def test_a_flat_crystal_has_a_flat_profile(tmp_path):
     """Site fraction within 4 errors of the mean in every bin; the local diffusivities average to D* across."""
     run(
         _system(),
-        Settings(2.0, None, 400.0, None, frames=100, profile=ProfileSettings(0, 6)),
+        Settings(Hops(2.0), Hops(400.0), frames=100, profile=ProfileSettings(0, 6)),
         tmp_path,
         backend=BACKENDS[0],
     )
@@ -57,7 +58,7 @@ def test_a_flat_crystal_has_a_flat_profile(tmp_path):
 
 
 def test_a_profile_survives_a_stop(tmp_path):
-    asked = Settings(1.0, None, 20.0, None, frames=20, profile=ProfileSettings(1, 4))
+    asked = Settings(Hops(1.0), Hops(20.0), frames=20, profile=ProfileSettings(1, 4))
     run(_system(), asked, tmp_path / "whole")
     seen = []
     stop = {"report": seen.append, "stop": lambda: bool(seen) and seen[-1].phase == "production" and seen[-1].done == 7}
@@ -70,11 +71,11 @@ def test_a_profile_survives_a_stop(tmp_path):
 def test_a_profile_is_drawn_and_reported(tmp_path):
     from analysis.plots.run import plot_folder
 
-    run(_system(), Settings(1.0, None, 40.0, None, frames=40, profile=ProfileSettings(0, 6)), tmp_path)
+    run(_system(), Settings(Hops(1.0), Hops(40.0), frames=40, profile=ProfileSettings(0, 6)), tmp_path)
     analyze_folder(tmp_path)
     assert tmp_path / "profile.png" in plot_folder(tmp_path)
 
 
 def test_too_many_bins_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"profile\.bins = 7: from 1 to 6 \(the cells along axis 0\)"):
-        run(_system(), Settings(1.0, None, 20.0, None, frames=20, profile=ProfileSettings(0, 7)), tmp_path)
+        run(_system(), Settings(Hops(1.0), Hops(20.0), frames=20, profile=ProfileSettings(0, 7)), tmp_path)

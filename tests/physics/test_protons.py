@@ -18,9 +18,9 @@ from kmc.files.trajectory import read_trajectory
 from kmc.measure.density_planes import n_planes
 from kmc.model.composition import compose
 from kmc.model.parameters import Model, load_model
-from kmc.run.engine import Settings, run
+from kmc.run.engine import run
 from kmc.run.schedule import window_length
-from kmc.run.settings import Thermodynamics
+from kmc.run.settings import Hops, Settings, Thermodynamics
 from kmc.state.replicas import state_from_occupants, unwrapped_grid_positions
 from kmc.state.system import build_system
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
@@ -97,7 +97,7 @@ def test_a_lone_proton(temperature_K, tmp_path):
     cell = enumerate_cell(small.model, small.tables, small.initial_state().occupants[0])
     assert np.trace(diffusivity(cell.collective("H"))) / 3 == pytest.approx(exact, rel=1e-4)
     system = barium_zirconate((6, 6, 6), 3, temperature_K=temperature_K, replicas=2048, seed=2, tracked=False)
-    run(system, Settings(20.0, None, 600.0, None, 200, "none"), tmp_path, backend=FAST)
+    run(system, Settings(Hops(20.0), Hops(600.0), 200, "none"), tmp_path, backend=FAST)
     figure = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.015, 0.05))["species"]["H"][
         "tracer_diffusivity_m2_s"
     ]
@@ -140,7 +140,7 @@ def test_blocking_at_long_times_through_run_and_analyze(tmp_path):
     model = model.model_copy(update={"pairs": tuple(pair for pair in model.pairs if pair.forbidden)})
     system = barium_zirconate((2, 2, 1), 2, model=model, replicas=256, seed=7)
     small = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
-    run(system, Settings(20.0, None, 1500.0, None, 100, "none"), tmp_path, backend=FAST)
+    run(system, Settings(Hops(20.0), Hops(1500.0), 100, "none"), tmp_path, backend=FAST)
     found = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.01, 0.05))["species"]["H"]
     gr, gt = rates(800.0)
     bare = (A_ANGSTROM * 1e-10) ** 2 / 6 * gr * gt / (gr + gt)
@@ -160,7 +160,7 @@ def test_blocking_at_long_times_through_run_and_analyze(tmp_path):
 def test_a_walk_among_traps_is_as_slow_as_two_states_say(temperature_K, replicas, equilibration, hops, most, tmp_path):
     """One Y in 1000 cells, D/D0 = 0.60 and 0.87: within 2 % (1.3 % is what terms in 1/n leave) and 4 errors."""
     system = barium_zirconate((10,) * 3, 1, dopants=1, temperature_K=temperature_K, replicas=replicas, tracked=False)
-    run(system, Settings(equilibration, None, hops, None, 200, "none"), tmp_path, backend=FAST)
+    run(system, Settings(Hops(equilibration), Hops(hops), 200, "none"), tmp_path, backend=FAST)
     found = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.1))["species"]["H"]["tracer_diffusivity_m2_s"]
     gr, gt = rates(temperature_K)
     bare = (A_ANGSTROM * 1e-10) ** 2 / 6 * gr * gt / (gr + gt)
@@ -220,7 +220,7 @@ def test_three_carriers_at_once(tmp_path):
     states = [walked(system, 3, 600, name) for name in BACKENDS]
     assert all(same(states[0], other) for other in states[1:])
     assert (states[0].accepted.sum(axis=0) > 0).all()
-    run(mixed(replicas=24), Settings(5.0, None, 30.0, None, 60, "none"), tmp_path, backend=FAST)
+    run(mixed(replicas=24), Settings(Hops(5.0), Hops(30.0), 60, "none"), tmp_path, backend=FAST)
     results = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.05, 0.4))
     assert results["onsager"]["species"] == ["H", "V_O", "hole"]
     matrix = np.array(results["onsager"]["matrix_1_per_J_m_s"]["value"])
@@ -232,7 +232,7 @@ def test_three_carriers_with_thermodynamics_in_a_small_file(tmp_path):
     """Four planes in a cell: at 0, 9/40, 1/2 and 31/40, those of the oxygen ions among them."""
     system = mixed((3, 3, 6), replicas=4)
     assert n_planes(system.tables) == (3 * 4, 3 * 4, 6 * 4)
-    asked = Settings(1.0, None, 3.0, None, 20, "none", thermodynamics=Thermodynamics(points=1, trials_per_carrier=1.0))
+    asked = Settings(Hops(1.0), Hops(3.0), 20, "none", thermodynamics=Thermodynamics(points=1, trials_per_carrier=1.0))
     run(system, asked, tmp_path, backend=FAST)
     assert (tmp_path / "trajectory.h5").stat().st_size < 3e5
     trajectory = read_trajectory(tmp_path / "trajectory.h5")

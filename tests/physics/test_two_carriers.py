@@ -15,6 +15,7 @@ from kmc.backends import make_walker
 from kmc.exact.master_equation import diffusivity, enumerate_cell
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
+from kmc.run.settings import Hops
 from kmc.state.system import build_system
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.crystal import Supercell, with_layers
@@ -47,7 +48,7 @@ def test_onsager_matrix_of_a_bound_pair(backend, prototype, repeats, polarons, t
     tensor = diffusivity(small.collective("V_O", "electron"))
     per_m3 = 1.0 / (np.prod(repeats) * (5.4e-10 if prototype == "fluorite" else 4e-10) ** 3)
     exact = tensor.reshape(2, 3, 2, 3).trace(axis1=1, axis2=3) / 3 * per_m3 / (BOLTZMANN_J_K * TEMPERATURE_K)
-    hops = {"equilibration_hops_per_carrier": 20.0, "hops_per_carrier": 800.0, "frames": 100}
+    hops = {"equilibration": Hops(20.0), "duration": Hops(800.0), "frames": 100}
     seen = figures(system, tmp_path / "run", backend, (0.02, 0.2), **hops)
     assert seen["onsager"]["species"] == ["V_O", "electron"] and seen["coupled_groups"] == [["V_O", "electron"]]
     value, error = (np.array(seen["onsager"]["matrix_1_per_J_m_s"][key]) for key in ("value", "stderr"))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kmc.files.trajectory import read_trajectory
-from kmc.run.engine import Settings, run
-from kmc.run.settings import Thermodynamics
+from kmc.run.engine import run
+from kmc.run.settings import Hops, Settings, Thermodynamics
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from tests.systems import BACKENDS
 
@@ -14,7 +14,7 @@ KT = BOLTZMANN_EV_K * TEMPERATURE_K
 
 
 def ran(system, folder, hops, frames, **asked):
-    settings = Settings(20.0, None, hops, None, frames, "none", thermodynamics=Thermodynamics(**asked))
+    settings = Settings(Hops(20.0), Hops(hops), frames, "none", thermodynamics=Thermodynamics(**asked))
     run(system, settings, folder, backend=FAST)
     return read_trajectory(folder / "trajectory.h5")
 

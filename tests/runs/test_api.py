@@ -19,7 +19,7 @@ def test_the_readme_shows_the_shipped_example() -> None:
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Smaller and shorter than shown."""
     code = EXAMPLE.read_text(encoding="utf-8")
-    short = code.replace("(6, 6, 6)", "(3, 3, 3)").replace("hops_per_carrier=100", "hops_per_carrier=20")
+    short = code.replace("(6, 6, 6)", "(3, 3, 3)").replace("Hops(100)", "Hops(20)")
     assert short != code
     (tmp_path / "example.py").write_text(short, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

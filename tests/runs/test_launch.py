@@ -156,7 +156,7 @@ def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monke
     """The relative error falls as one over the root of the length; a stop on the way changes nothing."""
     from contextlib import nullcontext
 
-    monkeypatch.setattr("runs.build.FIRST_STRETCH_HOPS", 20.0)
+    monkeypatch.setattr("kmc.run.settings.FIRST_STRETCH_HOPS", 20.0)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     never = StopAt(-1)
     with monkeypatch.context() as patched:

@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from kmc.run.engine import Settings, run
-from kmc.run.settings import Relaxation, Thermodynamics
+from kmc.run.engine import run
+from kmc.run.settings import Hops, Relaxation, Settings, Thermodynamics
 from lattices.errors import InputError
 from runs.cli import main
 from tests.runs.conftest import arguments
@@ -39,7 +39,7 @@ def test_an_end_in_the_middle_of_the_scan_changes_nothing(backend: str, tmp_path
     """Stopped in production, in the scan and in the waves, then resumed: equal datasets; and on every backend."""
     system = neutral_vacancies("fluorite", (3, 3, 3), 0.1, 1000.0, replicas=3)
     asked = Thermodynamics(points=3, trials_per_carrier=20.0, relaxation=Relaxation(0, 0.5, waves=2))
-    settings = Settings(2.0, None, 5.0, None, 10, "none", thermodynamics=asked)
+    settings = Settings(Hops(2.0), Hops(5.0), 10, "none", thermodynamics=asked)
     assert run(system, settings, tmp_path / "whole", backend=backend)
     phases = iter(("production", "chemical potentials", "relaxation"))
     wanted, resume = next(phases), False
@@ -121,7 +121,7 @@ def test_bad_input_is_one_line(
 def test_an_amplitude_that_does_not_fit(tmp_path: Path) -> None:
     system = neutral_vacancies("fluorite", (3, 3, 3), 0.7, 1000.0, replicas=2)
     asked = Thermodynamics(points=1, trials_per_carrier=5.0, relaxation=Relaxation(0, 0.9))
-    settings = Settings(1.0, None, 2.0, None, 8, "none", thermodynamics=asked)
+    settings = Settings(Hops(1.0), Hops(2.0), 8, "none", thermodynamics=asked)
     with pytest.raises(InputError, match=r"amplitude = 0.9: V_O would need site fractions from .* to 1\.\d+"):
         run(system, settings, tmp_path / "run")
 

@@ -14,7 +14,8 @@ from kmc.backends.numpy_rejection_free import SelectedWalker, Weights, exponenti
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
 from kmc.rng.philox import STREAM_TRIALS, high64, sequence, stream_key
-from kmc.run.schedule import Settings, decide_selection, window_length
+from kmc.run.schedule import decide_selection, window_length
+from kmc.run.settings import Settings
 from kmc.state.rejection_free import LOG_UNIT, build_selection
 from kmc.state.system import build_system
 from lattices.errors import InputError

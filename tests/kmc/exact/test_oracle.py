@@ -19,7 +19,8 @@ from scipy import stats
 from kmc.backends import make_walker
 from kmc.exact.master_equation import enumerate_cell, mean_square_at
 from kmc.measure.msd import second_moments, summed_positions
-from kmc.run.schedule import Settings, window_length
+from kmc.run.schedule import window_length
+from kmc.run.settings import Settings
 from kmc.state.replicas import state_from_occupants, unwrapped_grid_positions
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system
 

@@ -12,7 +12,8 @@ from kmc.carriers.neutral_component import neutral_component
 from kmc.exact.master_equation import enumerate_cell, mean_square_at
 from kmc.measure.msd import summed_positions
 from kmc.model.parameters import Model
-from kmc.run.schedule import Settings, start_equilibration, window_length
+from kmc.run.schedule import start_equilibration, window_length
+from kmc.run.settings import Settings
 from kmc.state.grand_state import grand_state
 from kmc.state.replicas import exchange_potential, state_from_occupants, unwrapped_grid_positions
 from kmc.tables.coulomb import COULOMB_EV_ANGSTROM, coulomb_of
