@@ -34,6 +34,7 @@ ROOMS = {
     "kmc.errors": "errors that are not bad input",
     "kmc.arrays": "NumPy and CuPy alike",
     "kmc.version": "one number",
+    "kmc.shadowing": "name clashes",
     "lattices.defects": "defect equilibria in a gas",
     "lattices": "crystals, supercells, doping, neighbour shells",
 }
@@ -66,7 +67,8 @@ def floors() -> list[tuple[str, list[list[str]]]]:
         rows: list[list[str]] = [[floor]]
         if floor in ("kmc", "analysis"):
             layers = contracts[f"importlinter:contract:{floor}"]["layers"].strip().splitlines()
-            rows = [[f"{floor}.{name.strip()}" for name in layer.split("|")] for layer in layers]
+            named = [[name.strip() for name in layer.split("|")] for layer in layers]
+            rows = [[f"{floor}.{name}" for name in row] for row in named if row != ["__main__"]]
         elif floor == "lattices":
             rows = [["lattices.defects"], ["lattices"]]
         found.append((floor, rows))
@@ -104,8 +106,8 @@ def draw(path: Path) -> None:
                     box.set(facecolor="white", edgecolor="#667", linewidth=0.7)
                     axes.add_patch(box)
                     name = axes.text(left + 0.14, middle, room, va="center", weight="bold")
-                    after = name.get_window_extent().transformed(axes.transData.inverted()).x1
-                    axes.text(after + 0.12, middle, ROOMS[room], va="center", color="#333")
+                    at = name.get_window_extent().transformed(axes.transData.inverted()).x1
+                    axes.text(at + 0.12, middle, ROOMS[room], va="center", color="#333")
                     for place_of, step in enumerate(reversed(STEPS.get(room, ()))):
                         x = left + wide - 0.2 - 0.27 * place_of
                         axes.add_patch(Circle((x, middle), 0.11, facecolor="#b5432a", edgecolor="none"))

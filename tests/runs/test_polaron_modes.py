@@ -24,7 +24,10 @@ def part(names, charges, value, stderr):
     moved = {"tracer_diffusivity_m2_s": {"value": 1.0, "stderr": 0.1}, "charge_e": 2}
     still = {"tracer_diffusivity_m2_s": {"value": None, "stderr": None, "reason": "polarons.mode = x"}, "charge_e": 2}
     return {
-        "species": {name: moved if name in names else still for name in ("V_O", "electron")},
+        "species": {
+            name: (moved if name in names else still) | {"kind": kind}
+            for name, kind in (("V_O", "ion"), ("electron", "electronic"))
+        },
         "onsager": {
             "species": names,
             "charge_moved_e": charges,
