@@ -8,7 +8,7 @@ import io
 import re
 import subprocess
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,8 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 FLOORS = ("lattices", "kmc", "analysis", "runs")
 SOURCES = (*FLOORS, "benchmarks", "docs", "tests")
 # Files that runs, users or other programs write; texts may name them although the repository does not hold them.
-WRITTEN_ELSEWHERE = {"analysis.py", "runs.py", "lattices.py"}
+# The page for contributors makes up a test.
+WRITTEN_ELSEWHERE = {"tests/lattices/test_first.py", "analysis.py", "runs.py", "lattices.py"}
 
 
 def imports_of(path: Path) -> Iterator[tuple[int, str]]:
@@ -171,6 +172,31 @@ def test_modules_named_in_pages_exist() -> None:
         if not is_module_or_member(name)
     ]
     assert not stale, "\n".join(stale)
+
+
+def test_python_in_pages_imports_what_exists() -> None:
+    """Python blocks of Markdown pages parse, and what they import from our packages is there."""
+    missing = []
+    for path in read_by_people():
+        for code in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL):
+            if path.suffix != ".md":
+                continue
+            for node in ast.walk(ast.parse(code)):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in FLOORS:
+                    names = [f"{node.module}.{alias.name}" for alias in node.names]
+                    missing += [f"{path.relative_to(ROOT)}: {name}" for name in names if not is_module_or_member(name)]
+    assert not missing, "\n".join(missing)
+
+
+def test_the_first_test_of_a_contributor_passes() -> None:
+    """The Python block of CONTRIBUTING.md, run."""
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+    names: dict[str, Callable[[], None]] = {}
+    exec(code, names)
+    (test,) = [call for name, call in names.items() if name.startswith("test_")]
+    test()
 
 
 def test_a_stale_name_is_seen() -> None:
