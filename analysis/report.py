@@ -1,4 +1,4 @@
-"""results.json, of a trajectory or of a folder of runs."""
+"""results.json of a trajectory, or of a folder of runs."""
 
 from __future__ import annotations
 
@@ -8,48 +8,61 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.statistics.arrhenius import fit_arrhenius
-from analysis.statistics.estimates import Figure, Untrustworthy, attempt
-from analysis.statistics.msd_fit import FIT_RANGE, Units, check_range, choose_units, planned_range
+from analysis.statistics.arrhenius import ArrheniusFit, fit_arrhenius
+from analysis.statistics.estimates import Estimate, Result, Unavailable, UnavailableError, attempt, available
+from analysis.statistics.msd_fit import (
+    FIT_RANGE,
+    IndependentSamples,
+    check_range,
+    independent_samples,
+    planned_range,
+)
 from analysis.table import SPECIES_KEYS
 from analysis.thermodynamics.chemical_diffusion import chemical_json
-from analysis.transport.drift import drift_figures, drift_warning
-from analysis.transport.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
+from analysis.transport.drift import drift_estimates, drift_warning
+from analysis.transport.onsager import (
+    CollectiveSamples,
+    collective_samples,
+    conductivity_estimates,
+    onsager_json,
+    species_estimates,
+)
 from analysis.transport.polaron_modes import MODES, combine
 from analysis.transport.profile import profile_json
-from analysis.transport.tracer import tracer_figures
+from analysis.transport.tracer import tracer_estimates
 from analysis.transport.visit_extrapolation import extrapolate
 from lattices.errors import InputError
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory
 
-ONE_SCALE = 'one scale was walked: compare with a run at another, or take polarons.mode = "auto", which does so'
+ONE_SCALE = 'only one scale was run: compare with a run at another, or take polarons.mode = "auto", which does so'
 
 
 def analyze(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) -> dict[str, Any]:
-    """All figures of one trajectory, as results.json holds them.
+    """All estimates of one trajectory, as results.json holds them.
 
-    fit_range: lags, as fractions of the run; the lower end of the run as first planned, where it was extended.
+    fit_range: lags of the fits, as fractions of the run; the lower one as a fraction of the run as first planned, where
+    the run was extended. Raises InputError for a fit range that is not allowed.
     """
     check_range(fit_range)
     fit_range = planned_range(trajectory, fit_range)
-    collective: Collective | str
-    try:
-        units = choose_units(trajectory, fit_range)
-    except Untrustworthy as error:
-        return _results(trajectory, None, error.reason, fit_range)
-    try:
-        collective = collective_rows(trajectory, units, fit_range)
-    except Untrustworthy as error:
-        collective = error.reason
-    return _results(trajectory, units, collective, fit_range)
+    independent = attempt(lambda: independent_samples(trajectory, fit_range))
+    collective = attempt(lambda: collective_samples(trajectory, available(independent), fit_range))
+    return _results(trajectory, independent, collective, fit_range)
 
 
 def _results(
-    trajectory: Trajectory, units: Units | None, collective: Collective | str, fit_range: tuple[float, float]
+    trajectory: Trajectory,
+    independent: IndependentSamples | Unavailable,
+    collective: CollectiveSamples | Unavailable,
+    fit_range: tuple[float, float],
 ) -> dict[str, Any]:
-    warnings = [units.note] if units and units.note else []
+    if isinstance(independent, Unavailable):
+        errors_from = note = None
+    else:
+        errors_from, note = independent.description, independent.note
+    warnings = [note] if note else []
     results: dict[str, Any] = {
         "temperature_K": trajectory.temperature_K,
         "model": trajectory.model,
@@ -59,7 +72,7 @@ def _results(
         "hops_per_visit": trajectory.hops_per_visit,
         "polaron_mode": trajectory.polaron_mode,
         "coupled_groups": [list(group) for group in trajectory.coupled_groups],
-        "errors_from": units.words if units else None,
+        "errors_from": errors_from,
         "species": {},
     }
     for record in trajectory.species:
@@ -70,37 +83,40 @@ def _results(
             "kind": record.kind,
             "number_density_m3": record.count / trajectory.volume_m3,
         }
-        if units is None:
-            figures = [Figure.absent(str(collective))] * 4
+        estimates: list[Result]
+        if isinstance(independent, Unavailable):
+            estimates = [independent] * 4
         else:
-            tracer, correlation, more = tracer_figures(trajectory, units, record.name, fit_range)
-            figures = [tracer, *species_figures(trajectory, units, collective, record.name, fit_range)]
-            figures.insert(2, correlation)
+            tracer, correlation, more = tracer_estimates(trajectory, independent, record.name, fit_range)
+            diffusivity, haven = species_estimates(trajectory, independent, collective, record.name, fit_range)
+            estimates = [tracer, diffusivity, correlation, haven]
             warnings.extend(more)
-        results["species"][record.name] = entry | {k: f.as_json() for k, f in zip(SPECIES_KEYS, figures, strict=True)}
+        results["species"][record.name] = entry | {
+            key: each.as_json() for key, each in zip(SPECIES_KEYS, estimates, strict=True)
+        }
     results["onsager"] = onsager_json(collective)
-    results |= {key: figure.as_json() for key, figure in conductivity_figures(trajectory, collective).items()}
-    results |= _drift(trajectory, units)
-    chemical, doubts = chemical_json(trajectory, units, collective, fit_range)
+    results |= {key: each.as_json() for key, each in conductivity_estimates(trajectory, collective).items()}
+    results |= _drift(trajectory, independent)
+    chemical, doubts = chemical_json(trajectory, independent, collective, fit_range)
     results |= chemical
-    if (profile := profile_json(trajectory, units, fit_range)) is not None:
+    if (profile := profile_json(trajectory, independent, fit_range)) is not None:
         results["profile"] = profile
     results["hops"] = _hops(trajectory)
-    told = [note.text for note in trajectory.notes if note.warning]
+    of_file = [note.text for note in trajectory.notes if note.warning]
     results["notes"] = [note.text for note in trajectory.notes if not note.warning]
-    results["warnings"] = told + warnings + drift_warning(trajectory) + doubts
+    results["warnings"] = of_file + warnings + drift_warning(trajectory) + doubts
     if trajectory.polaron_mode == "scaled":
-        results["scale_check"] = {"value": None, "stderr": None, "reason": ONE_SCALE}
+        results["scale_check"] = Unavailable(ONE_SCALE).as_json()
     return results
 
 
-def _drift(trajectory: Trajectory, units: Units | None) -> dict[str, Any]:
-    if units is None:
-        return {"drift_conductivity_S_m": Figure.absent("too few independent windows").as_json()}
-    conductivity, velocities = drift_figures(trajectory, units)
+def _drift(trajectory: Trajectory, independent: IndependentSamples | Unavailable) -> dict[str, Any]:
+    if isinstance(independent, Unavailable):
+        return {"drift_conductivity_S_m": independent.as_json()}
+    conductivity, velocities = drift_estimates(trajectory, independent)
     return {
         "drift_conductivity_S_m": conductivity.as_json(),
-        "drift_velocity_m_s": {name: figure.as_json() for name, figure in velocities.items()},
+        "drift_velocity_m_s": {name: each.as_json() for name, each in velocities.items()},
         "field_applied_V_per_m": trajectory.field_V_per_m.tolist(),
     }
 
@@ -122,7 +138,7 @@ def _hops(trajectory: Trajectory) -> dict[str, Any]:
 def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANGE) -> dict[str, Any]:
     """Analyse the run in a folder, or each of its temperatures, and write results.json beside every trajectory.
 
-    Raises InputError for a folder that holds no run, or a trajectory that cannot be read.
+    Raises InputError for a folder without a run, or for a trajectory that cannot be read.
     """
     from kmc.files.trajectory import read_trajectory
 
@@ -163,7 +179,7 @@ def mode_folders(folder: Path) -> list[Path]:
 
 
 def window_folders(folder: Path) -> list[Path]:
-    """Sub-folders window1 ... that hold a trajectory each: runs of domains with visits of several lengths."""
+    """Sub-folders window1 ... that hold a trajectory each: domain-decomposed runs with visits of several lengths."""
     return sorted(part for part in folder.glob("window?") if (part / "trajectory.h5").exists())
 
 
@@ -178,7 +194,7 @@ def _write(folder: Path, results: dict[str, Any]) -> dict[str, Any]:
 
 
 def _arrhenius(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Fits of every diffusivity, and of sigma T for conductivities, by figure."""
+    """Fits of every diffusivity, and of sigma T for conductivities, by their key."""
     found: dict[str, Any] = {}
     for name in runs[0]["species"]:
         for key in ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
@@ -188,28 +204,28 @@ def _arrhenius(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _fit(figures: list[dict[str, Any]], runs: list[dict[str, Any]], times_temperature: bool) -> dict[str, Any]:
+def _fit(entries: list[dict[str, Any]], runs: list[dict[str, Any]], times_temperature: bool) -> dict[str, Any]:
     formula = "ln(sigma T) against 1/kT" if times_temperature else "ln D against 1/kT"
+    temperatures = [run["temperature_K"] for run in runs]
+    factor = temperatures if times_temperature else [1.0] * len(runs)
 
-    def energy() -> Figure:
-        missing = [f["reason"] for f in figures if f["value"] is None]
+    def fitted() -> ArrheniusFit:
+        missing = [entry["reason"] for entry in entries if entry["value"] is None]
         if missing:
-            raise Untrustworthy(missing[0])
-        temperatures = [run["temperature_K"] for run in runs]
-        factor = temperatures if times_temperature else [1.0] * len(runs)
-        fit = fit_arrhenius(
+            raise UnavailableError(missing[0])
+        return fit_arrhenius(
             temperatures,
-            [f["value"] * t for f, t in zip(figures, factor, strict=True)],
-            [f["stderr"] * t for f, t in zip(figures, factor, strict=True)],
+            [entry["value"] * f for entry, f in zip(entries, factor, strict=True)],
+            [entry["stderr"] * f for entry, f in zip(entries, factor, strict=True)],
         )
-        extra.update(
-            prefactor={
-                "value": math.exp(fit.ln_prefactor),
-                "stderr": math.exp(fit.ln_prefactor) * fit.ln_prefactor_stderr,
-            },
-            chi2_per_dof=fit.chi2_per_dof,
-        )
-        return Figure(fit.activation_energy_eV, fit.activation_energy_stderr_eV, formula)
 
-    extra: dict[str, Any] = {}
-    return {"activation_energy_eV": attempt(energy, formula).as_json(), **extra}
+    fit = attempt(fitted, formula)
+    if isinstance(fit, Unavailable):
+        return {"activation_energy_eV": fit.as_json()}
+    energy = Estimate(fit.activation_energy_eV, fit.activation_energy_stderr_eV, formula)
+    prefactor = math.exp(fit.ln_prefactor)
+    return {
+        "activation_energy_eV": energy.as_json(),
+        "prefactor": {"value": prefactor, "stderr": prefactor * fit.ln_prefactor_stderr},
+        "chi2_per_dof": fit.chi2_per_dof,
+    }

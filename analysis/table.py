@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+from analysis.statistics.notation import uncertainty_notation
 
 SPECIES_KEYS = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s", "correlation_factor", "haven_ratio")
 
 
-def with_error(figure: dict[str, Any], scale: float = 1.0) -> str:
-    """1.234(12)e-12: the error in units of the last two digits shown; "-" for a figure that is null."""
-    value, stderr = figure["value"], figure["stderr"]
-    if value is None:
-        return "-"
-    value, stderr = value * scale, (stderr or 0.0) * scale
-    if value == 0.0 or stderr <= 0.0 or not math.isfinite(stderr):
-        return f"{value:.4g}"
-    power = math.floor(math.log10(max(abs(value), stderr)))
-    digits = max(power - math.floor(math.log10(stderr)) + 1, 1)
-    mantissa, error = value / 10.0**power, round(stderr / 10.0 ** (power - digits))
-    exponent = "" if -2 <= power <= 3 else f"e{power:+03d}"
-    if not exponent:
-        places = max(digits - power, 0)
-        return f"{value:.{places}f}({round(stderr * 10**places)})"
-    return f"{mantissa:.{digits}f}({error}){exponent}"
+def with_error(entry: dict[str, Any]) -> str:
+    """`1.23(4)e-12` for an entry of results.json; "-" where it is null."""
+    value, stderr = entry["value"], entry["stderr"]
+    return "-" if value is None else uncertainty_notation(value, stderr)
 
 
 def _transport_lines(run: dict[str, Any]) -> list[str]:
-    """What mixed conduction and fields add to the table."""
+    """Lines on mixed conduction and on drift in a field."""
     at = f"{run['temperature_K']:g} K"
     lines = []
     if run["electronic_conductivity_S_m"]["value"] is not None:
-        words = {
+        templates = {
             "total_conductivity_S_m": "sigma_total = {} S/m",
             "ionic_transference_number": "t_ion = {}",
             "electronic_transference_number": "t_e = {}",
             "ambipolar_conductivity_S_m": "sigma_amb = {} S/m",
             "ambipolar_onsager_conductivity_S_m": "with cross terms {} S/m",
         }
-        known = [text.format(with_error(run[key])) for key, text in words.items() if run[key]["value"] is not None]
+        known = [text.format(with_error(run[key])) for key, text in templates.items() if run[key]["value"] is not None]
         if known:
             mode = run["total_conductivity_S_m"].get("mode")
             lines.append(f"{at}: {', '.join(known)}{f' ({mode})' if mode else ''}")
@@ -49,35 +38,35 @@ def _transport_lines(run: dict[str, Any]) -> list[str]:
 
 
 def _thermodynamic_lines(run: dict[str, Any]) -> list[str]:
-    """Theta and D~ by route, where the run has them."""
+    """Lines on Theta and on D~ by each route, where the run has them."""
     at = f"{run['temperature_K']:g} K"
     if "chemical_diffusivity_matrix_m2_s" in run:
         return [f"{at}: {line}" for line in _matrix_lines(run["chemical_diffusivity_matrix_m2_s"])]
     if "thermodynamics" not in run:
         return []
-    ways = run["thermodynamics"]["thermodynamic_factor_of_carrier"]
-    thetas = [f"{with_error(f)} ({name})" for name, f in ways.items() if f["value"] is not None]
+    methods = run["thermodynamics"]["thermodynamic_factor_of_carrier"]
+    thetas = [f"{with_error(entry)} ({name})" for name, entry in methods.items() if entry["value"] is not None]
     lines = [f"{at}: Theta of {run['thermodynamics']['carrier']} = {', '.join(thetas)}"] if thetas else []
     routes = run["chemical_diffusivity_m2_s"]
     return lines + [
-        f"{at}: D~ = {with_error(figure)} m2/s by {name}: {figure['formula']}"
-        for name, figure in routes.items()
-        if figure["value"] is not None
+        f"{at}: D~ = {with_error(entry)} m2/s by {name}: {entry['formula']}"
+        for name, entry in routes.items()
+        if entry["value"] is not None
     ]
 
 
 def _matrix_lines(entry: dict[str, Any]) -> list[str]:
-    """D~ of two neutral components."""
+    """Lines on D~ of two neutral components."""
     if entry["value"] is None:
         return [f"no D~ of {' and '.join(entry['species'])}: {entry['reason']}"]
     names, lines = entry["species"], []
     for i, name in enumerate(names):
         cells = [{"value": entry["value"][i][j], "stderr": entry["stderr"][i][j]} for j in range(len(names))]
         row = ", ".join(f"{with_error(cell)} ({other})" for cell, other in zip(cells, names, strict=True))
-        lines.append(f"D~ of {name} by gradients of {row} m2/s")
+        lines.append(f"D~ of {name} per gradient of each component: {row} m2/s")
     pairs = zip(entry["eigenvalues"]["value"], entry["eigenvalues"]["stderr"], strict=True)
     values = ", ".join(with_error({"value": value, "stderr": stderr}) for value, stderr in pairs)
-    return [*lines, f"its eigenvalues: {values} m2/s; {entry['formula']}"]
+    return [*lines, f"eigenvalues of D~: {values} m2/s; {entry['formula']}"]
 
 
 def format_table(results: dict[str, Any]) -> str:
@@ -103,7 +92,7 @@ def format_table(results: dict[str, Any]) -> str:
 
 
 def _reasons(runs: list[dict[str, Any]]) -> list[str]:
-    """Why figures of species are null; those that a reason concerns are named unless they are all."""
+    """Why estimates of species are null; the estimates that a reason concerns are named unless it concerns all."""
     concerned: dict[str, list[str]] = {}
     total = 0
     for run in runs:
@@ -111,9 +100,9 @@ def _reasons(runs: list[dict[str, Any]]) -> list[str]:
             for key in SPECIES_KEYS:
                 total += 1
                 if "reason" in entry[key]:
-                    figure = f"{key.removesuffix('_m2_s').replace('_', ' ')} of {name}"
-                    concerned.setdefault(str(entry[key]["reason"]), []).append(figure)
+                    estimate = f"{key.removesuffix('_m2_s').replace('_', ' ')} of {name}"
+                    concerned.setdefault(str(entry[key]["reason"]), []).append(estimate)
     return [
-        reason if len(figures) == total else f"{', '.join(dict.fromkeys(figures))}: {reason}"
-        for reason, figures in concerned.items()
+        reason if len(estimates) == total else f"{', '.join(dict.fromkeys(estimates))}: {reason}"
+        for reason, estimates in concerned.items()
     ]

@@ -14,7 +14,7 @@ from analysis.plots.thermodynamics import plot_thermodynamics
 from analysis.plots.transport import plot_conductivities, plot_onsager
 from analysis.report import mode_folders, temperature_folders, window_folders
 from analysis.statistics.arrhenius import fit_arrhenius
-from analysis.statistics.estimates import Untrustworthy
+from analysis.statistics.estimates import Unavailable, attempt
 from analysis.statistics.msd_fit import FIT_RANGE, planned_range
 from analysis.table import with_error
 from analysis.transport.tracer import msd_curve
@@ -143,14 +143,12 @@ def _arrhenius_series(
     axes: Any, points: list[tuple[float, float, float]], label: str, marker: str, colour: str
 ) -> None:
     temperature, value, stderr = (np.array(column) for column in zip(*points, strict=True))
-    try:
-        fit = fit_arrhenius(temperature, value, stderr)
+    fit = attempt(lambda: fit_arrhenius(temperature, value, stderr))
+    if not isinstance(fit, Unavailable):  # else the points alone are drawn
         energy = {"value": fit.activation_energy_eV, "stderr": fit.activation_energy_stderr_eV}
         label += f", $E_a$ = {with_error(energy)} eV"
         span = np.linspace(temperature.min(), temperature.max(), 50)
         axes.plot(1000 / span, [fit.at(T) for T in span], color=colour, linewidth=1)
-    except Untrustworthy:
-        pass  # the points alone are drawn
     axes.errorbar(1000 / temperature, value, stderr, fmt=marker, color=colour, capsize=3, markersize=5, label=label)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics.estimates import Untrustworthy
+from analysis.statistics.estimates import UnavailableError
 
 BOLTZMANN_EV_K = 8.617333262e-5
 
@@ -33,13 +33,13 @@ class ArrheniusFit:
 
 
 def fit_arrhenius(temperature_K: ArrayLike, values: ArrayLike, stderrs: ArrayLike) -> ArrheniusFit:
-    """Weighted least squares; Untrustworthy with fewer than two temperatures or a value that is not positive."""
+    """Weighted least squares; UnavailableError with fewer than two temperatures or a value that is not positive."""
     inverse_kt = 1.0 / (BOLTZMANN_EV_K * np.asarray(temperature_K, dtype=float))
     y, error = np.asarray(values, dtype=float), np.asarray(stderrs, dtype=float)
     if len(np.unique(inverse_kt)) < 2:
-        raise Untrustworthy("an Arrhenius fit needs two temperatures")
+        raise UnavailableError("an Arrhenius fit needs two temperatures")
     if not ((y > 0).all() and (error > 0).all()):
-        raise Untrustworthy("an Arrhenius fit needs positive values with positive errors")
+        raise UnavailableError("an Arrhenius fit needs positive values with positive errors")
     weight = (y / error) ** 2
     design = np.stack([np.ones_like(inverse_kt), -inverse_kt], axis=1)
     covariance = np.linalg.inv(design.T @ (weight[:, None] * design))

@@ -1,10 +1,15 @@
-"""A figure with its error or its reason for being absent, and the jackknife that gives the error.
+"""Estimates with standard errors, results that are unavailable, and the jackknife that gives the errors.
 
-Every estimate is a function of sums over independent units (replicas, or replicas x time groups). `leave_one_out`
-makes the (U+1, ...) array of those sums: row 0 over all units, row 1 + u without unit u. A quantity computed row by
-row from such arrays carries its own error and its correlation with every other quantity, so ratios such as
-D*/D_sigma need no propagation by hand (delete-one jackknife; Efron and Stein, Ann. Stat. 9 (1981) 586).
-For a mean over units of equal weight it is the usual standard error of the mean.
+Every estimate is a function of sums over independent samples (replicas, or replicas x time groups; U of them).
+`leave_one_out` turns the sums of the single samples into U + 1 jackknife samples: number 0 over all samples, number
+1 + u without sample u. A quantity that is computed from each jackknife sample separately carries its own error and its
+correlation with every other such quantity, so ratios such as D*/D_sigma need no error propagation by hand
+(delete-one jackknife; Efron and Stein, Ann. Stat. 9 (1981) 586). For a mean over independent samples of equal weight
+the jackknife error is the usual standard error of the mean.
+
+A result that the run cannot support is an `Unavailable` with its reason. Deep inside a calculation it is raised as
+`UnavailableError`, which carries the `Unavailable`; `attempt` is the only place that catches it, and `available` raises
+it again where a result is needed for another one.
 """
 
 from __future__ import annotations
@@ -12,133 +17,177 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.statistics.notation import uncertainty_notation
+
 FloatArray = NDArray[np.float64]
-DISAGREE = 3.0  # joint standard errors
-MOST_BIAS = 0.1  # of a value that is taken out of it
+T = TypeVar("T")
 
-
-class Untrustworthy(Exception):
-    """An estimate that the run cannot support; `reason` is one line for the reader of the results."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+SIGNIFICANT = 3.0  # joint standard errors beyond which two estimates of one quantity disagree
+MOST_BIAS = 0.1  # largest bias, relative to the value, that is subtracted
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One result: value with standard error, or None with a reason.
+class Unavailable:
+    """A result that cannot be obtained from the run. reason: one line for the reader of the results."""
 
-    tensor, tensor_stderr: (3, 3) float64 in the unit of value, which is a third of the trace; None for cubic crystals.
+    reason: str
+    formula: str | None = None
+
+    def __str__(self) -> str:
+        """`unavailable: reason`."""
+        return f"unavailable: {self.reason}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of results.json: value and stderr are null."""
+        result: dict[str, Any] = {"value": None, "stderr": None, "reason": self.reason}
+        return result if self.formula is None else result | {"formula": self.formula}
+
+
+class UnavailableError(Exception):
+    """Raised where a calculation meets a result that is `unavailable`; caught by `attempt` alone."""
+
+    def __init__(self, unavailable: Unavailable | str) -> None:
+        self.unavailable = Unavailable(unavailable) if isinstance(unavailable, str) else unavailable
+        super().__init__(self.unavailable.reason)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate with its standard error.
+
+    formula: the expression used. tensor, tensor_stderr: (3, 3) float64 in the unit of `value`, which is a third of the
+    trace; None for cubic crystals. note: a remark for the reader. unit: for printing; keys of results.json name it.
     """
 
-    value: float | None
-    stderr: float | None
+    value: float
+    stderr: float
     formula: str | None = None
-    reason: str | None = None
     tensor: FloatArray | None = None
     tensor_stderr: FloatArray | None = None
     note: str | None = None
+    unit: str = ""
 
-    @classmethod
-    def absent(cls, reason: str, formula: str | None = None) -> Figure:
-        """The figure that cannot be had, and why."""
-        return cls(None, None, formula=formula, reason=reason)
+    def __str__(self) -> str:
+        """`1.23(4)e-10 m2/s`: the error in units of the last digit shown."""
+        return f"{uncertainty_notation(self.value, self.stderr)} {self.unit}".rstrip()
 
     def as_json(self) -> dict[str, Any]:
-        """A dict for results.json; `value` and `stderr` are always there, the rest where it is set."""
+        """The entry of results.json; `value` and `stderr` are always present, the rest where it is set."""
         result: dict[str, Any] = {"value": self.value, "stderr": self.stderr}
-        for key in ("formula", "reason", "note"):
-            if getattr(self, key) is not None:
-                result[key] = getattr(self, key)
-        for key in ("tensor", "tensor_stderr"):
-            if getattr(self, key) is not None:
-                result[key] = getattr(self, key).tolist()
+        if self.formula is not None:
+            result["formula"] = self.formula
+        if self.note is not None:
+            result["note"] = self.note
+        if self.tensor is not None and self.tensor_stderr is not None:
+            result |= {"tensor": self.tensor.tolist(), "tensor_stderr": self.tensor_stderr.tolist()}
         return result
 
 
-def leave_one_out(per_unit: FloatArray) -> FloatArray:
-    """(U+1, ...) sums: over all units of the (U, ...) input, then without unit 0, 1, ..."""
-    total = per_unit.sum(axis=0)
-    return np.concatenate([total[None], total[None] - per_unit])
+Result: TypeAlias = Estimate | Unavailable
 
 
-def jackknife_stderr(rows: FloatArray) -> FloatArray:
-    """Standard error (...) of a quantity given as (U+1, ...) rows of `leave_one_out`."""
-    left_out = rows[1:]
-    units = len(left_out)
-    spread = left_out - left_out.mean(axis=0)
-    return np.asarray(np.sqrt((units - 1) / units * (spread**2).sum(axis=0)))
+def from_json(entry: Mapping[str, Any], unit: str = "") -> Result:
+    """The estimate, or the reason why there is none, of a scalar entry of results.json."""
+    formula = entry.get("formula")
+    if entry["value"] is None:
+        return Unavailable(entry["reason"], formula)
+    tensor, error = (np.array(entry[key]) if key in entry else None for key in ("tensor", "tensor_stderr"))
+    return Estimate(entry["value"], entry["stderr"], formula, tensor, error, entry.get("note"), unit)
 
 
-def without_bias(rows: FloatArray, what: str) -> FloatArray:
-    """The rows with the first-order bias of a nonlinear estimate taken from row 0: U x - (U-1) <x left out>.
-
-    Untrustworthy where that is more than MOST_BIAS of the value: too few independent samples.
-    """
-    units = len(rows) - 1
-    corrected = units * rows[0] - (units - 1) * rows[1:].mean(axis=0)
-    if not abs(float(corrected - rows[0])) <= MOST_BIAS * abs(float(rows[0])):
-        raise Untrustworthy(f"{what}: too few independent samples; take more replicas or a longer run")
-    return np.concatenate([corrected[None], rows[1:]])
-
-
-def from_rows(
-    rows: FloatArray,
-    formula: str | None = None,
-    tensor_rows: FloatArray | None = None,
-    note: str | None = None,
-) -> Figure:
-    """Figure of a scalar given as (U+1,) rows, with a tensor given as (U+1, 3, 3) rows where wanted.
-
-    Raises Untrustworthy if the value or its error is not a finite number.
-    """
-    value, stderr = float(rows[0]), float(jackknife_stderr(rows))
-    if not (math.isfinite(value) and math.isfinite(stderr)):
-        raise Untrustworthy("not a finite number for this run: too few events")
-    if tensor_rows is None:
-        return Figure(value, stderr, formula=formula, note=note)
-    return Figure(value, stderr, formula, None, tensor_rows[0], jackknife_stderr(tensor_rows), note)
-
-
-def positive_from_rows(rows: FloatArray, formula: str | None = None, tensor_rows: FloatArray | None = None) -> Figure:
-    """Like `from_rows` for what is positive by definition: Untrustworthy unless the value exceeds two errors."""
-    return above_two_errors(from_rows(rows, formula, tensor_rows))
-
-
-def above_two_errors(figure: Figure) -> Figure:
-    """The figure, of something positive by definition; Untrustworthy unless its value exceeds two errors."""
-    assert figure.value is not None and figure.stderr is not None
-    if not figure.value > 2.0 * figure.stderr:
-        raise Untrustworthy(
-            f"estimate {figure.value:.3g} with error {figure.stderr:.2g} is not above two errors: "
-            "take a longer run or more replicas"
-        )
-    return figure
-
-
-def disagreements(figures: Mapping[str, Figure], what: str) -> list[str]:
-    """A line for each two figures of one quantity that differ by more than DISAGREE joint errors."""
-    lines = []
-    for one, other in itertools.combinations([(n, f) for n, f in figures.items() if f.value is not None], 2):
-        (name, a), (second, b) = one, other
-        assert a.value is not None and b.value is not None and a.stderr is not None and b.stderr is not None
-        error = math.hypot(a.stderr, b.stderr)
-        if abs(a.value - b.value) > DISAGREE * error:
-            apart = f"differ by {abs(a.value - b.value) / error:.1f} joint errors"
-            lines.append(f"{what}: {a.value:.3g} by {name} and {b.value:.3g} by {second} {apart}")
-    return lines
-
-
-def attempt(build: Callable[[], Figure], formula: str | None = None) -> Figure:
-    """The figure that `build` returns, or an absent one with the reason that it raised."""
+def attempt(build: Callable[[], T], formula: str | None = None) -> T | Unavailable:
+    """What `build` returns, or the `Unavailable` that it raised; `formula` is added where that names none."""
     try:
         return build()
-    except Untrustworthy as error:
-        return Figure.absent(error.reason, formula)
+    except UnavailableError as error:
+        why = error.unavailable
+        return replace(why, formula=formula) if why.formula is None else why
+
+
+def available(result: T | Unavailable) -> T:
+    """The result itself; raises UnavailableError where it is unavailable."""
+    if isinstance(result, Unavailable):
+        raise UnavailableError(Unavailable(result.reason))
+    return result
+
+
+def leave_one_out(per_sample: FloatArray) -> FloatArray:
+    """(U+1, ...) jackknife sums: over all of the (U, ...) independent samples, then without sample 0, 1, ..."""
+    total = per_sample.sum(axis=0)
+    return np.concatenate([total[None], total[None] - per_sample])
+
+
+def jackknife_stderr(samples: FloatArray) -> FloatArray:
+    """Standard error (...) of a quantity given as (U+1, ...) jackknife samples."""
+    left_out = samples[1:]
+    number = len(left_out)
+    spread = left_out - left_out.mean(axis=0)
+    return np.asarray(np.sqrt((number - 1) / number * (spread**2).sum(axis=0)))
+
+
+def without_bias(samples: FloatArray, what: str) -> FloatArray:
+    """The jackknife samples of a nonlinear estimate, its first-order bias subtracted: U x - (U-1) <x left out>.
+
+    Raises UnavailableError where the bias exceeds MOST_BIAS of the value: too few independent samples.
+    """
+    number = len(samples) - 1
+    corrected = number * samples[0] - (number - 1) * samples[1:].mean(axis=0)
+    if not abs(float(corrected - samples[0])) <= MOST_BIAS * abs(float(samples[0])):
+        raise UnavailableError(f"{what}: too few independent samples; take more replicas or a longer run")
+    return np.concatenate([corrected[None], samples[1:]])
+
+
+def from_samples(
+    samples: FloatArray,
+    formula: str | None = None,
+    tensor_samples: FloatArray | None = None,
+    note: str | None = None,
+) -> Estimate:
+    """Estimate of a scalar given as (U+1,) jackknife samples, with a tensor given as (U+1, 3, 3) where wanted.
+
+    Raises UnavailableError if the value or its error is not a finite number.
+    """
+    value, stderr = float(samples[0]), float(jackknife_stderr(samples))
+    if not (math.isfinite(value) and math.isfinite(stderr)):
+        raise UnavailableError("not a finite number for this run: too few events")
+    if tensor_samples is None:
+        return Estimate(value, stderr, formula, note=note)
+    return Estimate(value, stderr, formula, tensor_samples[0], jackknife_stderr(tensor_samples), note)
+
+
+def positive_from_samples(
+    samples: FloatArray, formula: str | None = None, tensor_samples: FloatArray | None = None
+) -> Estimate:
+    """Like `from_samples` for a quantity that is positive by definition; see `above_two_errors`."""
+    return above_two_errors(from_samples(samples, formula, tensor_samples))
+
+
+def above_two_errors(estimate: Estimate) -> Estimate:
+    """The estimate of a quantity that is positive by definition.
+
+    Raises UnavailableError unless its value exceeds two standard errors.
+    """
+    if not estimate.value > 2.0 * estimate.stderr:
+        raise UnavailableError(
+            f"estimate {estimate.value:.3g} with error {estimate.stderr:.2g} is not above two errors: "
+            "take a longer run or more replicas"
+        )
+    return estimate
+
+
+def disagreements(results: Mapping[str, Result], what: str) -> list[str]:
+    """A line for each two estimates of one quantity that differ by more than SIGNIFICANT joint errors."""
+    lines = []
+    known = [(name, result) for name, result in results.items() if isinstance(result, Estimate)]
+    for (name, a), (other, b) in itertools.combinations(known, 2):
+        error = math.hypot(a.stderr, b.stderr)
+        if abs(a.value - b.value) > SIGNIFICANT * error:
+            apart = f"differ by {abs(a.value - b.value) / error:.1f} joint errors"
+            lines.append(f"{what}: {a.value:.3g} by {name} and {b.value:.3g} by {other} {apart}")
+    return lines

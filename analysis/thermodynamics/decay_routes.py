@@ -1,4 +1,4 @@
-"""Routes (c) and (d) to chemical diffusion: decays of density modes, and of a composition wave set free.
+"""Routes (c) and (d) to chemical diffusion: decays of density modes, and of a relaxing composition wave.
 
 They are chemical diffusion only where ions and electronic carriers stay together: for one neutral species, or with
 Coulomb energies in the walk. Elsewhere each species decays on its own.
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from analysis.statistics.estimates import (
-    Figure,
+    Estimate,
     FloatArray,
-    Untrustworthy,
+    Result,
+    Unavailable,
     attempt,
     jackknife_stderr,
-    positive_from_rows,
+    positive_from_samples,
 )
 from analysis.thermodynamics.decay import (
     CHARGED_DECAY_FORMULA,
@@ -25,12 +26,12 @@ from analysis.thermodynamics.decay import (
     WAVE_FORMULA,
     Decay,
     decays,
-    diffusivity_rows,
+    diffusivity_samples,
     wave_decay,
-    wave_rows,
+    wave_diffusivity_samples,
 )
 from analysis.thermodynamics.density_modes import counted_json, neutral_vector
-from analysis.thermodynamics.routes import Routes
+from analysis.thermodynamics.inputs import ChemicalDiffusionInputs
 from analysis.transport.tracer import without_true_motion
 
 APART = (
@@ -39,41 +40,39 @@ APART = (
 )
 
 
-def decay_routes(routes: Routes) -> tuple[dict[str, Figure], dict[str, Any]]:
+def decay_routes(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Result], dict[str, Any]]:
     """Routes (c) and (d), of the neutral combination where there is one, and of each species by itself."""
-    trajectory = routes.trajectory
+    trajectory = inputs.trajectory
     names = list(trajectory.plane_species)
-    together = routes.electronic is None or trajectory.coulomb
+    together = inputs.electronic is None or trajectory.coulomb
     curves: dict[str, Any] = {}
     own: dict[str, Any] = {}
     missing = without_true_motion(trajectory)
     for name in names if not together else []:
         if name in missing:
-            own[name] = dict.fromkeys(("decay", "relaxation"), Figure.absent(missing[name]).as_json())
+            own[name] = dict.fromkeys(("decay", "relaxation"), Unavailable(missing[name]).as_json())
             continue
         weights = np.array([float(other == name) for other in names])
-        pair = _pair_of_decays(routes, weights, weights, curves, name)
+        pair = _pair_of_decays(inputs, weights, weights, curves, name)
         own[name] = {key: value.as_json() for key, value in pair.items()}
     if together and names and not missing:
-        result = _pair_of_decays(routes, *_neutral_weights(routes), curves, routes.carrier)
+        result = _pair_of_decays(inputs, *_neutral_weights(inputs), curves, inputs.carrier)
     else:
         reason = APART if names else "the run kept no density modes"
         reason = next(iter(missing.values()), reason)
-        result = {"decay": Figure.absent(reason, DECAY_FORMULA), "relaxation": Figure.absent(reason, WAVE_FORMULA)}
+        result = {"decay": Unavailable(reason, DECAY_FORMULA), "relaxation": Unavailable(reason, WAVE_FORMULA)}
     return result, {"decay_of_species": own, "curves": curves}
 
 
-def _neutral_weights(routes: Routes) -> tuple[FloatArray, FloatArray]:
+def _neutral_weights(inputs: ChemicalDiffusionInputs) -> tuple[FloatArray, FloatArray]:
     """Of each counted species: weights of t_e rho_V + t_V rho_e/n, which the fast relaxation of charge leaves alone,
     and the shares t_e and t_V.
     """
-    names = list(routes.trajectory.plane_species)
-    order, n = neutral_vector(routes.trajectory)
+    names = list(inputs.trajectory.plane_species)
+    order, n = neutral_vector(inputs.trajectory)
     weights, shares = np.zeros(len(names)), np.zeros(len(names))
-    try:
-        share = float(routes.t_e()[0]) if len(order) == 2 else 1.0
-    except Untrustworthy:
-        share = 1.0
+    t_e = attempt(inputs.t_e)
+    share = 1.0 if isinstance(t_e, Unavailable) or len(order) == 1 else float(t_e[0])
     weights[order[0]] = shares[order[0]] = share
     if len(order) == 2:
         shares[order[1]] = 1.0 - share
@@ -82,32 +81,35 @@ def _neutral_weights(routes: Routes) -> tuple[FloatArray, FloatArray]:
 
 
 def _pair_of_decays(
-    routes: Routes, weights: FloatArray, shares: FloatArray, curves: dict[str, Any], name: str
-) -> dict[str, Figure]:
-    """(c) and (d) of one combination; puts the curves of the decays into `curves`. shares: as in `wave_rows`."""
-    trajectory, units = routes.trajectory, routes.units
+    inputs: ChemicalDiffusionInputs, weights: FloatArray, shares: FloatArray, curves: dict[str, Any], name: str
+) -> dict[str, Result]:
+    """(c) and (d) of one combination; puts the curves of the decays into `curves`.
+
+    shares: as in `wave_diffusivity_samples`.
+    """
+    trajectory, independent = inputs.trajectory, inputs.independent
     shown: dict[str, Any] = {}
-    charged = routes.electronic is not None and trajectory.coulomb
+    charged = inputs.electronic is not None and trajectory.coulomb
     formula = CHARGED_DECAY_FORMULA if charged else DECAY_FORMULA
     of_wave = CHARGED_WAVE_FORMULA if charged else WAVE_FORMULA
     if not trajectory.cubic:
-        formula, of_wave = (f"{words}; across the planes of that axis alone" for words in (formula, of_wave))
+        formula, of_wave = (f"{each}; along the axis of the longest wave alone" for each in (formula, of_wave))
 
-    def decay() -> Figure:
-        found = decays(trajectory, units, weights)
-        rows, of_k = diffusivity_rows(found, charged)
+    def decay() -> Estimate:
+        found = decays(trajectory, independent, weights)
+        rows, of_k = diffusivity_samples(found, charged)
         shown["modes"] = [_curve(each) for each in found]
         shown["diffusivity_of_k"] = counted_json([each.mode for each in found], of_k, jackknife_stderr(of_k))
-        return positive_from_rows(rows, formula)
+        return positive_from_samples(rows, formula)
 
-    def wave() -> Figure:
-        found = wave_decay(trajectory, units, weights)
+    def wave() -> Estimate:
+        found = wave_decay(trajectory, independent, weights)
         shown["wave"] = _curve(found)
-        return positive_from_rows(wave_rows(trajectory, found, shares), of_wave)
+        return positive_from_samples(wave_diffusivity_samples(trajectory, found, shares), of_wave)
 
-    figures = {"decay": attempt(decay, formula), "relaxation": attempt(wave, of_wave)}
+    results: dict[str, Result] = {"decay": attempt(decay, formula), "relaxation": attempt(wave, of_wave)}
     curves[name] = shown
-    return figures
+    return results
 
 
 def _curve(decay: Decay) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def _curve(decay: Decay) -> dict[str, Any]:
         "axis": decay.mode.axis,
         "n": decay.mode.n,
         "k_per_m": decay.mode.k_per_m,
-        "rate_per_s": float(decay.rate_rows[0]),
+        "rate_per_s": float(decay.rate_samples[0]),
         "fitted_s": [float(decay.lag_s[k]) for k in decay.fitted],
         "at_start": float(decay.value[decay.fitted[0]]),
         "lag_s": decay.lag_s[:end:step].tolist(),

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.estimates import FloatArray, Untrustworthy
-from analysis.statistics.msd_fit import Units
+from analysis.statistics.estimates import FloatArray, UnavailableError
+from analysis.statistics.msd_fit import IndependentSamples
 from analysis.transport.tracer import group_edges
 
 if TYPE_CHECKING:
@@ -39,20 +39,20 @@ class Mode:
 
 
 def modes_of(trajectory: Trajectory) -> list[Mode]:
-    """Wave vectors that are long waves, shortest first; Untrustworthy where there are fewer than three lengths."""
+    """Wave vectors that are long waves, shortest first; UnavailableError where there are fewer than three lengths."""
     if not trajectory.planes:
-        raise Untrustworthy(NO_MODES)
+        raise UnavailableError(NO_MODES)
     cells = trajectory.grid_vectors_m * (trajectory.grid * np.array(trajectory.repeats, dtype=float))[:, None]
     reciprocal = np.linalg.norm(2.0 * np.pi * np.linalg.inv(cells), axis=0)
     length = ion_hop_length(trajectory)
     every = [Mode(a, n, float(reciprocal[a]) * n) for a in range(3) for n in range(1, MOST_MODES + 1)]
     found = sorted((m for m in every if m.k_per_m * length <= LONGEST_KD), key=lambda m: m.k_per_m)
     if not found:
-        raise Untrustworthy(_too_few(length, 0))
+        raise UnavailableError(_too_few(length, 0))
     kept = [m for m in found if m.k_per_m < MOST_MODES * found[0].k_per_m * 1.001]
     distinct = np.unique(np.round([m.k_per_m / kept[0].k_per_m for m in kept], 6))
     if len(distinct) < FEWEST_K:
-        raise Untrustworthy(_too_few(length, len(distinct)))
+        raise UnavailableError(_too_few(length, len(distinct)))
     return kept
 
 
@@ -75,13 +75,13 @@ def density(trajectory: Trajectory, mode: Mode) -> ComplexArray:
     return np.asarray(trajectory.planes[mode.axis] @ phase)
 
 
-def correlation(rho: ComplexArray, trajectory: Trajectory, units: Units, lags: int) -> FloatArray:
+def correlation(rho: ComplexArray, trajectory: Trajectory, independent: IndependentSamples, lags: int) -> FloatArray:
     """(U+1, lags, C, C) rows of Re <rho_i(t) rho_j(0)*>, thermal, averaged over time origins and replicas."""
-    group_of = _groups(trajectory, units.groups)
+    group_of = _groups(trajectory, independent.groups)
     replicas, carriers = rho.shape[1:]
-    total = np.zeros((replicas, units.groups, lags, carriers, carriers))
-    number = np.zeros((replicas, units.groups, lags))
-    for g in range(units.groups):
+    total = np.zeros((replicas, independent.groups, lags, carriers, carriers))
+    number = np.zeros((replicas, independent.groups, lags))
+    for g in range(independent.groups):
         here = rho[group_of == g]
         frames = len(here)
         spectrum = np.fft.fft(here, 2 * frames, axis=0)
@@ -91,8 +91,8 @@ def correlation(rho: ComplexArray, trajectory: Trajectory, units: Units, lags: i
                 total[:, g, : len(product), i, j] = product.real.T
         number[:, g, :] = np.maximum(frames - np.arange(lags), 0)
     total = 0.5 * (total + np.swapaxes(total, -1, -2))
-    rows = units.pool(total) / np.maximum(units.pool(number), 1.0)[..., None, None]
-    return np.asarray(rows - _frozen(rho, trajectory, units, rows) if trajectory.dopants else rows)
+    rows = independent.pool(total) / np.maximum(independent.pool(number), 1.0)[..., None, None]
+    return np.asarray(rows - _frozen(rho, trajectory, independent, rows) if trajectory.dopants else rows)
 
 
 def _groups(trajectory: Trajectory, groups: int) -> NDArray[np.int64]:
@@ -101,27 +101,27 @@ def _groups(trajectory: Trajectory, groups: int) -> NDArray[np.int64]:
     return np.maximum(np.searchsorted(edges, np.arange(trajectory.n_frames + 1), side="left") - 1, 0)
 
 
-def _frozen(rho: ComplexArray, trajectory: Trajectory, units: Units, rows: FloatArray) -> FloatArray:
+def _frozen(rho: ComplexArray, trajectory: Trajectory, independent: IndependentSamples, rows: FloatArray) -> FloatArray:
     """(U+1, 1, C, C) rows of the part that stands still."""
     configuration = trajectory.configuration
     member = np.unique(configuration, return_inverse=True)[1]
     mean = rho.mean(axis=0)  # (R, C)
-    if np.bincount(member).min() >= 2 and units.groups == 1:
-        return _from_pairs(mean, member, units)
+    if np.bincount(member).min() >= 2 and independent.groups == 1:
+        return _from_pairs(mean, member, independent)
     # The time mean of the run also fluctuates: its thermal part is the variance over the number of independent frames.
     own = np.real(np.einsum("ri,rj->rij", mean, mean.conj()))
-    pooled = units.pool(np.repeat(own[:, None], units.groups, axis=1))
-    weight = units.pool(np.ones((len(own), units.groups)))
+    pooled = independent.pool(np.repeat(own[:, None], independent.groups, axis=1))
+    weight = independent.pool(np.ones((len(own), independent.groups)))
     squared = pooled / weight[:, None, None]
     share = _share_of_mean(rows, trajectory.n_frames + 1)
     return np.asarray(((squared - share[:, None, None] * rows[:, 0]) / (1.0 - share[:, None, None]))[:, None])
 
 
-def _from_pairs(mean: ComplexArray, member: NDArray[np.int64], units: Units) -> FloatArray:
+def _from_pairs(mean: ComplexArray, member: NDArray[np.int64], independent: IndependentSamples) -> FloatArray:
     """(U+1, 1, C, C) the disconnected part: products of the time means of different replicas of one configuration."""
     rows = []
-    for left_out in range(-1, units.n_units):
-        kept = units.unit_of[:, 0] != left_out
+    for left_out in range(-1, independent.n_samples):
+        kept = independent.sample_of[:, 0] != left_out
         product, pairs = np.zeros((mean.shape[1], mean.shape[1])), 0
         for name in np.unique(member[kept]):
             here = mean[kept & (member == name)]
@@ -141,18 +141,18 @@ def _share_of_mean(rows: FloatArray, frames: int) -> FloatArray:
     tau = 0.5 + (shape * positive)[:, 1:].sum(axis=1)
     share = 2.0 * tau / frames
     if share[0] > 0.2:
-        raise Untrustworthy(
+        raise UnavailableError(
             "with dopants the frozen part of the density cannot be told from fluctuations in a run this short: "
             "take replicas_per_configuration of at least 2, or a longer run"
         )
     return np.asarray(share)
 
 
-def structure(trajectory: Trajectory, units: Units) -> tuple[list[Mode], FloatArray]:
+def structure(trajectory: Trajectory, independent: IndependentSamples) -> tuple[list[Mode], FloatArray]:
     """(modes, (U+1, K, C, C) rows of chi_ij(k) = <rho_i rho_j*>/V in 1/m3)."""
     modes = modes_of(trajectory)
     lags = max(trajectory.n_frames // 4, 2) if trajectory.dopants else 1
-    rows = [correlation(density(trajectory, mode), trajectory, units, lags)[:, 0] for mode in modes]
+    rows = [correlation(density(trajectory, mode), trajectory, independent, lags)[:, 0] for mode in modes]
     return modes, np.stack(rows, axis=1) / trajectory.volume_m3
 
 
@@ -173,7 +173,7 @@ def theta_of_k(trajectory: Trajectory, chi: FloatArray, order: tuple[int, ...], 
     c = count[trajectory.component["carrier"]] / trajectory.volume_m3
     part = chi[:, :, order][:, :, :, order]
     if (np.linalg.eigvalsh(part[0]) <= 0).any():
-        raise Untrustworthy("structure factors are not positive within this run: take a longer one or more replicas")
+        raise UnavailableError("structure factors are not positive within this run: take a longer one or more replicas")
     return np.asarray(c * np.einsum("i,ukij,j->uk", n, np.linalg.inv(part), n))
 
 
@@ -184,41 +184,41 @@ def neutral_vector(trajectory: Trajectory) -> tuple[tuple[int, ...], FloatArray]
     order, n = [names.index(part["carrier"])], [1.0]
     if part["electronic_carrier"]:
         if part["electronic_carrier"] not in names:
-            raise Untrustworthy(f"the run holds no {part['electronic_carrier']}")
+            raise UnavailableError(f"the run holds no {part['electronic_carrier']}")
         order.append(names.index(part["electronic_carrier"]))
         n.append(float(part["electronic"]))
     return tuple(order), np.array(n)
 
 
-def slab_theta(trajectory: Trajectory, units: Units) -> FloatArray:
+def slab_theta(trajectory: Trajectory, independent: IndependentSamples) -> FloatArray:
     """(U+1,) Theta from the numbers in slabs across the longest edge: a check with another window.
 
     Cov(N_i, N_j) of a slab of volume v in a closed cell is v (1 - v/V) chi_ij but for its surfaces.
     """
     if not trajectory.planes:
-        raise Untrustworthy(NO_MODES)
+        raise UnavailableError(NO_MODES)
     if trajectory.dopants:
-        raise Untrustworthy("slabs are counted without dopants only")
+        raise UnavailableError("slabs are counted without dopants only")
     order, n = neutral_vector(trajectory)
     cells = np.linalg.norm(trajectory.grid_vectors_m, axis=1) * np.array(trajectory.repeats) * trajectory.grid
     axis = int(np.argmax(cells))
     numbers = trajectory.planes[axis][..., order, :].astype(float)  # (T+1, R, C, P)
     slabs = next((n for n in SLABS if trajectory.repeats[axis] % n == 0), 0)
     if not slabs:
-        raise Untrustworthy(f"{trajectory.repeats[axis]} cells along axis {axis} make no equal slabs")
+        raise UnavailableError(f"{trajectory.repeats[axis]} cells along axis {axis} make no equal slabs")
     # A plane on a border belongs above it, whatever the last digit of its place.
     slab_of = np.floor(trajectory.plane_fractions[axis] * slabs + 1e-9)
     counted = np.stack([numbers[..., slab_of == slab].sum(axis=-1) for slab in range(slabs)], axis=-1)
     counted -= counted.mean(axis=-1, keepdims=True)  # of a closed cell: exactly the mean number
-    group_of = _groups(trajectory, units.groups)
+    group_of = _groups(trajectory, independent.groups)
     replicas = counted.shape[1]
-    total = np.zeros((replicas, units.groups, len(order), len(order)))
-    weight = np.zeros((replicas, units.groups))
-    for g in range(units.groups):
+    total = np.zeros((replicas, independent.groups, len(order), len(order)))
+    weight = np.zeros((replicas, independent.groups))
+    for g in range(independent.groups):
         here = counted[group_of == g]
         total[:, g] = np.einsum("trix,trjx->rij", here, here)
         weight[:, g] = slabs * len(here)
-    covariance = units.pool(total) / units.pool(weight)[:, None, None]
+    covariance = independent.pool(total) / independent.pool(weight)[:, None, None]
     chi = covariance / (trajectory.volume_m3 / slabs * (1.0 - 1.0 / slabs))
     return theta_of_k(trajectory, chi[:, None], tuple(range(len(order))), n)[:, 0]
 

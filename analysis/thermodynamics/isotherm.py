@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.estimates import Figure, FloatArray, Untrustworthy, attempt, from_rows, positive_from_rows
-from analysis.statistics.msd_fit import Units
+from analysis.statistics.estimates import (
+    Estimate,
+    FloatArray,
+    Result,
+    Unavailable,
+    UnavailableError,
+    attempt,
+    from_samples,
+    positive_from_samples,
+)
+from analysis.statistics.msd_fit import IndependentSamples
 from analysis.thermodynamics.multihistogram import Joined, joined
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
@@ -42,30 +51,33 @@ class Isotherm:
 
 
 def isotherm(
-    trajectory: Trajectory, units: Units, mu_eV: FloatArray | None = None, known: Joined | None = None
+    trajectory: Trajectory,
+    independent: IndependentSamples,
+    mu_eV: FloatArray | None = None,
+    known: Joined | None = None,
 ) -> Isotherm:
-    """Rows at the potentials of the scan, or at given ones; Untrustworthy where none of the scan is near enough."""
-    known, kt = known or joined(trajectory, units), BOLTZMANN_EV_K * trajectory.temperature_K
+    """Rows at the potentials of the scan, or at given ones; UnavailableError where none of the scan is near enough."""
+    known, kt = known or joined(trajectory, independent), BOLTZMANN_EV_K * trajectory.temperature_K
     assert trajectory.scan is not None
     mu = np.asarray(trajectory.scan.mu_eV if mu_eV is None else mu_eV)
     reservoirs = [-trajectory.component["per_carrier"] * each / kt for each in mu.tolist()]
     values = [tuple(known.rows(v) for v in known.moments(each)) for each in reservoirs]
     mean, variance, edge, ends = (np.stack(column, axis=1) for column in zip(*values, strict=True))
     if mu_eV is not None and float(ends[0].max()) > MOST_AT_ENDS:
-        raise Untrustworthy(_not_found(trajectory))
+        raise UnavailableError(_not_found(trajectory))
     return Isotherm(mu, mean, variance, edge, known.lengths[[known.nearest(each) for each in reservoirs]])
 
 
-def at_composition(trajectory: Trajectory, units: Units) -> Isotherm:
-    """The point with as many carriers as the canonical run; Untrustworthy where the scan does not reach it."""
+def at_composition(trajectory: Trajectory, independent: IndependentSamples) -> Isotherm:
+    """The point with as many carriers as the canonical run; UnavailableError where the scan does not reach it."""
     from scipy.optimize import brentq
 
     scan = trajectory.scan
-    known = joined(trajectory, units)
+    known = joined(trajectory, independent)
     assert scan is not None
     wanted = ion_numbers(trajectory)[0]
     kt, per = BOLTZMANN_EV_K * trajectory.temperature_K, trajectory.component["per_carrier"]
-    nearest = scan.mu_eV[int(np.abs(isotherm(trajectory, units).mean[0] - wanted).argmin())]
+    nearest = scan.mu_eV[int(np.abs(isotherm(trajectory, independent).mean[0] - wanted).argmin())]
     sigma = math.sqrt(max(float(known.rows(known.moments(-per * nearest / kt)[1])[0]), 1e-3))
     reach = REACH * kt / sigma
 
@@ -73,9 +85,9 @@ def at_composition(trajectory: Trajectory, units: Units) -> Isotherm:
         return float(known.rows(known.moments(-per * mu / kt)[0])[0]) - wanted
 
     if abs(off(nearest)) > REACH * sigma or off(nearest - reach) * off(nearest + reach) > 0:
-        raise Untrustworthy(_not_found(trajectory))
+        raise UnavailableError(_not_found(trajectory))
     middle = float(brentq(off, nearest - reach, nearest + reach, xtol=1e-9))
-    return isotherm(trajectory, units, np.array([middle]))
+    return isotherm(trajectory, independent, np.array([middle]))
 
 
 def _not_found(trajectory: Trajectory) -> str:
@@ -97,7 +109,7 @@ def ion_numbers(trajectory: Trajectory) -> tuple[int, int]:
     return count[carrier], count[carrier] + count[partner]
 
 
-def theta_rows(trajectory: Trajectory, point: Isotherm) -> tuple[FloatArray, FloatArray]:
+def theta_samples(trajectory: Trajectory, point: Isotherm) -> tuple[FloatArray, FloatArray]:
     """(U+1, J) Theta of the ion carrier and of its partner."""
     _, both = ion_numbers(trajectory)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -105,44 +117,47 @@ def theta_rows(trajectory: Trajectory, point: Isotherm) -> tuple[FloatArray, Flo
 
 
 def check_point(point: Isotherm, j: int) -> None:
-    """Untrustworthy where the supercell is too often full or empty to fluctuate freely, or the walk was too short."""
+    """Raise UnavailableError at points where Theta is not defined or not sampled.
+
+    That is where the supercell is too often full or empty to fluctuate freely, or where the walk was too short.
+    """
     if point.at_edge[0, j] > MOST_AT_EDGE:
-        raise Untrustworthy(
+        raise UnavailableError(
             f"at mu = {point.mu_eV[j]:.4g} eV the supercell is at the end of what it can hold with probability "
             f"{point.at_edge[0, j]:.2g}: Theta is not defined there; take another potential or more cells"
         )
     if point.lengths[j] < FEWEST_LENGTHS:
-        raise Untrustworthy(
+        raise UnavailableError(
             f"the grand-canonical walk at mu = {point.mu_eV[j]:.4g} eV is {point.lengths[j]:.2g} correlation times "
             f"long (accepted moves/(2 Var N)); at least {FEWEST_LENGTHS:g} are needed: raise "
             "thermodynamics.trials_per_carrier"
         )
 
 
-def theta_figures(trajectory: Trajectory, point: Isotherm, j: int) -> tuple[Figure, Figure]:
+def theta_estimates(trajectory: Trajectory, point: Isotherm, j: int) -> tuple[Result, Result]:
     """Theta of the ion carrier and of its partner at point j."""
     carrier = trajectory.component["carrier"]
     partner = next(family.partner for family in trajectory.families if family.carrier == carrier)
-    rows = theta_rows(trajectory, point)
+    rows = theta_samples(trajectory, point)
 
-    def build(which: int, name: str) -> Figure:
-        def figure() -> Figure:
+    def build(which: int, name: str) -> Result:
+        def estimate() -> Estimate:
             check_point(point, j)
-            return positive_from_rows(rows[which][:, j], THETA_FORMULA.format(name, name, name))
+            return positive_from_samples(rows[which][:, j], THETA_FORMULA.format(name, name, name))
 
-        return attempt(figure, THETA_FORMULA.format(name, name, name))
+        return attempt(estimate, THETA_FORMULA.format(name, name, name))
 
     return build(0, carrier), build(1, partner)
 
 
-def isotherm_json(trajectory: Trajectory, units: Units) -> list[dict[str, Any]]:
+def isotherm_json(trajectory: Trajectory, independent: IndependentSamples) -> list[dict[str, Any]]:
     """The points of the scan for results.json, by chemical potential."""
-    curve = isotherm(trajectory, units)
+    curve = isotherm(trajectory, independent)
     _, both = ion_numbers(trajectory)
     points = []
     for j in np.argsort(curve.mu_eV).tolist():
-        own, other = theta_figures(trajectory, curve, j)
-        mean = attempt(partial(positive_from_rows, curve.mean[:, j] / both, "<N>/sites"))
+        own, other = theta_estimates(trajectory, curve, j)
+        mean = attempt(partial(positive_from_samples, curve.mean[:, j] / both, "<N>/sites"))
         points.append(
             {
                 **potential_json(trajectory, float(curve.mu_eV[j])),
@@ -154,29 +169,33 @@ def isotherm_json(trajectory: Trajectory, units: Units) -> list[dict[str, Any]]:
     return points
 
 
-def curve_json(trajectory: Trajectory, units: Units) -> dict[str, list[float | None]]:
+def curve_json(trajectory: Trajectory, independent: IndependentSamples) -> dict[str, list[float | None]]:
     """The isotherm and Theta between the outermost potentials of the scan, by reweighting; lists with errors.
 
     An entry is null where the scan cannot give it.
     """
     assert trajectory.scan is not None
     ends = trajectory.scan.mu_eV.min(), trajectory.scan.mu_eV.max()
-    known = joined(trajectory, units)
-    _, both = ion_numbers(trajectory)
+    known = joined(trajectory, independent)
     found: dict[str, list[float | None]] = {"mu_eV": []}
     for mu in np.linspace(*ends, CURVE_POINTS).tolist() if ends[1] > ends[0] else []:
         found["mu_eV"].append(mu)
-        try:
-            point = isotherm(trajectory, units, np.array([mu]), known)
-            check_point(point, 0)
-            rows = {"site_fraction": point.mean[:, 0] / both, "theta_carrier": theta_rows(trajectory, point)[0][:, 0]}
-            figures = {name: from_rows(value) for name, value in rows.items()}
-        except Untrustworthy as error:
-            figures = dict.fromkeys(("site_fraction", "theta_carrier"), Figure.absent(error.reason))
-        for name, figure in figures.items():
-            found.setdefault(name, []).append(figure.value)
-            found.setdefault(f"{name}_stderr", []).append(figure.stderr)
+        point = attempt(partial(_curve_point, trajectory, independent, mu, known))
+        for k, name in enumerate(("site_fraction", "theta_carrier")):
+            value, stderr = (None, None) if isinstance(point, Unavailable) else (point[k].value, point[k].stderr)
+            found.setdefault(name, []).append(value)
+            found.setdefault(f"{name}_stderr", []).append(stderr)
     return found
+
+
+def _curve_point(
+    trajectory: Trajectory, independent: IndependentSamples, mu_eV: float, known: Joined
+) -> tuple[Estimate, Estimate]:
+    """(site fraction, Theta of the ion carrier) at a potential between those of the scan."""
+    point = isotherm(trajectory, independent, np.array([mu_eV]), known)
+    check_point(point, 0)
+    _, both = ion_numbers(trajectory)
+    return from_samples(point.mean[:, 0] / both), from_samples(theta_samples(trajectory, point)[0][:, 0])
 
 
 def potential_json(trajectory: Trajectory, mu_eV: float) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.estimates import FloatArray, Untrustworthy
-from analysis.statistics.msd_fit import Units, group_blocks
+from analysis.statistics.estimates import FloatArray, UnavailableError
+from analysis.statistics.msd_fit import IndependentSamples, group_blocks
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ class Joined:
         return np.array([values[chosen].mean() for chosen in self.members])
 
 
-def joined(trajectory: Trajectory, units: Units) -> Joined:
-    """The scan of a run; Untrustworthy without one."""
+def joined(trajectory: Trajectory, independent: IndependentSamples) -> Joined:
+    """The scan of a run; UnavailableError without one."""
     scan, part = trajectory.scan, trajectory.component
     if scan is None:
-        raise Untrustworthy("the run had no grand-canonical scan")
-    grouped = group_blocks(scan.histogram, 1, units.groups).astype(float)  # (P, G, R, n)
+        raise UnavailableError("the run had no grand-canonical scan")
+    grouped = group_blocks(scan.histogram, 1, independent.groups).astype(float)  # (P, G, R, n)
     configuration = trajectory.configuration if trajectory.dopants else np.zeros(trajectory.replicas, dtype=np.int64)
-    pools, members = _pools(np.moveaxis(grouped, 0, 2), units, configuration)
+    pools, members = _pools(np.moveaxis(grouped, 0, 2), independent, configuration)
     reservoir = -part["per_carrier"] * scan.mu_eV / (BOLTZMANN_EV_K * trajectory.temperature_K)
     number = scan.first + np.arange(scan.histogram.shape[-1], dtype=float)
     ratio = np.array([_ratios(histogram, reservoir) for histogram in pools])
@@ -85,11 +85,11 @@ def joined(trajectory: Trajectory, units: Units) -> Joined:
 
 
 def _pools(
-    grouped: FloatArray, units: Units, configuration: NDArray[np.int64]
+    grouped: FloatArray, independent: IndependentSamples, configuration: NDArray[np.int64]
 ) -> tuple[FloatArray, tuple[NDArray[np.int64], ...]]:
     """((K, P, n) counts of the pools, which of them make each row) from (G, R, P, n) counts.
 
-    A pool is a configuration, whole or without one of its units.
+    A pool is a configuration, whole or without one of its independent.
     """
     pools: list[FloatArray] = []
     number: dict[tuple[int, int], int] = {}
@@ -100,7 +100,7 @@ def _pools(
         number[name, -1] = len(pools)
         pools.append(whole)
         # of the groups of this configuration's replicas
-        there, mine = np.unique(units.unit_of[inside].T.reshape(-1), return_inverse=True)
+        there, mine = np.unique(independent.sample_of[inside].T.reshape(-1), return_inverse=True)
         own = np.zeros((len(there), *whole.shape))
         np.add.at(own, mine, grouped[:, inside].reshape(len(mine), *whole.shape))
         for unit, part in zip(there.tolist(), own, strict=True):
@@ -108,7 +108,7 @@ def _pools(
             number[name, unit] = len(pools) if left.any() else -1
             pools += [left] if left.any() else []
     rows = [[number[name, -1] for name in names]]
-    for unit in range(units.n_units):
+    for unit in range(independent.n_samples):
         chosen = [number.get((name, unit), number[name, -1]) for name in names]
         rows.append([k for k in chosen if k >= 0])
     return np.array(pools), tuple(np.array(row) for row in rows)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.statistics.estimates import Figure, FloatArray, Untrustworthy, attempt, from_rows
-from analysis.statistics.msd_fit import Units
+from analysis.statistics.estimates import Estimate, FloatArray, Result, UnavailableError, attempt, from_samples
+from analysis.statistics.msd_fit import IndependentSamples
 from analysis.transport.onsager import carriers_of
 from analysis.transport.tracer import group_edges, without_true_motion
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 
 VELOCITY_FORMULA = "v = <R_i>/(N_i t) along the applied field"
 DRIFT_FORMULA = "sigma = e sum_i z_i N_i v_i/(V E) along the applied field"
-
-
-LINEAR_WITHIN = 0.01  # of the response, before a warning
+LINEAR_WITHIN = 0.01  # largest relative departure from a linear response without a warning
 
 
 def nonlinearity(trajectory: Trajectory) -> float:
-    """Largest relative departure from a linear response of any hop along the field.
+    """Largest relative departure from a linear response, over hops along the field.
 
-    x = |z| e E l/(2 kT): x^2/6 of sinh(x)/x, less x^2 kT/lambda of Marcus rates.
+    With x = |z| e E l/(2 kT) a hop's net rate is 2 sinh(x) times its rate at zero field, for Marcus rates times
+    exp(-x^2 kT/lambda): the departure is x^2/6 - x^2 kT/lambda to the lowest order (derived).
     """
     charge = {record.name: record.charge_e for record in trajectory.species}
     strength = float(np.linalg.norm(trajectory.field_V_per_m))
@@ -39,43 +38,45 @@ def nonlinearity(trajectory: Trajectory) -> float:
 
 
 def drift_warning(trajectory: Trajectory) -> list[str]:
-    """One line where the field is too strong for a linear response."""
+    """One line if the field is too strong for a linear response."""
     departure = nonlinearity(trajectory)
     if departure <= LINEAR_WITHIN:
         return []
     return [
-        f"the field is beyond the linear response: hops along it depart by up to {departure:.1%} "
-        "(x^2/6, x = |z| e E l/(2 kT), less x^2 kT/lambda of Marcus rates); the drift conductivity is of this field"
+        f"the field is beyond the linear response: hops along it depart from it by up to {departure:.1%} (x^2/6 with "
+        "x = |z| e E l/(2 kT), less x^2 kT/lambda for Marcus rates); the drift conductivity holds for this field only"
     ]
 
 
-def drift_figures(trajectory: Trajectory, units: Units) -> tuple[Figure, dict[str, Figure]]:
-    """(conductivity in S/m, carrier -> drift velocity in m/s), both along the field really applied."""
+def drift_estimates(trajectory: Trajectory, independent: IndependentSamples) -> tuple[Result, dict[str, Result]]:
+    """(conductivity in S/m, carrier -> drift velocity in m/s), both along the field as applied after rounding."""
     names = carriers_of(trajectory)
 
     def velocity(name: str) -> FloatArray:
         strength = float(np.linalg.norm(trajectory.field_V_per_m))
         if strength == 0.0:
-            raise Untrustworthy("run without a field")
+            raise UnavailableError("run without a field")
         if reason := without_true_motion(trajectory).get(name):
-            raise Untrustworthy(reason)
+            raise UnavailableError(reason)
         index = [record.name for record in trajectory.species].index(name)
-        edges = group_edges(trajectory, units.groups)
+        edges = group_edges(trajectory, independent.groups)
         moved = np.diff(trajectory.summed_displacement[edges][:, :, index], axis=0) @ trajectory.grid_vectors_m
         along = np.swapaxes(moved @ (trajectory.field_V_per_m / strength), 0, 1)
         seconds = np.broadcast_to(np.diff(trajectory.time_s[edges]), along.shape)
-        return np.asarray(units.pool(along) / units.pool(seconds) / trajectory.species[index].count)
+        return np.asarray(independent.pool(along) / independent.pool(seconds) / trajectory.species[index].count)
 
-    def conductivity() -> Figure:
+    def conductivity() -> Estimate:
         charge = {record.name: record.charge_e for record in trajectory.species}
         count = {record.name: record.count for record in trajectory.species}
         partner = {family.carrier: family.partner for family in trajectory.families}
         current = sum((charge[n] - charge[partner[n]]) * count[n] * velocity(n) for n in names)
         strength = float(np.linalg.norm(trajectory.field_V_per_m))
-        return from_rows(np.asarray(ELEMENTARY_CHARGE_C * current / (trajectory.volume_m3 * strength)), DRIFT_FORMULA)
+        return from_samples(
+            np.asarray(ELEMENTARY_CHARGE_C * current / (trajectory.volume_m3 * strength)), DRIFT_FORMULA
+        )
 
-    def drift(name: str) -> Figure:
-        return attempt(lambda: from_rows(velocity(name), VELOCITY_FORMULA), VELOCITY_FORMULA)
+    def drift(name: str) -> Result:
+        return attempt(lambda: from_samples(velocity(name), VELOCITY_FORMULA), VELOCITY_FORMULA)
 
     velocities = {name: drift(name) for name in names}
     return attempt(conductivity, DRIFT_FORMULA), velocities

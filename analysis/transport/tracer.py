@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.statistics.estimates import Figure, FloatArray, Untrustworthy, attempt, positive_from_rows
+from analysis.statistics.estimates import (
+    Estimate,
+    FloatArray,
+    Result,
+    Unavailable,
+    UnavailableError,
+    attempt,
+    jackknife_stderr,
+    positive_from_samples,
+)
 from analysis.statistics.msd_fit import (
-    Units,
+    IndependentSamples,
     Weights,
     check_correlation_time,
-    choose_units,
     curvature_warning,
     group_blocks,
+    independent_samples,
     tracer_weights,
 )
 
@@ -37,8 +46,8 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class TracerRows:
-    """Leave-one-out rows of one species: diffusivity (U+1,), its tensor (U+1, 3, 3), f (U+1,); and warnings."""
+class TracerSamples:
+    """Jackknife samples of one species: diffusivity (U+1,), its tensor (U+1, 3, 3), f (U+1,); and a warning or None."""
 
     diffusivity: FloatArray
     tensor: FloatArray
@@ -46,109 +55,114 @@ class TracerRows:
     warning: str | None
 
 
-def tracer_rows(trajectory: Trajectory, units: Units, name: str, fit_range: tuple[float, float]) -> TracerRows:
-    """Everything about the tracer of one species; Untrustworthy where the run cannot give it."""
+def tracer_samples(
+    trajectory: Trajectory, independent: IndependentSamples, name: str, fit_range: tuple[float, float]
+) -> TracerSamples:
+    """D* and f of one species as jackknife samples; raises UnavailableError where the run cannot support them."""
     if np.any(trajectory.field_V_per_m):
-        raise Untrustworthy(FIELD_REASON)
+        raise UnavailableError(FIELD_REASON)
     s = [record.name for record in trajectory.species].index(name)
     check_tracked(trajectory.species[s])
     if reason := without_true_motion(trajectory).get(name):
-        raise Untrustworthy(reason)
-    bare = hop_rate_rows(trajectory, units, name)
+        raise UnavailableError(reason)
+    bare = hop_rate_samples(trajectory, independent, name)
     if not (bare > 0).all():
-        raise Untrustworthy(f"{name} made no hop")
-    chosen, weights = tracer_weights(trajectory, units, fit_range)
-    msd = _msd_rows(trajectory, units, s)[:, chosen]
+        raise UnavailableError(f"{name} made no hop")
+    chosen, weights = tracer_weights(trajectory, independent, fit_range)
+    msd = _msd_samples(trajectory, independent, s)[:, chosen]
     interval = float(trajectory.time_s[1])
     slope = np.einsum("k,ukab->uab", weights.slope, msd) / interval
     trace = np.trace(slope, axis1=1, axis2=2)
     offset = np.einsum("k,ukaa->u", weights.offset, msd)
     check_correlation_time(weights, interval, float(trajectory.time_s[-1]), offset, bare, trace)
-    return TracerRows(trace / 6.0, slope / 2.0, trace / bare, _warning(name, weights, msd))
+    return TracerSamples(trace / 6.0, slope / 2.0, trace / bare, _warning(name, weights, msd))
 
 
 def without_true_motion(trajectory: Trajectory) -> dict[str, str]:
-    """Species whose hops did not have their true rates -> why; see kmc/carriers/polaron_modes.py."""
+    """Species whose hops did not have their true rates -> the reason; see kmc/carriers/polaron_modes.py."""
     if trajectory.polaron_mode == "kinetic":
         return {}
     electronic = trajectory.polaron_mode == "scaled"
-    kind = "electronic carriers were slowed down" if electronic else "ions stood still"
+    kind = "electronic carriers were slowed down" if electronic else "ions were immobile"
     reason = f"polarons.mode = {trajectory.polaron_mode}: {kind}"
     families = [f for f in trajectory.families if (f.carrier in trajectory.electronic) == electronic]
     return {name: reason for f in families for name in (f.carrier, f.partner)}
 
 
 def check_tracked(record: SpeciesRecord) -> None:
-    """Untrustworthy for a species whose displacements the run did not follow."""
+    """Raise UnavailableError for a species whose displacements the run did not record."""
     if not record.tracked:
-        raise Untrustworthy(f'{record.name} was not followed (run.track = "carriers")')
+        raise UnavailableError(f'displacements of {record.name} were not recorded (run.track = "carriers")')
 
 
-def tracer_figures(
-    trajectory: Trajectory, units: Units, name: str, fit_range: tuple[float, float]
-) -> tuple[Figure, Figure, list[str]]:
+def tracer_estimates(
+    trajectory: Trajectory, independent: IndependentSamples, name: str, fit_range: tuple[float, float]
+) -> tuple[Result, Result, list[str]]:
     """(D* in m2/s, f, warnings) of one species."""
     warnings: list[str] = []
 
-    def diffusivity() -> Figure:
-        rows = tracer_rows(trajectory, units, name, fit_range)
-        if rows.warning:
-            warnings.append(rows.warning)
-        return positive_from_rows(rows.diffusivity, TRACER_FORMULA, None if trajectory.cubic else rows.tensor)
+    def diffusivity() -> Estimate:
+        samples = tracer_samples(trajectory, independent, name, fit_range)
+        if samples.warning:
+            warnings.append(samples.warning)
+        return positive_from_samples(samples.diffusivity, TRACER_FORMULA, None if trajectory.cubic else samples.tensor)
 
-    def correlation() -> Figure:
-        return positive_from_rows(tracer_rows(trajectory, units, name, fit_range).correlation, CORRELATION_FORMULA)
+    def correlation() -> Estimate:
+        return positive_from_samples(
+            tracer_samples(trajectory, independent, name, fit_range).correlation, CORRELATION_FORMULA
+        )
 
     return attempt(diffusivity, TRACER_FORMULA), attempt(correlation, CORRELATION_FORMULA), warnings
 
 
-def hop_rate_rows(trajectory: Trajectory, units: Units, name: str) -> FloatArray:
-    """(U+1,) hops x l^2 per particle and second of a species, in m2/s: 6 D if hops were uncorrelated."""
+def hop_rate_samples(trajectory: Trajectory, independent: IndependentSamples, name: str) -> FloatArray:
+    """(U+1,) hops x l^2 per particle of a species and second, in m2/s: 6 D for uncorrelated hops."""
     record = next(record for record in trajectory.species if record.name == name)
-    edges = group_edges(trajectory, units.groups)
+    edges = group_edges(trajectory, independent.groups)
     hops = np.diff(trajectory.accepted[edges], axis=0)  # (G, R, F)
     squared = np.array(
         [family.hop_length_m**2 * (name in (family.carrier, family.partner)) for family in trajectory.families]
     )
-    walked = units.pool(np.swapaxes(hops @ squared, 0, 1))
-    seconds = np.broadcast_to(np.diff(trajectory.time_s[edges]), (trajectory.replicas, units.groups))
-    return np.asarray(walked / (units.pool(seconds) * record.count))
+    walked = independent.pool(np.swapaxes(hops @ squared, 0, 1))
+    seconds = np.broadcast_to(np.diff(trajectory.time_s[edges]), (trajectory.replicas, independent.groups))
+    return np.asarray(walked / (independent.pool(seconds) * record.count))
 
 
 def group_edges(trajectory: Trajectory, groups: int) -> np.ndarray:
-    """(G + 1,) frames between the time groups that `group_blocks` makes of the time blocks."""
+    """(G + 1,) int64: frames at the edges of the time groups into which `group_blocks` divides the run."""
     frames, blocks = trajectory.n_frames, trajectory.msd_windows.shape[1]
     starts = -(-np.arange(groups) * blocks // groups) * -(-frames // blocks)
     return np.append(np.minimum(starts, frames), frames)
 
 
 def msd_curve(trajectory: Trajectory, name: str, fit_range: tuple[float, float]) -> Curve:
-    """The curve and its fit for a picture; InputError never, an empty fit where the run gives none."""
-    from analysis.statistics.estimates import jackknife_stderr
-
+    """The curve and its fit, for plots; the fit is None, and the errors are NaN, where the run cannot support them."""
     s = [record.name for record in trajectory.species].index(name)
     interval = float(trajectory.time_s[1])
-    try:
-        units = choose_units(trajectory, fit_range)
-        rows = np.trace(_msd_rows(trajectory, units, s), axis1=2, axis2=3)
-        stderr = jackknife_stderr(rows)
-        chosen, weights = tracer_weights(trajectory, units, fit_range)
-        fit = (float(weights.offset @ rows[0, chosen]), float(weights.slope @ rows[0, chosen]) / interval)
-        values = rows[0]
-    except Untrustworthy:
-        whole = Units(np.zeros((trajectory.replicas, 1), dtype=np.int64), 1, "one", None)
-        values = np.trace(_msd_rows(trajectory, whole, s), axis1=2, axis2=3)[0]
-        stderr, fit = np.full(len(values), np.nan), None
-    return Curve(np.asarray(trajectory.lag_frames * interval), values, stderr, fit)
+
+    def fitted() -> Curve:
+        independent = independent_samples(trajectory, fit_range)
+        samples = np.trace(_msd_samples(trajectory, independent, s), axis1=2, axis2=3)
+        chosen, weights = tracer_weights(trajectory, independent, fit_range)
+        fit = (float(weights.offset @ samples[0, chosen]), float(weights.slope @ samples[0, chosen]) / interval)
+        return Curve(lags_s, samples[0], jackknife_stderr(samples), fit)
+
+    lags_s = np.asarray(trajectory.lag_frames * interval)
+    curve = attempt(fitted)
+    if not isinstance(curve, Unavailable):
+        return curve
+    whole = IndependentSamples(np.zeros((trajectory.replicas, 1), dtype=np.int64), 1, "the whole run", None)
+    values = np.trace(_msd_samples(trajectory, whole, s), axis1=2, axis2=3)[0]
+    return Curve(lags_s, values, np.full(len(values), np.nan), None)
 
 
-def _msd_rows(trajectory: Trajectory, units: Units, s: int) -> FloatArray:
-    """(U+1, K, 3, 3) mean of dr dr^T in m2 over particles and windows; NaN where a row holds no window."""
-    moments = group_blocks(trajectory.second_moment[:, :, :, s], 1, units.groups)  # (K, G, R, 6)
-    windows = group_blocks(trajectory.msd_windows, 1, units.groups)  # (K, G)
-    summed = units.pool(np.transpose(moments, (2, 1, 0, 3)))  # (U+1, K, 6)
+def _msd_samples(trajectory: Trajectory, independent: IndependentSamples, s: int) -> FloatArray:
+    """(U+1, K, 3, 3) mean of dr dr^T in m2 over particles and windows; NaN where a jackknife sample holds no window."""
+    moments = group_blocks(trajectory.second_moment[:, :, :, s], 1, independent.groups)  # (K, G, R, 6)
+    windows = group_blocks(trajectory.msd_windows, 1, independent.groups)  # (K, G)
+    summed = independent.pool(np.transpose(moments, (2, 1, 0, 3)))  # (U+1, K, 6)
     per_replica = np.broadcast_to(windows.T, (trajectory.replicas, *windows.T.shape))
-    number = units.pool(per_replica)[..., None, None] * trajectory.species[s].count
+    number = independent.pool(per_replica)[..., None, None] * trajectory.species[s].count
     order = np.array([[0, 3, 4], [3, 1, 5], [4, 5, 2]])
     vectors = trajectory.grid_vectors_m
     with np.errstate(divide="ignore", invalid="ignore"):

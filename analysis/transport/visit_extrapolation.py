@@ -1,6 +1,7 @@
-"""Figures of a run of domains at vanishing length of a visit, from runs with three lengths.
+"""Estimates of a domain-decomposed run extrapolated to visits of zero length, from runs at three lengths.
 
-The bias of domains grows as the square of the hops per visit h; each figure is fitted as a + b h^2 and a is reported.
+The bias of the domain decomposition grows as the square of the hops per visit h; each estimate is fitted as a + b h^2
+and a is reported.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import numpy as np
 from analysis.statistics.estimates import FloatArray
 
 LEAST_RATIO = 1.2  # of the longest visit to the shortest
-TOO_ALIKE = "not extrapolated: visits are cut short by the frames; take fewer frames. Figures are of the shortest visit"
+TOO_ALIKE = (
+    "not extrapolated: the frame interval limits the visits to nearly equal lengths; take fewer frames. The estimates "
+    "are those of the shortest visit"
+)
 NOTE = "a of a + b h^2 over h = {} hops per visit, weighted least squares"
 
 
 def extrapolate(runs: list[dict[str, Any]], hops_per_visit: list[float]) -> dict[str, Any]:
-    """The results of the shortest visit (the last), each figure replaced by its value at h = 0.
+    """The results of the run with the shortest visit (the last), each estimate replaced by its value at h = 0.
 
-    A figure that one of the runs lacks is null with that run's reason.
+    An estimate that one of the runs lacks is null with that run's reason.
     """
     result: dict[str, Any] = copy.deepcopy(runs[-1])
     if max(hops_per_visit) < LEAST_RATIO * min(hops_per_visit):
@@ -35,7 +39,7 @@ def extrapolate(runs: list[dict[str, Any]], hops_per_visit: list[float]) -> dict
 
 
 def _at_zero(values: list[Any], h: FloatArray, note: str) -> Any:
-    """The same entry of every run, with its figures extrapolated."""
+    """An entry of the results, given for every run, with its estimates extrapolated."""
     last = values[-1]
     if not isinstance(last, dict):
         return last
@@ -52,7 +56,7 @@ def _at_zero(values: list[Any], h: FloatArray, note: str) -> Any:
 
 
 def fit_at_zero(h: FloatArray, value: FloatArray, stderr: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(a, its error) of a + b h^2 for (W, ...) values; entries without error (exactly zero) weigh alike."""
+    """(a, its error) of a + b h^2 for (W, ...) values; entries without an error (exact zeros) have equal weights."""
     weight = np.where(stderr > 0, 1.0 / np.where(stderr > 0, stderr, 1.0) ** 2, 1.0)
     x = (h**2).reshape(-1, *[1] * (value.ndim - 1))
     s0, s1, s2 = weight.sum(axis=0), (weight * x).sum(axis=0), (weight * x * x).sum(axis=0)

@@ -63,7 +63,10 @@ def synthetic(
                 products = [(moved[..., a] * moved[..., b]).sum(axis=1) for a, b in _PAIRS]
                 second[k, block, :, s] += np.stack(products, axis=-1)
                 windows[k, block] += s == 0
-    species = [SpeciesRecord(n, n, charges[n], steps[n].shape[2], True, "X") for n in names]
+    species = [
+        SpeciesRecord(n, n, charges[n], steps[n].shape[2], True, "X", kind="electronic" if n in _ELECTRONIC else "ion")
+        for n in names
+    ]
     return Trajectory(
         **{
             "temperature_K": TEMPERATURE_K,
@@ -97,4 +100,5 @@ def diffusivity(rate: float) -> float:
     return rate * SPACING_M**2 / FRAME_S
 
 
+_ELECTRONIC = ("electron", "hole")
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))

@@ -38,14 +38,14 @@ def mixed(seed: int = 1, temperature_K: float = 1000.0, **changes: Any) -> Traje
     )
 
 
-def figures_in(results: Any) -> Iterator[dict[str, Any]]:
+def entries_in(results: Any) -> Iterator[dict[str, Any]]:
     """Every {"value", "stderr"} below."""
     if isinstance(results, dict):
         if "value" in results:
             yield results
         else:
             for part in results.values():
-                yield from figures_in(part)
+                yield from entries_in(part)
 
 
 def test_results_have_the_promised_shape() -> None:
@@ -83,7 +83,7 @@ def test_results_have_the_promised_shape() -> None:
     assert hops["trials"] == 2 * hops["accepted"] > 0 and hops["acceptance"] == pytest.approx(0.5)
 
 
-def test_every_figure_has_a_value_with_an_error_or_a_reason() -> None:
+def test_every_estimate_has_a_value_with_an_error_or_a_reason() -> None:
     short = synthetic({"V_O": np.ones((3, 8, 2, 3), dtype=np.int64)})
     alone = synthetic({"V_O": np.ones((6, 1, 2, 3), dtype=np.int64)})
     still = synthetic({"V_O": np.zeros((80, 8, 2, 3), dtype=np.int64)})
@@ -91,19 +91,19 @@ def test_every_figure_has_a_value_with_an_error_or_a_reason() -> None:
     for trajectory in (mixed(), short, alone, still, driven):
         results = analyze(trajectory)
         json.dumps(results, allow_nan=False)
-        found = list(figures_in(results))
+        found = list(entries_in(results))
         assert len(found) > 10
-        for figure in found:
-            if figure["value"] is None:
-                assert figure["stderr"] is None and figure["reason"]
+        for entry in found:
+            if entry["value"] is None:
+                assert entry["stderr"] is None and entry["reason"]
             else:
-                assert figure["stderr"] is not None and "reason" not in figure
+                assert entry["stderr"] is not None and "reason" not in entry
 
 
 def test_a_run_without_hops_has_no_zero_in_it() -> None:
     results = analyze(synthetic({"V_O": np.zeros((80, 8, 2, 3), dtype=np.int64)}))
-    for figure in results["species"]["V_O"].values():
-        assert not isinstance(figure, dict) or figure["value"] is None
+    for entry in results["species"]["V_O"].values():
+        assert not isinstance(entry, dict) or entry["value"] is None
     assert results["ionic_conductivity_S_m"]["value"] is None
 
 
@@ -171,13 +171,17 @@ def test_a_folder_without_a_run_is_bad_input(tmp_path: Path) -> None:
     [
         (1.2341e-12, 1.2e-14, "1.234(12)e-12"),
         (0.4182, 0.0031, "0.4182(31)"),
+        (0.4182, 0.0041, "0.418(4)"),
+        (1.23e-10, 4.1e-12, "1.23(4)e-10"),
+        (0.0, 0.01, "0.000(10)"),
+        (0.96, 0.97, "1.0(10)"),
         (1000.0, 20.0, "1000(20)"),
         (1.0e-12, 3.0e-12, "1.0(30)e-12"),
         (-2.5e20, 1.0e19, "-2.50(10)e+20"),
         (5.0, 0.0, "5"),
         (None, None, "-"),
-        (9.99996e-12, 1.2e-14, "10.000(12)e-12"),
-        (1.0e-12, 9.97e-15, "1.0000(100)e-12"),
+        (9.99996e-12, 1.2e-14, "1.0000(12)e-11"),
+        (1.0e-12, 9.97e-15, "1.000(10)e-12"),
     ],
 )
 def test_numbers_with_errors(value: float | None, stderr: float | None, text: str) -> None:
@@ -194,7 +198,7 @@ def test_table_shows_every_species_and_temperature(folder: Path) -> None:
     assert max(len(line) for line in lines[:7]) < 160
 
 
-def test_table_says_why_a_figure_is_missing() -> None:
+def test_table_says_why_an_estimate_is_unavailable() -> None:
     assert "made no hop" in format_table(analyze(synthetic({"V_O": np.zeros((80, 8, 2, 3), dtype=np.int64)})))
 
 

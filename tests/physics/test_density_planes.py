@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from analysis.statistics.msd_fit import choose_units
+from analysis.statistics.msd_fit import independent_samples
 from analysis.thermodynamics.decay import wave_amplitude
 from analysis.thermodynamics.density_modes import Mode, density
 from kmc.files.trajectory import read_trajectory
@@ -103,7 +103,7 @@ def test_a_wave_starts_with_its_amplitude(tmp_path):
     asked = Thermodynamics(1, 0.5, (0.0,), 1.0, Relaxation(1, 0.8, waves=12))
     run(system, Settings(Hops(1.0), Hops(1.0), 96, "none", thermodynamics=asked), tmp_path, backend=FAST)
     trajectory = read_trajectory(tmp_path / "trajectory.h5")
-    mode, rows = wave_amplitude(trajectory, choose_units(trajectory), np.ones(1))
+    mode, rows = wave_amplitude(trajectory, independent_samples(trajectory), np.ones(1))
     cells = np.arange(3)[:, None]
     layers = 100 / 9 * (1 + 0.8 * np.cos(2 * np.pi * (cells + 0.5) / 3))
     exact = abs((layers * np.exp(-2j * np.pi * (cells + PLACES[:, 1]) / 3)).sum())

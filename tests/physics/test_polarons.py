@@ -111,7 +111,8 @@ def test_modes_agree_with_true_kinetics(backend, tmp_path):
         alike(true["species"]["electron"][key], frozen["species"]["electron"][key], 0.02, looser)
     alike(true["electronic_conductivity_S_m"], frozen["electronic_conductivity_S_m"], 0.02, looser)
     assert (
-        frozen["species"]["V_O"]["tracer_diffusivity_m2_s"]["reason"] == "polarons.mode = frozen-ions: ions stood still"
+        frozen["species"]["V_O"]["tracer_diffusivity_m2_s"]["reason"]
+        == "polarons.mode = frozen-ions: ions were immobile"
     )
 
 

@@ -16,7 +16,7 @@ from scipy.linalg import expm
 
 from analysis.report import analyze
 from analysis.statistics.estimates import jackknife_stderr
-from analysis.statistics.msd_fit import choose_units
+from analysis.statistics.msd_fit import independent_samples
 from analysis.thermodynamics.density_modes import correlation, density, modes_of
 from analysis.thermodynamics.isotherm import isotherm
 from analysis.thermodynamics.multihistogram import joined
@@ -57,7 +57,7 @@ def closed_form_p_value(system, trajectory, c, rate):
     """p-value of F(k, t) against c (1 - c) (N/n) u^+ exp(-A t) u N/(N - 1) over modes and a few times."""
     from scipy.stats import chi2
 
-    tables, units = system.tables, choose_units(trajectory)
+    tables, independent = system.tables, independent_samples(trajectory)
     crystal = tables.supercell.crystal
     basis = crystal.sublattices[0].basis
     sites = tables.supercell.n_sites_of(0)
@@ -79,7 +79,7 @@ def closed_form_p_value(system, trajectory, c, rate):
         seconds = lags * float(trajectory.time_s[1])
         exact = [np.real(u @ expm(-hops * t) @ u) / len(basis) * c * (1 - c) * sites**2 / (sites - 1) for t in seconds]
         rho = density(trajectory, mode)
-        rows = correlation(rho, trajectory, units, int(lags.max()) + 1)[:, lags, 0, 0]
+        rows = correlation(rho, trajectory, independent, int(lags.max()) + 1)[:, lags, 0, 0]
         spread = rows[1:] - rows[1:].mean(axis=0)
         covariance = (len(spread) - 1) / len(spread) * spread.T @ spread
         off = rows[0] - np.array(exact)
@@ -97,7 +97,7 @@ def test_neighbours_that_repel_or_attract(energy_eV, tmp_path):
     """A square lattice of 4 x 4 sites: Theta on the exact isotherm; then 24 x 24, all routes within their errors."""
     small = gas_system((4.0, 4.0, 9.0), (4, 4, 1), 6, TEMPERATURE_K, energy_eV, replicas=32)
     found = ran(small, tmp_path / "small", 30.0, 20, mu_eV=(2 * energy_eV,), trials_per_carrier=20_000)
-    curve = isotherm(found, choose_units(found))
+    curve = isotherm(found, independent_samples(found))
     mean, variance = exact_moments(energy_eV, 2 * energy_eV)
     for rows, exact in ((curve.mean[:, 0], mean), (curve.variance[:, 0], variance)):
         assert abs(rows[0] - exact) < 4 * float(jackknife_stderr(rows)) < 0.08 * exact
@@ -170,9 +170,9 @@ def test_dopants_with_energies(tmp_path):
     ways = results["thermodynamics"]["thermodynamic_factor_of_carrier"]
     one, other = ways["grand_canonical"], ways["structure_factor"]
     assert abs(one["value"] - other["value"]) < 4 * np.hypot(one["stderr"], other["stderr"]) < 0.4 * one["value"]
-    units = choose_units(trajectory)
+    independent = independent_samples(trajectory)
     for mode in [m for m in modes_of(trajectory) if m.axis == 0][:3]:
-        rows = correlation(density(trajectory, mode), trajectory, units, 200)[:, :, 0, 0]
+        rows = correlation(density(trajectory, mode), trajectory, independent, 200)[:, :, 0, 0]
         late = rows[:, 120:].mean(axis=1)
         assert abs(late[0]) < 4 * float(jackknife_stderr(late)) < (0.5 if mode.n == 1 else 0.1) * rows[0, 0], mode
         naive = np.abs(density(trajectory, mode).mean(axis=0)) ** 2
@@ -191,7 +191,7 @@ def by_configuration(system, trajectory):
     scan, total, number = trajectory.scan, 0.0, 0
     fields = system.initial_state().potential[::4, : system.tables.supercell.n_sites_of(0)].astype(float) * 1e-6
     n = scan.first + np.arange(scan.histogram.shape[-1])
-    lengths = joined(trajectory, choose_units(trajectory)).lengths
+    lengths = joined(trajectory, independent_samples(trajectory)).lengths
     for point, mu in enumerate(scan.mu_eV):
         counts = scan.histogram[point].sum(axis=0).reshape(len(fields), 4, -1).sum(axis=1)
         f = 1 / (1 + np.exp((fields + mu) / KT))

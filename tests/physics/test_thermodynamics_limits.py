@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from analysis.report import analyze
-from analysis.statistics.estimates import Untrustworthy
-from analysis.thermodynamics.decay import rate_rows
+from analysis.statistics.estimates import UnavailableError
+from analysis.thermodynamics.decay import decay_rate_samples
 from kmc.model.oxygen_gas import enthalpy_entropy_O2, mu_O_eV, pO2_bar_of, relative_mu_eV
 from kmc.model.parameters import load_model
 from kmc.run.settings import Relaxation
@@ -48,13 +48,13 @@ def test_a_decay_is_fitted_where_it_can_be():
     t = np.arange(200) * 0.01
     slow = np.exp(-3.0 * t)
     rows = np.tile(slow, (6, 1)) * (1 + 1e-4 * np.arange(6))[:, None]
-    assert rate_rows(rows, 0.01)[0] == pytest.approx(3.0, rel=1e-6)
+    assert decay_rate_samples(rows, 0.01)[0] == pytest.approx(3.0, rel=1e-6)
     both = 0.85 * slow + 0.15 * np.exp(-60.0 * t)
-    assert rate_rows(np.tile(both, (6, 1)), 0.01)[0] == pytest.approx(3.0, rel=0.05)
-    with pytest.raises(Untrustworthy, match="too short for a decay"):
-        rate_rows(rows[:, :5], 0.01)
-    with pytest.raises(Untrustworthy, match="frames are too far apart"):
-        rate_rows(np.exp(-3.0 * np.arange(20))[None] * np.ones((6, 1)), 1.0)
+    assert decay_rate_samples(np.tile(both, (6, 1)), 0.01)[0] == pytest.approx(3.0, rel=0.05)
+    with pytest.raises(UnavailableError, match="too short for a decay"):
+        decay_rate_samples(rows[:, :5], 0.01)
+    with pytest.raises(UnavailableError, match="frames are too far apart"):
+        decay_rate_samples(np.exp(-3.0 * np.arange(20))[None] * np.ones((6, 1)), 1.0)
 
 
 def test_oxygen_gas_and_the_zero_of_lsf64():

@@ -118,7 +118,7 @@ def test_slowed_carriers_give_no_figure_of_their_own(tmp_path, capsys):
     for figure in (field["drift_conductivity_S_m"], field["drift_velocity_m_s"]["electron"], local, own):
         assert figure["value"] is None and "electronic carriers were slowed down" in figure["reason"]
     assert field["drift_velocity_m_s"]["V_O"]["value"] is not None
-    assert profile["scale_check"]["reason"].startswith("one scale was walked")
+    assert profile["scale_check"]["reason"].startswith("only one scale was run")
     for words in (["run.field_V_per_m=[1e8, 0, 0]"], ["polarons.scale=0.8"]):
         refused = arguments([*small, "polarons.mode=auto", *words])
         assert main(["validate", "ceria-reduced", *refused]) == 2

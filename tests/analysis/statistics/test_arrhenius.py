@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.arrhenius import BOLTZMANN_EV_K, fit_arrhenius
-from analysis.statistics.estimates import Untrustworthy
+from analysis.statistics.estimates import UnavailableError
 
 TEMPERATURES_K = np.array([900.0, 1000.0, 1100.0, 1200.0, 1300.0])
 ENERGY_EV, PREFACTOR = 0.75, 3.0e-7
@@ -68,5 +68,5 @@ def test_errors_cover_the_truth_where_they_differ_by_point() -> None:
     ],
 )
 def test_refusals(temperatures: list[float], values: list[float], stderrs: list[float], reason: str) -> None:
-    with pytest.raises(Untrustworthy, match=reason):
+    with pytest.raises(UnavailableError, match=reason):
         fit_arrhenius(temperatures, values, stderrs)

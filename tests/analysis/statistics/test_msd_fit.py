@@ -1,4 +1,4 @@
-"""The linear estimator: its weights, its units, its error bars over many synthetic runs, and what it refuses."""
+"""The linear estimator: weights, independent samples, error bars over many synthetic runs, and what it refuses."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.statistics.estimates import Figure, Untrustworthy, jackknife_stderr, leave_one_out, positive_from_rows
+from analysis.statistics.estimates import (
+    Estimate,
+    Unavailable,
+    UnavailableError,
+    attempt,
+    available,
+    from_json,
+    jackknife_stderr,
+    leave_one_out,
+    positive_from_samples,
+)
 from analysis.statistics.msd_fit import (
     FIT_RANGE,
-    Units,
+    IndependentSamples,
     Weights,
     check_correlation_time,
     check_range,
-    choose_units,
     collective_weights,
     curvature_warning,
     gls_weights,
     group_blocks,
+    independent_samples,
     nested_covariance,
     overlapping_covariance,
     tracer_weights,
@@ -25,7 +35,7 @@ from analysis.statistics.msd_fit import (
 from lattices.errors import InputError
 from tests.analysis.synthetic import lattice_steps, synthetic
 
-ONE = Units(np.zeros((1, 1), dtype=np.int64), 1, "one", None)
+ONE = IndependentSamples(np.zeros((1, 1), dtype=np.int64), 1, "one", None)
 
 
 def brownian_msd(rng: np.random.Generator, runs: int, frames: int, lags: list[int], overlapping: bool) -> np.ndarray:
@@ -90,38 +100,55 @@ def test_jackknife_of_a_mean_is_its_standard_error() -> None:
     assert jackknife_stderr(rows) == pytest.approx(values.std(ddof=1) / 3.0)
 
 
-def test_figure_writes_value_reason_and_tensor() -> None:
-    absent = Figure.absent("no hops", "D* = ...").as_json()
+def test_an_estimate_writes_its_tensor_and_an_unavailable_one_its_reason() -> None:
+    absent = Unavailable("no hops", "D* = ...").as_json()
     assert absent == {"value": None, "stderr": None, "reason": "no hops", "formula": "D* = ..."}
-    assert Figure(1.0, 0.1, tensor=np.eye(3)).as_json()["tensor"] == np.eye(3).tolist()
+    written = Estimate(1.0, 0.1, tensor=np.eye(3), tensor_stderr=np.zeros((3, 3))).as_json()
+    assert written["tensor"] == np.eye(3).tolist()
 
 
-def test_a_positive_figure_within_two_errors_of_zero_is_refused() -> None:
+def test_an_estimate_prints_itself_and_comes_back_from_its_entry() -> None:
+    assert str(Estimate(1.2345e-10, 4.2e-12, unit="m2/s")) == "1.23(4)e-10 m2/s"
+    assert str(Unavailable("no hops")) == "unavailable: no hops"
+    for result in (Estimate(8.1, 0.31, "sigma", note="n", unit="S/m"), Unavailable("no hops", "D* = ...")):
+        assert from_json(result.as_json(), "S/m") == result
+
+
+def test_the_reason_of_an_unavailable_result_reaches_what_is_made_of_it() -> None:
+    lacking = attempt(lambda: positive_from_samples(np.zeros(5)), "a formula")
+    assert isinstance(lacking, Unavailable) and lacking.formula == "a formula"
+    other = attempt(lambda: available(lacking), "another")
+    assert other == Unavailable(lacking.reason, "another")
+
+
+def test_a_positive_estimate_within_two_errors_of_zero_is_refused() -> None:
     rows = leave_one_out(np.array([1.0, -1.0, 1.0, -0.5])) / leave_one_out(np.ones(4))
-    with pytest.raises(Untrustworthy, match="not above two errors"):
-        positive_from_rows(rows)
+    with pytest.raises(UnavailableError, match="not above two errors"):
+        positive_from_samples(rows)
 
 
-def units_of(replicas: int, configuration: list[int] | None = None, frames: int = 128) -> Units:
+def samples_of(replicas: int, configuration: list[int] | None = None, frames: int = 128) -> IndependentSamples:
     steps, hops = lattice_steps(np.random.default_rng(4), (frames, replicas, 2), 0.5)
     trajectory = synthetic({"V_O": steps}, {"V_O": hops}, configuration=np.array(configuration or range(replicas)))
-    return choose_units(trajectory)
+    return independent_samples(trajectory)
 
 
-def test_units_are_configurations_then_replicas_then_time_groups() -> None:
-    assert (units_of(6).n_units, units_of(6).note) == (6, None)
-    shared = units_of(8, [0, 0, 1, 1, 2, 2, 3, 3])
-    assert (shared.n_units, shared.words, shared.note) == (4, "4 dopant configurations", None)
-    one_configuration = units_of(5, [7] * 5)
-    assert one_configuration.n_units == 5 and "within 1 dopant configuration" in str(one_configuration.note)
-    alone = units_of(1)
-    assert alone.n_units == alone.groups and 4 <= alone.groups <= 8
-    assert units_of(3).n_units == 3 * units_of(3).groups
+def test_samples_are_configurations_then_replicas_then_time_groups() -> None:
+    assert (samples_of(6).n_samples, samples_of(6).note) == (6, None)
+    shared = samples_of(8, [0, 0, 1, 1, 2, 2, 3, 3])
+    assert (shared.n_samples, shared.description, shared.note) == (4, "4 dopant configurations", None)
+    one_configuration = samples_of(5, [7] * 5)
+    assert one_configuration.n_samples == 5 and "exclude the scatter between dopant configurations" in str(
+        one_configuration.note
+    )
+    alone = samples_of(1)
+    assert alone.n_samples == alone.groups and 4 <= alone.groups <= 8
+    assert samples_of(3).n_samples == 3 * samples_of(3).groups
 
 
 def test_replicas_of_one_configuration_are_pooled_first() -> None:
-    units = Units(np.array([[0], [0], [1], [2], [3], [3]]), 4, "", None)
-    rows = units.pool(np.array([[1.0], [3.0], [4.0], [5.0], [6.0], [0.0]]))
+    independent = IndependentSamples(np.array([[0], [0], [1], [2], [3], [3]]), 4, "", None)
+    rows = independent.pool(np.array([[1.0], [3.0], [4.0], [5.0], [6.0], [0.0]]))
     np.testing.assert_allclose(rows, [19.0, 15.0, 15.0, 14.0, 13.0])
 
 
@@ -140,27 +167,30 @@ def test_a_fit_range_outside_the_run_is_bad_input(fit_range: tuple[float, float]
 
 
 def test_too_few_frames_are_refused() -> None:
-    with pytest.raises(Untrustworthy, match="too few independent windows"):
-        units_of(1, frames=6)
+    with pytest.raises(UnavailableError, match="too few independent windows"):
+        samples_of(1, frames=6)
     steps, _ = lattice_steps(np.random.default_rng(5), (3, 4, 2), 0.5)
     trajectory = synthetic({"V_O": steps})
-    with pytest.raises(Untrustworthy, match="fewer than two lags"):
-        tracer_weights(trajectory, choose_units(trajectory), FIT_RANGE)
+    with pytest.raises(UnavailableError, match="fewer than two lags"):
+        tracer_weights(trajectory, independent_samples(trajectory), FIT_RANGE)
 
 
-def relaxing_rows(rng: np.random.Generator, weights: Weights, tau: float, units: int) -> list[np.ndarray]:
-    """Rows of offset, bare rate and slope of MSD(t) = t + tau (1 - exp(-t/tau)), with 2 % noise; times in frames."""
+def relaxing_samples(rng: np.random.Generator, weights: Weights, tau: float, number: int) -> list[np.ndarray]:
+    """Jackknife samples of offset, bare rate and slope of MSD(t) = t + tau (1 - exp(-t/tau)) with 2 % noise.
+
+    Times are in frames.
+    """
     msd = weights.lags + tau * (1.0 - np.exp(-weights.lags / tau))
     exact = (weights.offset @ msd, 2.0, weights.slope @ msd)
-    noisy = [value + 0.02 * rng.normal(size=units) for value in exact]
-    return [leave_one_out(values) / leave_one_out(np.ones(units)) for values in noisy]
+    noisy = [value + 0.02 * rng.normal(size=number) for value in exact]
+    return [leave_one_out(values) / leave_one_out(np.ones(number)) for values in noisy]
 
 
 @pytest.mark.parametrize("share", [25, 40, 1000])
 def test_a_run_of_many_correlation_times_is_taken(share: int) -> None:
     lags = np.array([64, 128, 256])
     weights = gls_weights(lags, nested_covariance(lags, 1000 // lags))
-    check_correlation_time(weights, 1.0, 1000.0, *relaxing_rows(np.random.default_rng(6), weights, 1000 / share, 8))
+    check_correlation_time(weights, 1.0, 1000.0, *relaxing_samples(np.random.default_rng(6), weights, 1000 / share, 8))
 
 
 @pytest.mark.parametrize("share", [15, 5, 1])
@@ -168,8 +198,10 @@ def test_a_run_of_few_correlation_times_is_refused(share: int) -> None:
     """Also where the correlation time is so long that the lags fitted see only the beginning of the relaxation."""
     lags = np.array([64, 128, 256])
     weights = gls_weights(lags, nested_covariance(lags, 1000 // lags))
-    with pytest.raises(Untrustworthy, match="correlation times"):
-        check_correlation_time(weights, 1.0, 1000.0, *relaxing_rows(np.random.default_rng(6), weights, 1000 / share, 8))
+    with pytest.raises(UnavailableError, match="correlation times"):
+        check_correlation_time(
+            weights, 1.0, 1000.0, *relaxing_samples(np.random.default_rng(6), weights, 1000 / share, 8)
+        )
 
 
 def test_uncorrelated_walks_are_not_refused() -> None:
@@ -186,7 +218,7 @@ def test_uncorrelated_walks_are_not_refused() -> None:
         )
         try:
             check_correlation_time(weights, 1.0, 128.0, offset, np.ones(9), slope)
-        except Untrustworthy:
+        except UnavailableError:
             refused += 1
     assert refused <= stats.binom.ppf(1 - 1e-5, 2000, 1e-3)
 
@@ -199,4 +231,4 @@ def test_curvature_is_warned_of_and_noise_is_not() -> None:
         warned += curvature_warning("D*", early, late) is not None
     assert warned <= stats.binom.ppf(1 - 1e-5, 2000, 1e-3)
     warning = curvature_warning("D*", early, late - 0.5)
-    assert warning is not None and "not linear yet" in warning
+    assert warning is not None and "not yet linear" in warning

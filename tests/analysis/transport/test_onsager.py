@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.statistics.estimates import FloatArray, Untrustworthy, jackknife_stderr
-from analysis.statistics.msd_fit import FIT_RANGE, choose_units
-from analysis.transport.drift import drift_figures
-from analysis.transport.onsager import Collective, collective_rows, conductivity_figures, onsager_json, species_figures
+from analysis.statistics.estimates import FloatArray, Unavailable, UnavailableError, available, jackknife_stderr
+from analysis.statistics.msd_fit import FIT_RANGE, independent_samples
+from analysis.transport.drift import drift_estimates
+from analysis.transport.onsager import (
+    CollectiveSamples,
+    collective_samples,
+    conductivity_estimates,
+    onsager_json,
+    species_estimates,
+)
 from kmc.files.trajectory import Trajectory
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from tests.analysis.synthetic import (
@@ -56,7 +62,7 @@ def pair_truth(sign: int) -> FloatArray:
 def test_matrix_of_a_correlated_pair(sign: int) -> None:
     """Each element within 5.5 of its errors (200 replicas, false alarm below 1e-6)."""
     trajectory = pair(1, sign, replicas=200)
-    collective = collective_rows(trajectory, choose_units(trajectory), (0.01, 0.5))
+    collective = collective_samples(trajectory, independent_samples(trajectory), (0.01, 0.5))
     assert collective.names == ("V_O", "electron")
     value, stderr = collective.scalars[0], jackknife_stderr(collective.scalars)
     assert np.abs((value - pair_truth(sign)) / stderr).max() < 5.5
@@ -71,7 +77,7 @@ def test_matrix_of_a_correlated_pair(sign: int) -> None:
 def test_error_bars_cover_the_truth(replicas: int) -> None:
     """L_VV, L_Ve, sigma_ion and the Haven ratio of 150 runs against the 95 % interval of Student's t, false alarm 1e-4.
 
-    8 % instead of 5 % is allowed: a jackknife over 8 units of a strongly skewed estimate is slightly too narrow.
+    8 % instead of 5 % is allowed: a jackknife over 8 independent of a strongly skewed estimate is slightly too narrow.
     """
     sets = 150
     truth = pair_truth(-1)
@@ -79,9 +85,9 @@ def test_error_bars_cover_the_truth(replicas: int) -> None:
     outside = {"VV": 0, "Ve": 0, "ionic": 0}
     for seed in range(sets):
         trajectory = pair(seed, -1, replicas, frames=128)
-        units = choose_units(trajectory)
-        limit = stats.t.ppf(0.975, units.n_units - 1)
-        rows = collective_rows(trajectory, units, FIT_RANGE).scalars
+        independent = independent_samples(trajectory)
+        limit = stats.t.ppf(0.975, independent.n_samples - 1)
+        rows = collective_samples(trajectory, independent, FIT_RANGE).scalars
         sigma = E2 * (4 * rows[:, 0, 0] - 2 * rows[:, 0, 1])
         for key, row, expected in (
             ("VV", rows[:, 0, 0], truth[0, 0]),
@@ -97,7 +103,7 @@ def test_a_hop_moves_the_charge_of_the_carrier_less_that_of_its_partner() -> Non
     trajectory = pair(1)
     charged_host = tuple(replace(s, charge_e=1) if s.name == "host" else s for s in trajectory.species)
     trajectory = replace(trajectory, species=charged_host)
-    collective = collective_rows(trajectory, choose_units(trajectory), FIT_RANGE)
+    collective = collective_samples(trajectory, independent_samples(trajectory), FIT_RANGE)
     np.testing.assert_array_equal(collective.charges, [1, -2])
 
 
@@ -105,38 +111,37 @@ def test_independent_walkers_have_a_haven_ratio_of_one() -> None:
     """D_sigma = D* = the walk's D, H_R = 1 within 5 errors (100 replicas, false alarm below 1e-5)."""
     steps, hops = lattice_steps(np.random.default_rng(2), (200, 100, 10), 0.5)
     trajectory = synthetic({"V_O": steps}, {"V_O": hops})
-    units = choose_units(trajectory)
-    collective = collective_rows(trajectory, units, FIT_RANGE)
-    sigma, haven = species_figures(trajectory, units, collective, "V_O", FIT_RANGE)
-    for figure, truth in ((sigma, diffusivity(0.5)), (haven, 1.0)):
-        assert figure.value is not None and figure.stderr is not None
-        assert abs(figure.value - truth) < 5 * figure.stderr
-        assert figure.stderr < 0.05 * truth
+    independent = independent_samples(trajectory)
+    collective = collective_samples(trajectory, independent, FIT_RANGE)
+    sigma, haven = species_estimates(trajectory, independent, collective, "V_O", FIT_RANGE)
+    for estimate, truth in ((sigma, diffusivity(0.5)), (haven, 1.0)):
+        assert abs(estimate.value - truth) < 5 * estimate.stderr
+        assert estimate.stderr < 0.05 * truth
 
 
 def test_moving_together_shows_in_the_haven_ratio() -> None:
     """All ten particles of a replica move as one: D_sigma = 10 D*, H_R = 0.1, exactly correlated."""
     one, hops = lattice_steps(np.random.default_rng(3), (200, 60, 1), 0.5)
     trajectory = synthetic({"V_O": np.repeat(one, 10, axis=2)}, {"V_O": np.repeat(hops, 10, axis=2)})
-    units = choose_units(trajectory)
-    collective = collective_rows(trajectory, units, FIT_RANGE)
-    haven = species_figures(trajectory, units, collective, "V_O", FIT_RANGE)[1]
-    assert haven.value is not None and haven.stderr is not None
+    independent = independent_samples(trajectory)
+    collective = collective_samples(trajectory, independent, FIT_RANGE)
+    haven = species_estimates(trajectory, independent, collective, "V_O", FIT_RANGE)[1]
     assert abs(haven.value - 0.1) < 5 * haven.stderr and haven.stderr < 0.015
 
 
-def made(matrix: list[list[float]], names: tuple[str, ...], charges: list[float]) -> Collective:
-    """A collective part without noise: the same matrix in every leave-one-out row, isotropic, in 1/(J m s)."""
+def made(matrix: list[list[float]], names: tuple[str, ...], charges: list[float]) -> CollectiveSamples:
+    """A collective part without noise: the same isotropic matrix in every jackknife sample, in 1/(J m s)."""
     tensor = np.einsum("ij,ab->ijab", np.array(matrix), np.eye(3))
     rows = np.repeat(tensor[None], 9, axis=0)
-    return Collective(names, np.array(charges), rows, {n: rows[:, i, i] for i, n in enumerate(names)})
+    own = {n: rows[:, i, i] for i, n in enumerate(names)}
+    return CollectiveSamples(names, np.array(charges), rows, own, electronic=frozenset(names) & {"electron"})
 
 
 def test_conductivities_follow_from_the_matrix() -> None:
     """The formulae of the references, written out again: sums with cross terms, ambipolar from the diagonal, L_amb."""
     scale = 1e35
     l_vv, l_ee, l_ve = 1.0 * scale, 8.0 * scale, 0.5 * scale
-    figures = conductivity_figures(pair(4), made([[l_vv, l_ve], [l_ve, l_ee]], ("V_O", "electron"), [2.0, -1.0]))
+    estimates = conductivity_estimates(pair(4), made([[l_vv, l_ve], [l_ve, l_ee]], ("V_O", "electron"), [2.0, -1.0]))
     ionic, electronic = E2 * (4 * l_vv - 2 * l_ve), E2 * (l_ee - 2 * l_ve)
     total = E2 * (4 * l_vv + l_ee - 4 * l_ve)
     l_amb = (l_vv * l_ee - l_ve**2) / (4 * l_vv - 4 * l_ve + l_ee)
@@ -149,10 +154,10 @@ def test_conductivities_follow_from_the_matrix() -> None:
         "ambipolar_conductivity_S_m": E2 * (4 * l_vv) * l_ee / (4 * l_vv + l_ee),
         "ambipolar_onsager_conductivity_S_m": 4 * E2 * l_amb,
     }
-    assert set(figures) == set(expected)
+    assert set(estimates) == set(expected)
     for key, value in expected.items():
-        assert figures[key].value == pytest.approx(value, rel=1e-12), key
-        assert figures[key].formula, key
+        assert estimates[key].value == pytest.approx(value, rel=1e-12), key
+        assert estimates[key].formula, key
 
 
 def test_limits_of_the_ambipolar_conductivity() -> None:
@@ -160,17 +165,17 @@ def test_limits_of_the_ambipolar_conductivity() -> None:
     ratio = 1e6
     for sigma_v, sigma_e, expected in ((1.0, ratio, 1.0), (ratio, 1.0, 1.0), (1.0, 1.0, 0.5)):
         matrix = made([[sigma_v / (4 * E2), 0.0], [0.0, sigma_e / E2]], ("V_O", "electron"), [2.0, -1.0])
-        figures = conductivity_figures(pair(4), matrix)
+        estimates = conductivity_estimates(pair(4), matrix)
         for key in ("ambipolar_conductivity_S_m", "ambipolar_onsager_conductivity_S_m"):
-            assert figures[key].value == pytest.approx(expected, rel=1.01 / ratio), key
+            assert estimates[key].value == pytest.approx(expected, rel=1.01 / ratio), key
 
 
 @pytest.mark.parametrize("cross", [-0.5, 0.0, 0.4])
 def test_transference_numbers_add_up_to_one(cross: float) -> None:
     """To rounding, with cross terms as without; each is the share of its conductivity."""
     matrix = [[1e35, cross * 1e35], [cross * 1e35, 3e35]]
-    figures = conductivity_figures(pair(4), made(matrix, ("V_O", "electron"), [2.0, -1.0]))
-    value = {key: figure.value for key, figure in figures.items() if figure.value is not None}
+    estimates = conductivity_estimates(pair(4), made(matrix, ("V_O", "electron"), [2.0, -1.0]))
+    value = {key: available(estimate).value for key, estimate in estimates.items()}
     shares = [value[f"{kind}_transference_number"] for kind in ("ionic", "electronic")]
     assert sum(shares) == pytest.approx(1.0, abs=1e-15)
     for share, kind in zip(shares, ("ionic", "electronic"), strict=True):
@@ -181,35 +186,34 @@ def test_sigma_of_undoped_ceria_gives_three_times_the_vacancy_diffusivity() -> N
     """c_e = 2 c_V, D_e >> D_V, ideal: Theta_V = 3 and D~ = kT L_amb Theta_V/c_V = 3 D_V; without z^2 1.5."""
     density, d_v, d_e = 1e26, 1e-12, 1e-6
     matrix = [[density * d_v / KT, 0.0], [0.0, 2 * density * d_e / KT]]
-    figures = conductivity_figures(pair(4), made(matrix, ("V_O", "electron"), [2.0, -1.0]))
-    sigma = figures["ambipolar_onsager_conductivity_S_m"].value
-    assert sigma is not None
+    estimates = conductivity_estimates(pair(4), made(matrix, ("V_O", "electron"), [2.0, -1.0]))
+    sigma = estimates["ambipolar_onsager_conductivity_S_m"].value
     assert KT * sigma / (4 * E2) * 3.0 / density == pytest.approx(3 * d_v, rel=1e-5)
 
 
 def test_a_matrix_that_is_not_positive_gives_no_ambipolar_figure() -> None:
-    figures = conductivity_figures(pair(4), made([[1.0, -1.5], [-1.5, 2.0]], ("V_O", "electron"), [2.0, -1.0]))
-    figure = figures["ambipolar_onsager_conductivity_S_m"]
-    assert figure.value is None and "positive semi-definite" in str(figure.reason)
+    estimates = conductivity_estimates(pair(4), made([[1.0, -1.5], [-1.5, 2.0]], ("V_O", "electron"), [2.0, -1.0]))
+    estimate = estimates["ambipolar_onsager_conductivity_S_m"]
+    assert isinstance(estimate, Unavailable) and "positive semi-definite" in estimate.reason
 
 
 def test_an_ionic_conductor_has_no_electronic_figures() -> None:
-    figures = conductivity_figures(pair(4), made([[1e35]], ("V_O",), [2.0]))
-    assert figures["ionic_conductivity_S_m"].value == pytest.approx(4 * E2 * 1e35)
-    assert figures["total_conductivity_S_m"].value == pytest.approx(4 * E2 * 1e35)
+    estimates = conductivity_estimates(pair(4), made([[1e35]], ("V_O",), [2.0]))
+    assert estimates["ionic_conductivity_S_m"].value == pytest.approx(4 * E2 * 1e35)
+    assert estimates["total_conductivity_S_m"].value == pytest.approx(4 * E2 * 1e35)
     for key in (
         "electronic_conductivity_S_m",
         "electronic_transference_number",
         "ambipolar_conductivity_S_m",
         "ambipolar_onsager_conductivity_S_m",
     ):
-        assert figures[key].value is None and "no electronic carrier" in str(figures[key].reason), key
+        assert "no electronic carrier" in estimates[key].reason, key
 
 
 def test_two_ions_have_no_ambipolar_figure_but_one_conductivity() -> None:
-    figures = conductivity_figures(pair(4), made([[1.0, 0.2], [0.2, 3.0]], ("V_O", "H"), [2.0, 1.0]))
-    assert figures["ionic_conductivity_S_m"].value == pytest.approx(E2 * (4 + 3 + 2 * 2 * 0.2))
-    assert figures["ambipolar_conductivity_S_m"].value is None
+    estimates = conductivity_estimates(pair(4), made([[1.0, 0.2], [0.2, 3.0]], ("V_O", "H"), [2.0, 1.0]))
+    assert estimates["ionic_conductivity_S_m"].value == pytest.approx(E2 * (4 + 3 + 2 * 2 * 0.2))
+    assert isinstance(estimates["ambipolar_conductivity_S_m"], Unavailable)
 
 
 def test_collective_tensor_of_a_layered_walk() -> None:
@@ -217,13 +221,13 @@ def test_collective_tensor_of_a_layered_walk() -> None:
     rates = (0.1, 0.4, 1.0)
     steps, hops = lattice_steps(np.random.default_rng(5), (100, 100, 3), rates)
     trajectory = synthetic({"V_O": steps}, {"V_O": hops}, cubic=False)
-    units = choose_units(trajectory)
-    collective = collective_rows(trajectory, units, (0.01, 0.5))
-    figure = species_figures(trajectory, units, collective, "V_O", FIT_RANGE)[0]
-    assert figure.tensor is not None and figure.tensor_stderr is not None
+    independent = independent_samples(trajectory)
+    collective = collective_samples(trajectory, independent, (0.01, 0.5))
+    estimate = species_estimates(trajectory, independent, collective, "V_O", FIT_RANGE)[0]
+    assert estimate.tensor is not None and estimate.tensor_stderr is not None
     truth = np.diag(rates) * SPACING_M**2 / FRAME_S
-    assert np.abs((figure.tensor - truth) / figure.tensor_stderr).max() < 5.5
-    assert figure.value == pytest.approx(np.trace(figure.tensor) / 3.0, rel=1e-12)
+    assert np.abs((estimate.tensor - truth) / estimate.tensor_stderr).max() < 5.5
+    assert estimate.value == pytest.approx(np.trace(estimate.tensor) / 3.0, rel=1e-12)
 
 
 def test_drift_in_a_field() -> None:
@@ -233,16 +237,15 @@ def test_drift_in_a_field() -> None:
     steps[..., 1] += rng.poisson(0.05, steps.shape[:-1])
     field = np.array([0.0, 2e6, 0.0])
     trajectory = synthetic({"V_O": steps}, field_V_per_m=field)
-    units = choose_units(trajectory)
-    conductivity, velocities = drift_figures(trajectory, units)
+    independent = independent_samples(trajectory)
+    conductivity, velocities = drift_estimates(trajectory, independent)
     velocity = 0.05 * SPACING_M / FRAME_S
-    for figure, truth in (
+    for estimate, truth in (
         (velocities["V_O"], velocity),
         (conductivity, 2 * ELEMENTARY_CHARGE_C * 10 * velocity / (VOLUME_M3 * 2e6)),
     ):
-        assert figure.value is not None and figure.stderr is not None
-        assert abs(figure.value - truth) < 5 * figure.stderr and figure.stderr < 0.1 * truth
-    with pytest.raises(Untrustworthy, match="field"):
-        collective_rows(trajectory, units, FIT_RANGE)
-    without, none = drift_figures(replace(trajectory, field_V_per_m=np.zeros(3)), units)
-    assert without.value is None and without.reason and none["V_O"].value is None
+        assert abs(estimate.value - truth) < 5 * estimate.stderr and estimate.stderr < 0.1 * truth
+    with pytest.raises(UnavailableError, match="field"):
+        collective_samples(trajectory, independent, FIT_RANGE)
+    without, none = drift_estimates(replace(trajectory, field_V_per_m=np.zeros(3)), independent)
+    assert isinstance(without, Unavailable) and isinstance(none["V_O"], Unavailable)

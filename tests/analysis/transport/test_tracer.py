@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.statistics.estimates import Untrustworthy, jackknife_stderr
-from analysis.statistics.msd_fit import FIT_RANGE, choose_units
-from analysis.transport.tracer import msd_curve, tracer_figures, tracer_rows
+from analysis.statistics.estimates import Estimate, Unavailable, UnavailableError, jackknife_stderr
+from analysis.statistics.msd_fit import FIT_RANGE, independent_samples
+from analysis.transport.tracer import msd_curve, tracer_estimates, tracer_samples
 from kmc.files.trajectory import Trajectory
 from tests.analysis.synthetic import FRAME_S, SPACING_M, diffusivity, lattice_steps, synthetic
 
@@ -40,16 +40,16 @@ def rattling(seed: int, flip: float, frames: int, replicas: int = 8, particles: 
 def test_error_bars_cover_the_truth(replicas: int) -> None:
     """D* and f of 150 runs: pulls outside the 95 % interval of Student's t within binomial bounds, false alarm 1e-4.
 
-    With one replica the units are time groups, slightly correlated: the count is held to 8 % instead of 5 %.
+    With one replica the independent are time groups, slightly correlated: the count is held to 8 % instead of 5 %.
     """
     outside = {"D": 0, "f": 0}
     sets = 150
     values = []
     for seed in range(sets):
         trajectory = plain(seed, frames=128, replicas=replicas)
-        units = choose_units(trajectory)
-        rows = tracer_rows(trajectory, units, "V_O", FIT_RANGE)
-        limit = stats.t.ppf(0.975, units.n_units - 1)
+        independent = independent_samples(trajectory)
+        rows = tracer_samples(trajectory, independent, "V_O", FIT_RANGE)
+        limit = stats.t.ppf(0.975, independent.n_samples - 1)
         values.append(rows.diffusivity[0] / diffusivity(RATE))
         for name, row, truth in (("D", rows.diffusivity, diffusivity(RATE)), ("f", rows.correlation, 1.0)):
             outside[name] += abs(row[0] - truth) > limit * jackknife_stderr(row)
@@ -62,9 +62,7 @@ def test_error_bars_cover_the_truth(replicas: int) -> None:
 def test_back_and_forth_jumps_count_as_hops_but_not_as_diffusion() -> None:
     """Within 5 errors (20 replicas, false alarm below 1e-4); the offset of the MSD is larger than 6 D* t early on."""
     trajectory = rattling(1, flip=0.3, frames=200, replicas=20)
-    diffusion, correlation, warnings = tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)
-    assert diffusion.value is not None and diffusion.stderr is not None
-    assert correlation.value is not None and correlation.stderr is not None
+    diffusion, correlation, warnings = tracer_estimates(trajectory, independent_samples(trajectory), "V_O", FIT_RANGE)
     assert abs(diffusion.value - diffusivity(0.01)) < 5 * diffusion.stderr
     assert abs(correlation.value - 0.06 / 0.36) < 5 * correlation.stderr
     assert diffusion.stderr < 0.05 * diffusion.value
@@ -77,17 +75,17 @@ def test_a_run_shorter_than_its_correlation_time_gives_null() -> None:
     """Correlation times of a tenth and a thirteenth of the run; one of a fiftieth is taken."""
     for flip, refused in ((0.025, True), (0.032, True), (0.11, False)):
         trajectory = rattling(2, flip, frames=200, particles=800)
-        figure = tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)[0]
-        assert (figure.value is None) is refused, flip
-        assert ("correlated" in str(figure.reason)) is refused
+        estimate = tracer_estimates(trajectory, independent_samples(trajectory), "V_O", FIT_RANGE)[0]
+        assert isinstance(estimate, Unavailable) is refused, flip
+        assert not refused or "correlated" in estimate.reason
 
 
 def test_curvature_inside_the_fit_range_is_reported() -> None:
     """tau is a thirtieth of the run: long enough to be taken, yet the shortest lags are still bent."""
     trajectory = rattling(3, flip=0.07, frames=200, replicas=16, particles=1500)
-    figure, _, warnings = tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)
-    assert figure.value is not None
-    assert any("not linear yet" in warning for warning in warnings)
+    estimate, _, warnings = tracer_estimates(trajectory, independent_samples(trajectory), "V_O", FIT_RANGE)
+    assert isinstance(estimate, Estimate)
+    assert any("not yet linear" in warning for warning in warnings)
 
 
 def test_tensor_in_a_skew_grid() -> None:
@@ -97,25 +95,25 @@ def test_tensor_in_a_skew_grid() -> None:
     vectors = np.array([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.0, 0.3, 2.0]]) * SPACING_M
     steps, hops = lattice_steps(np.random.default_rng(4), (100, 40, 30), rates)
     trajectory = synthetic({"V_O": steps @ shear}, {"V_O": hops}, grid_vectors_m=vectors, cubic=False)
-    figure = tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)[0]
+    estimate = tracer_estimates(trajectory, independent_samples(trajectory), "V_O", FIT_RANGE)[0]
     truth = (shear @ vectors).T @ np.diag(rates) @ (shear @ vectors) / FRAME_S
-    assert figure.tensor is not None and figure.tensor_stderr is not None
-    assert np.abs((figure.tensor - truth) / figure.tensor_stderr).max() < 5.5
-    assert figure.value == pytest.approx(np.trace(figure.tensor) / 3.0, rel=1e-12)
+    assert estimate.tensor is not None and estimate.tensor_stderr is not None
+    assert np.abs((estimate.tensor - truth) / estimate.tensor_stderr).max() < 5.5
+    assert estimate.value == pytest.approx(np.trace(estimate.tensor) / 3.0, rel=1e-12)
 
 
 def test_a_cubic_crystal_has_no_tensor() -> None:
     trajectory = plain(5)
-    assert tracer_figures(trajectory, choose_units(trajectory), "V_O", FIT_RANGE)[0].tensor is None
+    assert tracer_estimates(trajectory, independent_samples(trajectory), "V_O", FIT_RANGE)[0].tensor is None
 
 
 def test_no_hops_and_a_field_are_refused() -> None:
     still = synthetic({"V_O": np.zeros((100, 8, 4, 3), dtype=np.int64)})
-    with pytest.raises(Untrustworthy, match="no hop"):
-        tracer_rows(still, choose_units(still), "V_O", FIT_RANGE)
+    with pytest.raises(UnavailableError, match="no hop"):
+        tracer_samples(still, independent_samples(still), "V_O", FIT_RANGE)
     driven = replace(plain(6), field_V_per_m=np.array([1e6, 0.0, 0.0]))
-    with pytest.raises(Untrustworthy, match="field"):
-        tracer_rows(driven, choose_units(driven), "V_O", FIT_RANGE)
+    with pytest.raises(UnavailableError, match="field"):
+        tracer_samples(driven, independent_samples(driven), "V_O", FIT_RANGE)
 
 
 def test_curve_holds_every_lag_and_lies_on_its_fit() -> None:
