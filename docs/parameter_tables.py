@@ -45,7 +45,7 @@ def numbers(name: str) -> str:
             add(f"{hop.name}: transfer integral", hop.transfer_integral_eV, "eV")
     for pair in model.pairs:
         value = "forbidden" if pair.forbidden else f"{pair.energy_eV:g} eV"
-        rows.append((f"{' - '.join(pair.species)}, shell {pair.shell}", value, pair.mark, pair.source))
+        rows.append((f"{' - '.join(pair.species)}, {pair.neighbours}", value, pair.mark, pair.source))
     if model.oxygen_exchange:
         add("oxygen exchange: enthalpy", model.oxygen_exchange.enthalpy_J_mol, "J/mol")
         add("oxygen exchange: entropy", model.oxygen_exchange.entropy_J_mol_K, "J/mol/K")

@@ -8,7 +8,7 @@ integer cell (x, y, z) and the basis index, and no table per site is needed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_GRID = 64  # largest denominator tried for an exact position grid
 FALLBACK_GRID = 2**16  # positions of a crystal with irrational coordinates are rounded to 1/65536 of a cell
+# Distances that follow one another by at most this part of themselves are one shell: 0.05 angstrom at 2.5 angstrom.
+# Strains of up to 1 % change the order of 2 % at most, so that the shells of a strained prototype stay together.
+SHELL_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,18 @@ class Sublattice:
 
 @dataclass(frozen=True)
 class Crystal:
-    """A unit cell: vectors (3, 3) in angstrom, one row each, and its sublattices."""
+    """A unit cell: vectors (3, 3) in angstrom, one row each, and its sublattices.
+
+    shell_tolerance: relative gap between distances that separates one neighbour shell from the next (dimensionless).
+    """
 
     cell_angstrom: NDArray[np.float64]
     sublattices: tuple[Sublattice, ...]
+    shell_tolerance: float = SHELL_TOLERANCE
+
+    def __post_init__(self) -> None:
+        if not 1e-6 <= self.shell_tolerance <= 0.2:
+            raise InputError(f"shell_tolerance = {self.shell_tolerance}: a relative gap from 1e-6 to 0.2 is needed")
 
     def index(self, name: str) -> int:
         """Position of the sublattice called `name`; InputError if there is none."""
@@ -86,7 +97,7 @@ def with_layers(crystal: Crystal, layers: Mapping[str, str]) -> Crystal:
         if name in names:
             raise InputError(f"layers.{name}: the crystal has a sublattice of that name already")
         sublattices.insert(names.index(host), Sublattice(name, "X", shared.basis))
-    return Crystal(crystal.cell_angstrom, tuple(sublattices))
+    return replace(crystal, sublattices=tuple(sublattices))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Translation-invariant neighbour stencils: shells and the gates of bonds.
+"""Translation-invariant neighbour stencils of a crystal: one row of neighbours for each basis site.
 
 A neighbour of basis site b is given by the integer offset of its cell and its basis index, so that one row per
 basis site serves a supercell of any size.
@@ -7,23 +7,24 @@ basis site serves a supercell of any size.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lattices.crystal import Crystal, Supercell
 from lattices.errors import InputError
+from lattices.neighbours import Neighbours
+from lattices.site_pairs import EQUAL_ANGSTROM, SAME_SITE_ANGSTROM, SitePairs, pairs_up_to, pairs_within, shell_ranges
 
-LENGTH_TOLERANCE_ANGSTROM = 1e-3
+WIDEST_SHELL = 1.5  # longest over shortest distance at which a shell without an end is given up
 
 
 @dataclass(frozen=True)
 class Stencil:
-    """Neighbours at one distance of the sites of one sublattice on another (or the same).
+    """Neighbours of the sites of one sublattice on another (or the same).
 
     origin, target: sublattice indices.
-    length_angstrom: the distance.
+    length_angstrom: root mean square of the distances (of equal distances, the shortest up to rounding).
     cells: (n_basis, z, 3) int16, cell offset of each neighbour.
     basis: (n_basis, z) int16, its basis index on `target`; -1 pads rows of basis sites with fewer neighbours.
     vectors_angstrom: (n_basis, z, 3) float64, from the site to the neighbour; zero where padded.
@@ -53,61 +54,67 @@ class Stencil:
 def shells(crystal: Crystal, origin: int, target: int, count: int) -> list[Stencil]:
     """The first `count` neighbour shells of sublattice `origin` on sublattice `target`, nearest first.
 
-    Distances that agree within 1e-3 angstrom are one shell. Neighbours are ordered by basis and cell offset.
+    Shells are groups of distances separated by gaps wider than crystal.shell_tolerance times the distance. Neighbours
+    are ordered by cell offset and basis. InputError for a count below 1, or distances that run on without a gap.
+    """
+    pairs, ranges = shells_of_pairs(crystal, origin, target, count)
+    return [_stencil(crystal, origin, target, _between(pairs, *ends)) for ends in ranges]
+
+
+def stencil_of(crystal: Crystal, origin: int, target: int, neighbours: Neighbours) -> Stencil:
+    """The stencil of the neighbours that a model names.
+
+    InputError for a shell 0 between sublattices that do not share their sites, for distances that run on without a gap
+    where a shell is named, or a range of distances without neighbours.
+    """
+    if neighbours.shells == (0,):
+        return _same_place(crystal, origin, target)
+    if neighbours.distance_angstrom:
+        low, high = neighbours.distance_angstrom
+        low, high = low - EQUAL_ANGSTROM, high + EQUAL_ANGSTROM  # the ends are included, from either site
+        chosen = _between(pairs_up_to(crystal, origin, target, high), low, high)
+        if not len(chosen.origin):
+            raise InputError(
+                f"distance_angstrom = [{low:g}, {high:g}]: no neighbours of {crystal.sublattices[origin].name!r} on "
+                f"{crystal.sublattices[target].name!r} lie there; `kmc shells` lists the distances"
+            )
+        return _stencil(crystal, origin, target, chosen)
+    pairs, ranges = shells_of_pairs(crystal, origin, target, max(neighbours.shells))
+    inside = np.zeros(len(pairs.origin), dtype=np.bool_)
+    for number in neighbours.shells:
+        low, high = ranges[number - 1]
+        inside |= (pairs.lengths_angstrom >= low) & (pairs.lengths_angstrom <= high)
+    return _stencil(crystal, origin, target, pairs.where(inside))
+
+
+def shells_of_pairs(
+    crystal: Crystal, origin: int, target: int, count: int
+) -> tuple[SitePairs, list[tuple[float, float]]]:
+    """All pairs out to the `count`-th shell and beyond, and (shortest, longest) distance of the first `count` shells.
+
+    InputError for a count below 1, or distances that run on without a gap: then no shell can be told from the next.
     """
     if count < 1:
         raise InputError(f"a neighbour shell is numbered from 1; got {count}")
-    reach = 1
+    tolerance, reach = crystal.shell_tolerance, 1
     while True:
-        found = _all_pairs(crystal, origin, target, reach)
-        lengths = _distinct(found[4])
-        covered = reach * _smallest_width(crystal.cell_angstrom)
-        if len(lengths) >= count and lengths[count - 1] < covered - 1e-6:
-            return [_shell(crystal, origin, target, found, length) for length in lengths[:count]]
+        pairs, covered = pairs_within(crystal, origin, target, reach)
+        ranges = shell_ranges(pairs.lengths_angstrom, tolerance)
+        # The last shell is complete only if the search went past the gap that ends it.
+        complete = [ends for ends in ranges if ends[1] < (1.0 - tolerance) * covered - 1e-6]
+        if len(complete) >= count:
+            return pairs, complete[:count]
+        if len(ranges) > len(complete) and covered > WIDEST_SHELL * ranges[-1][0] and reach > 1:
+            names = f"{crystal.sublattices[origin].name!r} and {crystal.sublattices[target].name!r}"
+            raise InputError(
+                f"shell {count} of {names}: from {ranges[len(complete)][0]:.3f} angstrom the distances run on without a "
+                f"gap of {tolerance:.2%}; give distance_angstrom = [lowest, highest], or another crystal.shell_tolerance"
+            )
         reach += 1
 
 
-def shell(crystal: Crystal, origin: int, target: int, number: int) -> Stencil:
-    """One shell by its number; 0 is the same place on another sublattice that shares its sites."""
-    return shells(crystal, origin, target, number)[-1] if number else _same_place(crystal, origin, target)
-
-
-def _same_place(crystal: Crystal, origin: int, target: int) -> Stencil:
-    """The stencil that leads from every site of `origin` to the site of `target` that lies on it."""
-    here, there = crystal.sublattices[origin], crystal.sublattices[target]
-    n_basis = here.n_basis
-    basis = np.full((n_basis, 1), -1, dtype=np.int16)
-    for b in range(n_basis):
-        distance = np.linalg.norm((there.basis - here.basis[b]) @ crystal.cell_angstrom, axis=1)
-        if distance.min() > LENGTH_TOLERANCE_ANGSTROM or origin == target:
-            raise InputError(f"shell 0: sublattices {here.name!r} and {there.name!r} do not share their sites")
-        basis[b, 0] = int(distance.argmin())
-    return Stencil(origin, target, 0.0, np.zeros((n_basis, 1, 3), dtype=np.int16), basis, np.zeros((n_basis, 1, 3)))
-
-
-def common_neighbours(
-    crystal: Crystal, bonds: Stencil, gate_sublattice: int
-) -> list[list[list[tuple[int, int, int, int]]]]:
-    """Sites of `gate_sublattice` in the first shell of both ends of each bond: [basis][bond] -> sites.
-
-    The two cations of a fluorite edge, the A, A, B triangle of a perovskite. A site is (dx, dy, dz, basis)
-    relative to the cell of the bond's first end; the list is the same set seen from either end.
-    """
-    first = shells(crystal, bonds.origin, gate_sublattice, 1)[0]
-    far = shells(crystal, bonds.target, gate_sublattice, 1)[0]
-    gates = []
-    for b in range(len(bonds.basis)):
-        near_sites = set(first.neighbours(b))
-        row = []
-        for dx, dy, dz, end in bonds.neighbours(b):
-            beyond = {(x + dx, y + dy, z + dz, t) for x, y, z, t in far.neighbours(end)}
-            row.append(sorted(near_sites & beyond))
-        gates.append(row)
-    return gates
-
-
 def check_fits(supercell: Supercell, stencil: Stencil, what: str) -> None:
-    """InputError if a vector of the shell maps a site onto itself or two of them onto the same site."""
+    """InputError if a vector of the stencil maps a site onto itself or two of them onto the same site."""
     repeats = np.asarray(supercell.repeats)
     for b in range(len(stencil.basis)):
         seen = set()
@@ -122,47 +129,44 @@ def check_fits(supercell: Supercell, stencil: Stencil, what: str) -> None:
             seen.add(wrapped)
 
 
-def _all_pairs(crystal: Crystal, origin: int, target: int, reach: int) -> tuple[NDArray[Any], ...]:
-    """Every (b, t, cell, vector, length) with cells from -reach to reach; coinciding sites left out."""
-    span = np.arange(-reach, reach + 1)
-    cells = np.stack(np.meshgrid(span, span, span, indexing="ij"), axis=-1).reshape(-1, 3)
-    here, there = crystal.sublattices[origin].basis, crystal.sublattices[target].basis
-    fractional = there[None, :, None] + cells[None, None] - here[:, None, None]
-    vectors = fractional @ crystal.cell_angstrom
-    length = np.linalg.norm(vectors, axis=-1)
-    b, t, c = np.nonzero(length > LENGTH_TOLERANCE_ANGSTROM)
-    return b, t, cells[c], vectors[b, t, c], length[b, t, c]
+def _same_place(crystal: Crystal, origin: int, target: int) -> Stencil:
+    """The stencil that leads from every site of `origin` to the site of `target` that lies on it."""
+    here, there = crystal.sublattices[origin], crystal.sublattices[target]
+    n_basis = here.n_basis
+    basis = np.full((n_basis, 1), -1, dtype=np.int16)
+    for b in range(n_basis):
+        distance = np.linalg.norm((there.basis - here.basis[b]) @ crystal.cell_angstrom, axis=1)
+        if distance.min() > SAME_SITE_ANGSTROM or origin == target:
+            raise InputError(f"shell 0: sublattices {here.name!r} and {there.name!r} do not share their sites")
+        basis[b, 0] = int(distance.argmin())
+    return Stencil(origin, target, 0.0, np.zeros((n_basis, 1, 3), dtype=np.int16), basis, np.zeros((n_basis, 1, 3)))
 
 
-def _distinct(lengths: NDArray[np.float64]) -> list[float]:
-    """Sorted lengths, those within the tolerance merged."""
-    ordered = np.sort(lengths)
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1.0) > LENGTH_TOLERANCE_ANGSTROM)
-    return [float(value) for value in ordered[starts]]
+def _between(pairs: SitePairs, low: float, high: float) -> SitePairs:
+    return pairs.where((pairs.lengths_angstrom >= low) & (pairs.lengths_angstrom <= high))
 
 
-def _smallest_width(cell: NDArray[np.float64]) -> float:
-    """Smallest distance between opposite faces of the cell."""
-    volume = abs(np.linalg.det(cell))
-    areas = [np.linalg.norm(np.cross(cell[i], cell[j])) for i, j in ((0, 1), (1, 2), (2, 0))]
-    return float(volume / max(areas))
-
-
-def _shell(crystal: Crystal, origin: int, target: int, found: tuple[NDArray[Any], ...], length: float) -> Stencil:
-    """The stencil of one distance, out of all pairs."""
-    b, t, cell, vector, distance = found
-    members = np.flatnonzero(np.abs(distance - length) < LENGTH_TOLERANCE_ANGSTROM)
+def _stencil(crystal: Crystal, origin: int, target: int, pairs: SitePairs) -> Stencil:
+    """The pairs as rows of neighbours, one for each basis site of the origin."""
     n_basis = crystal.sublattices[origin].n_basis
-    rows = [
-        sorted((tuple(cell[m].tolist()), int(t[m]), m) for m in members if b[m] == basis) for basis in range(n_basis)
-    ]
+    rows: list[list[int]] = [[] for _ in range(n_basis)]
+    order = np.lexsort((pairs.target, *pairs.cells.T[::-1]))
+    for m in order.tolist():
+        rows[pairs.origin[m]].append(m)
     width = max(len(row) for row in rows)
     cells = np.zeros((n_basis, width, 3), dtype=np.int16)
-    basis_of = np.full((n_basis, width), -1, dtype=np.int16)
+    basis = np.full((n_basis, width), -1, dtype=np.int16)
     vectors = np.zeros((n_basis, width, 3))
-    for basis, row in enumerate(rows):
-        for d, (offset, end, m) in enumerate(row):
-            cells[basis, d] = offset
-            basis_of[basis, d] = end
-            vectors[basis, d] = vector[m]
-    return Stencil(origin, target, length, cells, basis_of, vectors)
+    for b, row in enumerate(rows):
+        cells[b, : len(row)] = pairs.cells[row]
+        basis[b, : len(row)] = pairs.target[row]
+        vectors[b, : len(row)] = pairs.vectors_angstrom[row]
+    return Stencil(origin, target, _mean_length(pairs.lengths_angstrom), cells, basis, vectors)
+
+
+def _mean_length(lengths_angstrom: NDArray[np.float64]) -> float:
+    """Root mean square, which makes the number of hops times the squared length the sum over bonds of one rate."""
+    shortest = float(lengths_angstrom.min())
+    if float(lengths_angstrom.max()) - shortest < EQUAL_ANGSTROM:
+        return shortest
+    return float(np.sqrt(np.mean(lengths_angstrom**2)))

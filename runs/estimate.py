@@ -204,12 +204,12 @@ def _acceptance(config: RunConfig, base: Path, number: int, replicas: int) -> fl
 
 def _bonds(system: System) -> Iterator[tuple[int, Stencil]]:
     """(family, its bonds)."""
-    from lattices.stencils import shell
+    from lattices.stencils import stencil_of
 
     crystal = system.tables.supercell.crystal
     for f, hop in enumerate(system.model.hops):
         home = crystal.index(system.model.species[hop.carrier].sublattice)
-        yield f, shell(crystal, home, home, hop.shell)
+        yield f, stencil_of(crystal, home, home, hop.neighbours)
 
 
 def _largest_energy_change(system: System) -> int:

@@ -8,14 +8,30 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lattices.errors import InputError
+from lattices.hop_gates import GateRule
+from lattices.neighbours import Neighbours
 
 Mark = Literal["read", "computed", "derived"]
 Kind = Literal["ion", "electronic"]
 ELECTRONIC_BY_NAME = frozenset({"electron", "hole"})  # species of these names are electronic unless they say otherwise
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+
+
+def _shell_numbers(value: object) -> object:
+    """A shell number or a list of them as a tuple; ValueError for anything else."""
+    numbers = value if isinstance(value, list | tuple) else [value]
+    if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
+        raise ValueError(f"{value!r} was given; a shell number or a list of shell numbers is needed")
+    return tuple(numbers)
+
+
+Shells = Annotated[tuple[int, ...], BeforeValidator(_shell_numbers)]
+DistanceRange = tuple[Annotated[Finite, Field(ge=0)], Annotated[Finite, Field(gt=0, le=100)]]
 
 
 class _Strict(BaseModel):
@@ -56,25 +72,38 @@ class Barrier(_Strict):
 
 
 class Hop(_Strict):
-    """A family of exchanges of `carrier` and `partner` over the bonds of one neighbour shell.
+    """A family of exchanges of `carrier` and `partner` over the bonds between neighbours.
 
+    shell: one neighbour shell by its number, or a list of them; the default is the first. distance_angstrom: all bonds
+    of lengths from the first to the second value, in place of shells.
     rate "kra": barrier from `barriers` by gate. rate "marcus": reorganisation energy and transfer integral.
-    gate: sublattices whose common nearest neighbours of both ends form the gate, in the order of the barriers' names.
+    gate: sublattices with sites beside the bond whose species decide the barrier, in the order of the barriers' names.
+    Gate sites are the shared neighbours of both ends, or lie within gate_distance_angstrom = [lowest, highest] of the
+    bond's middle, or within gate_end_distance_angstrom of both of its ends.
     """
 
     name: str
     carrier: str
     partner: str
-    shell: Annotated[int, Field(ge=1, le=12)] = 1
+    shell: Shells | None = None
+    distance_angstrom: DistanceRange | None = None
     attempt_frequency_Hz: Sourced
     rate: Literal["kra", "marcus"] = "kra"
     gate: tuple[str, ...] = ()
+    gate_distance_angstrom: DistanceRange | None = None
+    gate_end_distance_angstrom: DistanceRange | None = None
     barriers: tuple[Barrier, ...] = ()
     reorganisation_energy_eV: Sourced | None = None
     transfer_integral_eV: Sourced | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Hop:
+        if 0 in self.neighbours.shells:
+            raise ValueError("shell = 0: the shells of a hop are numbered from 1")
+        if self.gate_distance_angstrom and self.gate_end_distance_angstrom:
+            raise ValueError("gate_distance_angstrom and gate_end_distance_angstrom are both given; one is allowed")
+        if not self.gate and (self.gate_distance_angstrom or self.gate_end_distance_angstrom):
+            raise ValueError("a range of gate distances needs gate, the sublattices of the gate sites")
         if self.attempt_frequency_Hz.value <= 0:
             raise ValueError("attempt_frequency_Hz must be positive")
         if self.rate == "kra" and not self.barriers:
@@ -88,19 +117,52 @@ class Hop(_Strict):
                 raise ValueError("a marcus hop takes no gate and no barriers")
         return self
 
+    @property
+    def neighbours(self) -> Neighbours:
+        """Which neighbours the bonds join."""
+        first = (1,) if self.distance_angstrom is None else None
+        return _neighbours(self.shell or first, self.distance_angstrom)
+
+    @property
+    def gate_rule(self) -> GateRule:
+        """How the gate sites of a bond are found."""
+        return GateRule(self.gate_distance_angstrom, self.gate_end_distance_angstrom)
+
 
 class Pair(_Strict):
-    """Energy of two species at the n-th neighbour distance of their sublattices, or a ban on meeting there.
+    """Energy of two species that are neighbours on their sublattices, or a ban on being neighbours.
 
-    shell 0: one stands on the other, on a layer and the sublattice that it shares its sites with.
+    shell: a neighbour shell by its number, or a list of them; distance_angstrom: all neighbours at distances from the
+    first to the second value, in place of shells. Shell 0: one stands on the other, on a layer and the sublattice that
+    it shares its sites with.
     """
 
     species: tuple[str, str]
-    shell: Annotated[int, Field(ge=0, le=12)]
+    shell: Shells | None = None
+    distance_angstrom: DistanceRange | None = None
     energy_eV: Annotated[Finite, Field(ge=-20.0, le=20.0)] = 0.0
     forbidden: bool = False
     source: Annotated[str, Field(min_length=3)]
     mark: Mark
+
+
+    @model_validator(mode="after")
+    def _complete(self) -> Pair:
+        if self.shell is None and self.distance_angstrom is None:
+            raise ValueError("shell or distance_angstrom is missing")
+        _neighbours(self.shell, self.distance_angstrom)
+        return self
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """Which neighbours the energy is for."""
+        return _neighbours(self.shell, self.distance_angstrom)
+
+
+def _neighbours(shells: tuple[int, ...] | None, distance_angstrom: tuple[float, float] | None) -> Neighbours:
+    if shells and distance_angstrom:
+        raise ValueError("shell and distance_angstrom are both given; one is allowed")
+    return Neighbours(shells or (), distance_angstrom or ())
 
 
 class OxygenExchange(_Strict):
@@ -174,10 +236,11 @@ class Model(_Strict):
             known(pair.species[1], "a pair")
         for hop in self.hops:
             self._check_kind(hop)
-        seen = [(tuple(sorted(pair.species)), pair.shell) for pair in self.pairs]
-        for key in seen:
-            if seen.count(key) > 1:
-                raise ValueError(f"the pair {' - '.join(key[0])} on shell {key[1]} is listed twice")
+        seen = [(tuple(sorted(p.species)), n) for p in self.pairs for n in p.neighbours.shells or (str(p.neighbours),)]
+        for species, place in seen:
+            if seen.count((species, place)) > 1:
+                where = f"shell {place}" if isinstance(place, int) else f"at {place}"
+                raise ValueError(f"the pair {' - '.join(species)} on {where} is listed twice")
         return self
 
     def _check_kind(self, hop: Hop) -> None:

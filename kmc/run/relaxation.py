@@ -23,7 +23,7 @@ from kmc.state.replicas import State, unwrapped_grid_positions
 from kmc.state.system import System
 from lattices.doping import Doping, Profile
 from lattices.errors import InputError
-from lattices.stencils import Stencil, shell
+from lattices.stencils import Stencil, stencil_of
 
 SMALL = 1e-2  # of the wave vector, for the limit of long waves
 FEWEST_FRAMES = 8  # of a wave
@@ -105,7 +105,7 @@ def dispersion(system: System, axis: int) -> NDArray[np.float64]:
         bonds = []
         for f in np.flatnonzero(tables.carrier == code).tolist():
             s = int(tables.sublattice[f])
-            stencil = shell(tables.supercell.crystal, s, s, system.model.hops[f].shell)
+            stencil = stencil_of(tables.supercell.crystal, s, s, system.model.hops[f].neighbours)
             bonds.append((stencil, rates[f] / max(rates) / int(tables.directions[f])))
         found.append(slowest(bonds, k) / (slowest(bonds, SMALL * k) / SMALL**2))
     return np.array(found)

@@ -15,7 +15,7 @@ from kmc.tables.event_tables import EventTables
 from lattices.crystal import Supercell
 from lattices.doping import Doping, Keys, number_of, place
 from lattices.errors import InputError
-from lattices.stencils import Stencil, shell
+from lattices.stencils import Stencil, stencil_of
 
 
 def initial_state(
@@ -89,7 +89,7 @@ def _banned_contacts(model: Model, supercell: Supercell, name: str) -> list[tupl
         if pair.forbidden and name in pair.species:
             other = pair.species[1] if pair.species[0] == name else pair.species[0]
             home, target = (crystal.index(model.species[n].sublattice) for n in (name, other))
-            found.append((other, shell(crystal, home, target, pair.shell)))
+            found.append((other, stencil_of(crystal, home, target, pair.neighbours)))
     return found
 
 

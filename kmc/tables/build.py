@@ -21,7 +21,7 @@ from kmc.tables.pair_energies import Influence, influences, own_share, to_micro
 from kmc.tables.potential_updates import charge_moved, potential_tables
 from lattices.crystal import Supercell
 from lattices.errors import InputError
-from lattices.stencils import Stencil, shell
+from lattices.stencils import Stencil, stencil_of
 
 
 def build_tables(
@@ -161,7 +161,7 @@ def _species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int
 
 def _bond_stencil(model: Model, supercell: Supercell, hop: Hop) -> Stencil:
     home = supercell.crystal.index(model.species[hop.carrier].sublattice)
-    return shell(supercell.crystal, home, home, hop.shell)
+    return stencil_of(supercell.crystal, home, home, hop.neighbours)
 
 
 def _field_integers(

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from kmc.model.parameters import Hop, Model
 from kmc.tables.bonds import bonds_of, wrap
 from kmc.tables.pair_energies import to_micro
-from lattices.crystal import Supercell
+from lattices.crystal import Crystal, Supercell
 from lattices.errors import InputError
-from lattices.stencils import Stencil, common_neighbours
+from lattices.hop_gates import Site, gate_sites
+from lattices.stencils import Stencil
 
 
 def gate_tables(model: Model, supercell: Supercell, bonds: list[Stencil], counts: NDArray[np.int64]) -> dict[str, Any]:
@@ -47,24 +48,45 @@ def gate_tables(model: Model, supercell: Supercell, bonds: list[Stencil], counts
     }
 
 
-def _gate_sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int], dict[tuple[int, int], list[Any]]]:
+def _gate_sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int], dict[tuple[int, int], list[Site]]]:
     """Sublattice of each gate slot, and the gate sites of every bond, slot by slot."""
     crystal = supercell.crystal
     chosen = list(dict.fromkeys(crystal.index(name) for name in hop.gate))
     slots: list[int] | None = None
-    sites: dict[tuple[int, int], list[Any]] = {(b, d): [] for b, d, _ in bonds_of(stencil)}
-    found = [(s, common_neighbours(crystal, stencil, s)) for s in chosen]
+    sites: dict[tuple[int, int], list[Site]] = {(b, d): [] for b, d, _ in bonds_of(stencil)}
+    found = [(s, gate_sites(crystal, stencil, s, hop.gate_rule)) for s in chosen]
     for (b, d), row in sites.items():
-        here = []
+        here: list[int] = []
         for s, table in found:
             row.extend(table[b][d])
             here.extend([s] * len(table[b][d]))
         if slots is not None and here != slots:
-            raise InputError(f"hop {hop.name!r}: its bonds differ in the number of gate sites; split the shell")
+            raise InputError(
+                f"hop {hop.name!r}: its bonds differ in the number of gate sites ({_numbers(crystal, slots)} and "
+                f"{_numbers(crystal, here)}); give gate_distance_angstrom or gate_end_distance_angstrom, or split the "
+                "bonds into several hops by distance_angstrom"
+            )
         slots = here
+        _check_images(supercell, hop, here, row)
     if hop.gate and not slots:
-        raise InputError(f"hop {hop.name!r}: no site of {', '.join(hop.gate)} is a nearest neighbour of both ends")
+        raise InputError(f"hop {hop.name!r}: no site of {', '.join(hop.gate)} {hop.gate_rule}")
     return slots or [], sites
+
+
+def _numbers(crystal: Crystal, slots: list[int]) -> str:
+    """Numbers of gate sites by sublattice, for messages."""
+    counted = [f"{slots.count(s)} of {crystal.sublattices[s].name}" for s in dict.fromkeys(slots)]
+    return ", ".join(counted) or "none"
+
+
+def _check_images(supercell: Supercell, hop: Hop, slots: list[int], row: list[Site]) -> None:
+    """InputError if two gate sites of one bond are the same site of the supercell."""
+    wrapped = [(s, *wrap(supercell, site[:3])[0].tolist(), site[3]) for s, site in zip(slots, row, strict=True)]
+    if len(set(wrapped)) != len(wrapped):
+        raise InputError(
+            f"crystal.repeats = {list(supercell.repeats)}: too small for hop {hop.name!r}, whose gate meets its own "
+            "periodic image; use more cells"
+        )
 
 
 def _gate_codes(

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from kmc.model.parameters import Model
 from lattices.crystal import Supercell
 from lattices.errors import InputError
-from lattices.stencils import Stencil, check_fits, shell
+from lattices.neighbours import Neighbours
+from lattices.stencils import Stencil, check_fits, stencil_of
 
 MICRO = 1_000_000  # energies are integers in microelectronvolt
 FORBIDDEN = 1 << 26
@@ -39,38 +40,38 @@ def split(packed: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 @dataclass(frozen=True)
 class Influence:
-    """How the sites of one shell act on the exchange potential of a family.
+    """How the neighbours that one pair energy is for act on the exchange potential of a family.
 
     stencil: from the family's sublattice to the neighbours. values: (n_species,) int64, packed J(a, x) - J(b, x).
     """
 
     family: int
-    shell: int
+    neighbours: Neighbours
     stencil: Stencil
     values: NDArray[np.int64]
 
 
 def influences(model: Model, supercell: Supercell, hop_number: int) -> list[Influence]:
-    """All shells on which the exchange potential of one hop family depends; InputError if the cell is too small."""
+    """All neighbours on which the exchange potential of one hop family depends; InputError if the cell is too small."""
     hop = model.hops[hop_number]
     crystal = supercell.crystal
     home = crystal.index(model.species[hop.carrier].sublattice)
-    table: dict[tuple[int, int], NDArray[np.int64]] = {}
+    table: dict[tuple[int, Neighbours], NDArray[np.int64]] = {}
     for pair in model.pairs:
         packed = to_micro(pair.energy_eV) + (FORBIDDEN if pair.forbidden else 0)
         for one, other in {pair.species, pair.species[::-1]}:
             sign = (one == hop.carrier) - (one == hop.partner)
             if sign:
-                key = (crystal.index(model.species[other].sublattice), pair.shell)
+                key = (crystal.index(model.species[other].sublattice), pair.neighbours)
                 row = table.setdefault(key, np.zeros(len(model.names), dtype=np.int64))
                 row[model.code(other)] += sign * packed
     result = []
-    for (target, number), values in sorted(table.items(), key=lambda item: item[0]):
+    for (target, neighbours), values in sorted(table.items(), key=lambda item: item[0]):
         if not values.any():
             continue
-        stencil = shell(crystal, home, target, number)
-        check_fits(supercell, stencil, f"the pair energies of shell {number}")
-        result.append(Influence(hop_number, number, stencil, values))
+        stencil = stencil_of(crystal, home, target, neighbours)
+        check_fits(supercell, stencil, f"the pair energies of {neighbours}")
+        result.append(Influence(hop_number, neighbours, stencil, values))
     _check_range(hop.name, result)
     return result
 

@@ -12,7 +12,7 @@ from kmc.tables.bonds import bonds_of, wrap
 from kmc.tables.coulomb import Coulomb
 from kmc.tables.pair_energies import Influence
 from lattices.crystal import Supercell
-from lattices.stencils import shell
+from lattices.stencils import stencil_of
 
 
 def charge_moved(model: Model, hop: Hop) -> int:
@@ -35,7 +35,7 @@ def potential_tables(
         a, b_code = model.code(hop.carrier), model.code(hop.partner)
         for influence in (one for f in range(n) for one in acting[f] if one.stencil.target == home[g]):
             delta = int(influence.values[a] - influence.values[b_code])
-            back = shell(supercell.crystal, home[g], influence.stencil.origin, influence.shell)
+            back = stencil_of(supercell.crystal, home[g], influence.stencil.origin, influence.neighbours)
             for b, _, (_, x, y, z, t) in bonds_of(back) if delta else []:
                 rows.setdefault((g, influence.family, b), []).append((wrap(supercell, (x, y, z))[0], t, delta))
     n_basis = max(supercell.crystal.sublattices[s].n_basis for s in home)
