@@ -47,5 +47,5 @@ def _check_shells(numbers: Sequence[int]) -> None:
 def _check_range(distance_angstrom: Sequence[float]) -> None:
     if len(distance_angstrom) != 2 or not 0.0 < distance_angstrom[0] < distance_angstrom[1] <= 100.0:
         raise InputError(
-            f"distance_angstrom = {list(distance_angstrom)}: [lowest, highest] is needed, above 0 and up to 100 angstrom"
+            f"distance_angstrom = {list(distance_angstrom)}: [lowest, highest] is needed, from 0 to 100 angstrom"
         )

@@ -24,7 +24,7 @@ def with_protons(crystal: Crystal, name: str, oxygen: str, cation: str, displace
     of that vector. From (sqrt(2) - 1)/2 to 1/4 a rotation about the oxygen, sqrt(2) d, is the first shell (2
     neighbours), a transfer to the next oxygen, sqrt(2) (1/2 - d), the second (2), and the opposite site, 2 d, the third
     (1); derived. Where these distances come close, the shells of the result are told apart by a smaller tolerance.
-    InputError for a name already in use, a displacement outside this range, or a crystal that is not a cubic perovskite.
+    InputError for a name already in use, a displacement outside this range, or a crystal other than a cubic perovskite.
     """
     if name in [sublattice.name for sublattice in crystal.sublattices]:
         raise InputError(f"proton_sites.sublattice = {name!r}: the crystal has a sublattice of that name already")
@@ -39,7 +39,9 @@ def with_protons(crystal: Crystal, name: str, oxygen: str, cation: str, displace
     for site, vectors in zip(crystal.sublattices[o].basis, bonds.vectors_angstrom, strict=True):
         axes = _across(crystal.cell_angstrom, vectors)
         if len(vectors) != 2 or len(axes) != 2:
-            raise InputError("proton_sites: a cubic perovskite is needed, with two cations on a line through each oxygen")
+            raise InputError(
+                "proton_sites: a cubic perovskite is needed, with two cations on a line through each oxygen"
+            )
         sites += [site + sign * displacement * np.eye(3)[axis] for axis in axes for sign in (1, -1)]
     basis = np.mod(np.round(np.array(sites), 9), 1.0)
     grown = replace(

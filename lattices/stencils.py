@@ -107,8 +107,8 @@ def shells_of_pairs(
         if len(ranges) > len(complete) and covered > WIDEST_SHELL * ranges[-1][0] and reach > 1:
             names = f"{crystal.sublattices[origin].name!r} and {crystal.sublattices[target].name!r}"
             raise InputError(
-                f"shell {count} of {names}: from {ranges[len(complete)][0]:.3f} angstrom the distances run on without a "
-                f"gap of {tolerance:.2%}; give distance_angstrom = [lowest, highest], or another crystal.shell_tolerance"
+                f"shell {count} of {names}: from {ranges[len(complete)][0]:.3f} angstrom the distances run on without "
+                f"a gap of {tolerance:.2%}; give distance_angstrom = [lowest, highest], or crystal.shell_tolerance"
             )
         reach += 1
 

@@ -20,8 +20,6 @@ ELECTRONIC_BY_NAME = frozenset({"electron", "hole"})  # species of these names a
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-
-
 def _shell_numbers(value: object) -> object:
     """A shell number or a list of them as a tuple; ValueError for anything else."""
     numbers = value if isinstance(value, list | tuple) else [value]
@@ -144,7 +142,6 @@ class Pair(_Strict):
     forbidden: bool = False
     source: Annotated[str, Field(min_length=3)]
     mark: Mark
-
 
     @model_validator(mode="after")
     def _complete(self) -> Pair:

@@ -30,10 +30,10 @@ def gate_tables(model: Model, supercell: Supercell, bonds: list[Stencil], counts
     barriers = []
     for f, (hop, (slots, sites)) in enumerate(zip(model.hops, gates, strict=True)):
         sublattice[f, : len(slots)] = slots
-        for (b, d), row in sites.items():
-            for g, (x, y, z, t) in enumerate(row):
-                cell[f, b, d, g] = wrap(supercell, (x, y, z))[0]
-                basis[f, b, d, g] = t
+        for (b, d), beside in sites.items():
+            for g, site in enumerate(beside):
+                cell[f, b, d, g] = wrap(supercell, site[:3])[0]
+                basis[f, b, d, g] = site[3]
         barriers.append(_gate_codes(model, supercell, hop, slots, counts, weight[f]))
     codes = max(len(row) for row in barriers)
     table = np.full((len(bonds), codes), -1, dtype=np.int64)
@@ -48,7 +48,9 @@ def gate_tables(model: Model, supercell: Supercell, bonds: list[Stencil], counts
     }
 
 
-def _gate_sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int], dict[tuple[int, int], list[Site]]]:
+def _gate_sites(
+    supercell: Supercell, hop: Hop, stencil: Stencil
+) -> tuple[list[int], dict[tuple[int, int], list[Site]]]:
     """Sublattice of each gate slot, and the gate sites of every bond, slot by slot."""
     crystal = supercell.crystal
     chosen = list(dict.fromkeys(crystal.index(name) for name in hop.gate))

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.model.parameters import Model
-from lattices.crystal import Supercell
+from kmc.tables.bonds import bonds_of
+from lattices.crystal import Crystal, Supercell
 from lattices.errors import InputError
 from lattices.neighbours import Neighbours
 from lattices.stencils import Stencil, check_fits, stencil_of
@@ -57,6 +58,7 @@ def influences(model: Model, supercell: Supercell, hop_number: int) -> list[Infl
     crystal = supercell.crystal
     home = crystal.index(model.species[hop.carrier].sublattice)
     table: dict[tuple[int, Neighbours], NDArray[np.int64]] = {}
+    _check_listed_once(model, supercell.crystal)
     for pair in model.pairs:
         packed = to_micro(pair.energy_eV) + (FORBIDDEN if pair.forbidden else 0)
         for one, other in {pair.species, pair.species[::-1]}:
@@ -74,6 +76,23 @@ def influences(model: Model, supercell: Supercell, hop_number: int) -> list[Infl
         result.append(Influence(hop_number, neighbours, stencil, values))
     _check_range(hop.name, result)
     return result
+
+
+def _check_listed_once(model: Model, crystal: Crystal) -> None:
+    """InputError if a range of distances of a pair holds neighbours that another entry of the same pair holds too."""
+    by_species: dict[tuple[str, ...], list[Neighbours]] = {}
+    for pair in model.pairs:
+        by_species.setdefault(tuple(sorted(pair.species)), []).append(pair.neighbours)
+    for names, entries in by_species.items():
+        if len(entries) == 1 or not any(entry.distance_angstrom for entry in entries):
+            continue  # shells are told apart by their numbers, which the model checks
+        home, target = (crystal.index(model.species[name].sublattice) for name in names)
+        seen: dict[tuple[int, ...], Neighbours] = {}
+        for entry in entries:
+            for _, _, bond in bonds_of(stencil_of(crystal, home, target, entry)):
+                if bond in seen:
+                    raise InputError(f"the pair {' - '.join(names)} has two energies for {seen[bond]} and {entry}")
+                seen[bond] = entry
 
 
 def own_share(

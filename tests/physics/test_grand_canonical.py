@@ -75,13 +75,13 @@ def energies(system, states):
     """(n,) eV, by pair energies of the model over all neighbours, each pair once."""
     from kmc.state.replicas import neighbour_sites
     from kmc.tables.pair_energies import to_micro
-    from lattices.stencils import shell
+    from lattices.stencils import stencil_of
 
     cell, total = system.tables.supercell, np.zeros(len(states))
     for pair in system.model.pairs:
         codes = [system.model.code(name) for name in pair.species]
         homes = [int(system.tables.sublattice_of[code]) for code in codes]
-        stencil = shell(cell.crystal, homes[0], homes[1], pair.shell)
+        stencil = stencil_of(cell.crystal, homes[0], homes[1], pair.neighbours)
         for b in range(len(stencil.basis)):
             for local in range(b, cell.n_sites_of(homes[0]), len(stencil.basis)):
                 where = cell.coordinates_of(homes[0], np.array([local]))[:, :3].astype(np.int64)

@@ -18,8 +18,9 @@ from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping
 from lattices.errors import InputError
+from lattices.neighbours import Neighbours
 from lattices.prototypes import fluorite
-from lattices.stencils import shell
+from lattices.stencils import stencil_of
 from runs.build import system_of
 from runs.cli import main
 from runs.config import load_config
@@ -80,10 +81,10 @@ def on_dopants(system, state):
 def test_shell_0_is_the_same_place():
     crystal = with_layers(fluorite({"cation": "Ce"}, 5.4), {"polarons": "cation"})
     assert [one.name for one in crystal.sublattices] == ["anion", "polarons", "cation"]
-    stencil = shell(crystal, 1, 2, 0)
+    stencil = stencil_of(crystal, 1, 2, Neighbours((0,)))
     assert stencil.basis[:, 0].tolist() == [0, 1, 2, 3] and not stencil.cells.any()
     with pytest.raises(InputError, match="do not share their sites"):
-        shell(crystal, 0, 2, 0)
+        stencil_of(crystal, 0, 2, Neighbours((0,)))
     with pytest.raises(InputError, match="has a sublattice of that name already"):
         with_layers(crystal, {"anion": "cation"})
 

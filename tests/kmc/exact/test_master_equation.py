@@ -135,7 +135,7 @@ def _energies(system, occupants):
         one, other = (model.code(name) for name in pair.species)
         homes = [supercell.crystal.index(model.species[name].sublattice) for name in pair.species]
         among = distance[np.ix_(where == homes[0], where == homes[1])]
-        length = np.unique(among[among > 0])[pair.shell - 1]
+        length = np.unique(among[among > 0])[pair.neighbours.shells[0] - 1]
         a, b = np.nonzero(distance == length)
         found = ((occupants[:, a] == one) & (occupants[:, b] == other)).sum(axis=1)
         total += round(pair.energy_eV * 1e6) * (found // 2 if one == other else found)
