@@ -52,7 +52,7 @@ def test_every_bond_of_a_pnma_perovskite_has_its_iron(rule: dict[str, Any]) -> N
 
 def test_a_distance_without_gate_sites_is_refused() -> None:
     supercell = Supercell(PNMA, (2, 2, 2))
-    with pytest.raises(InputError, match="no site of B lies 0 to 0.5 angstrom from the middle of a bond"):
+    with pytest.raises(InputError, match=r"no site of B lies 0 to 0\.5 angstrom from the middle of a bond"):
         build_tables(model_with(gate_distance_angstrom=[0.0, 0.5]), supercell, counts(supercell), 1000.0)
 
 
