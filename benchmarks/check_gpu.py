@@ -114,11 +114,12 @@ def _registers(backend: str) -> dict[str, Any]:
     """Registers and spilled bytes of every kernel as compiled for this device."""
     if backend != "cuda":
         return {"left out": "no device kernels"}
+    from kmc.backends.cuda_device import kernel
     from kmc.backends.cuda_domains import KERNELS as VISITS
     from kmc.backends.cuda_grand import KERNEL as GRAND
-    from kmc.backends.cuda_walk import KERNELS, _kernel
+    from kmc.backends.cuda_walk import KERNELS
 
-    kernels = {name: _kernel(name) for name in (*KERNELS, *VISITS, GRAND)}
+    kernels = {name: kernel(name) for name in (*KERNELS, *VISITS, GRAND)}
     return {
         "passed": True,
         "kernels": {n: {"registers": k.num_regs, "spilled_bytes": k.local_size_bytes} for n, k in kernels.items()},

@@ -120,7 +120,7 @@ def file_bytes(system: System, config: RunConfig) -> int:
 
 def memory_bytes(system: System, frames: int) -> int:
     """Memory of the state and of the accumulators of one temperature on the host."""
-    from kmc.backends.cuda_walk import bytes_per_replica
+    from kmc.backends.cuda_memory import bytes_per_replica
     from kmc.measure.msd import lags_of
 
     return system.replicas * bytes_per_replica(system.tables, len(lags_of(frames)))
@@ -128,14 +128,16 @@ def memory_bytes(system: System, frames: int) -> int:
 
 def device_plan(system: System, frames: int) -> str:
     """Device memory of a run, and how many replicas fit: on the device that is there, else on two common sizes."""
-    from kmc.backends import cuda_walk as cuda
+    from kmc.backends import cuda_device, cuda_memory
     from kmc.measure.msd import lags_of
 
     lags = len(lags_of(frames))
-    each = cuda.bytes_per_replica(system.tables, lags)
-    free = {"80 GB": 80e9, "141 GB": 141e9} if cuda.problem() else {"this device": float(cuda.free_bytes())}
-    fit = [f"{cuda.largest_replicas(system.tables, int(size), lags)} on {name}" for name, size in free.items()]
-    total = system.replicas * each + cuda.SCRATCH_BYTES
+    each = cuda_memory.bytes_per_replica(system.tables, lags)
+    free = (
+        {"80 GB": 80e9, "141 GB": 141e9} if cuda_device.problem() else {"this device": float(cuda_device.free_bytes())}
+    )
+    fit = [f"{cuda_memory.largest_replicas(system.tables, int(size), lags)} on {name}" for name, size in free.items()]
+    total = system.replicas * each + cuda_memory.SCRATCH_BYTES
     return f"{total / 1e6:.4g} ({each / 1e6:.4g} a replica; at most {', '.join(fit)})"
 
 
@@ -192,11 +194,11 @@ def _trial_replicas(system: System) -> int:
 
 def _acceptance(config: RunConfig, base: Path, number: int, replicas: int) -> float:
     """Accepted over tried in a short walk."""
-    from kmc.backends.numpy_walk import ReferenceWalker
+    from kmc.backends.numpy_walk import NumpyWalker
 
     few = config.model_copy(update={"run": config.run.model_copy(update={"replicas": replicas})})
     system = system_of(few, base, number)
-    walker = ReferenceWalker(system.tables, system.initial_state(), system.seed)
+    walker = NumpyWalker(system.tables, system.initial_state(), system.seed)
     walker.advance(np.full(replicas, TRIAL_WALK, dtype=np.int64))
     trials, accepted = walker.counters()
     return float(accepted.sum() / trials.sum())

@@ -3,124 +3,92 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Protocol
+import pkgutil
 
-import numpy as np
-from numpy.typing import NDArray
-
+from kmc.backends.base import Backend, GrandWalker, Walker
 from kmc.state.domains import build_domains
 from kmc.state.grand_state import GrandState
-from kmc.state.rejection_free import build_selection
+from kmc.state.rejection_free import build_rate_bounds
 from kmc.state.replicas import State
 from kmc.state.system import System
 from lattices.errors import InputError
 
-NAMES = ("cuda", "cpu", "numpy")  # in the order in which "auto" tries them
+__all__ = [
+    "Backend",
+    "GrandWalker",
+    "Walker",
+    "available_backends",
+    "backend_named",
+    "choose_backend",
+    "make_grand_walker",
+    "make_walker",
+]
+
+SELECTIONS = ("rejection", "rejection-free")
+SUFFIX = "_backend"
 
 
-class Walker(Protocol):
-    """What the engine asks of a backend."""
-
-    name: str
-
-    @property
-    def window(self) -> int:
-        """Index of the next window."""
-
-    def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
-        """Walk one window of (R,) trials per replica; rejection-free, of the time that so many take on average.
-
-        With domains, that time in so many sweeps, each a window of its own; elsewhere `sweeps` means nothing.
-        """
-
-    def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(R, F) trials and accepted hops since the start. Not to be changed."""
-
-    def read(self) -> State:
-        """The state after the last window, on the host. Not to be changed."""
-
-    def live(self) -> State:
-        """The state after the last window, its arrays where the walk has them (CuPy on a device). Not to be changed."""
+def _registry() -> dict[str, Backend]:
+    """Name -> backend, in the order in which "auto" tries them: every module *_backend of this package."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.endswith(SUFFIX))
+    found: list[Backend] = [importlib.import_module(f"{__name__}.{name}").BACKEND for name in names]
+    return {backend.name: backend for backend in sorted(found, key=lambda backend: backend.preference)}
 
 
-class GrandWalker(Protocol):
-    """What the grand-canonical walk asks of a backend."""
-
-    def advance(self, trials: int, stage: int) -> None:
-        """Walk one window of so many trials per replica with the random numbers of a stage."""
-
-    def clear(self) -> None:
-        """The histogram from nothing."""
-
-    def read(self) -> GrandState:
-        """The state after the last window, on the host."""
+def backend_named(name: str) -> Backend:
+    """The backend of that name; InputError for a name that no backend has."""
+    registry = _registry()
+    if name not in registry:
+        raise InputError(f"backend = {name!r}: auto, {', '.join(registry)} are allowed")
+    return registry[name]
 
 
 def available_backends() -> dict[str, str]:
-    """Name -> "" if usable, else one line: why not and what to do."""
-    return {name: _problem(name) for name in NAMES}
+    """Name -> "" if usable, else one line that says why not and what to do."""
+    return {name: backend.problem() for name, backend in _registry().items()}
 
 
 def choose_backend(name: str) -> tuple[str, str]:
-    """("numpy" | "cpu" | "cuda", why). An explicit choice that cannot be had is an InputError, never replaced."""
-    if name == "auto":
-        problems: list[str] = []
-        for candidate in NAMES:
-            problem = _problem(candidate)
-            if not problem:
-                return candidate, "; ".join([*problems, f"{candidate} is usable"])
-            problems.append(f"{candidate}: {problem}")
-    if name not in NAMES:
-        raise InputError(f"backend = {name!r}: auto, {', '.join(NAMES)} are allowed")
-    problem = _problem(name)
-    if problem:
-        raise InputError(f"backend {name} cannot be used: {problem}")
-    return name, "asked for"
+    """(name of a usable backend, why it was chosen).
+
+    "auto" takes the first usable one. InputError for an unknown name, or for a named backend that cannot be used: a
+    backend asked for is never replaced by another.
+    """
+    if name != "auto":
+        if problem := backend_named(name).problem():
+            raise InputError(f"backend {name} cannot be used: {problem}")
+        return name, "asked for"
+    problems: list[str] = []
+    for candidate, problem in available_backends().items():
+        if not problem:
+            return candidate, "; ".join([*problems, f"{candidate} is usable"])
+        problems.append(f"{candidate}: {problem}")
+    raise InputError(f"no backend can be used: {'; '.join(problems)}")
 
 
 def make_walker(
-    name: str, system: System, state: State, selection: str = "rejection", lags: int = 0, block: int | None = None
+    name: str,
+    system: System,
+    state: State,
+    selection: str = "rejection",
+    lags: int = 0,
+    block: int | None = None,
 ) -> Walker:
     """A walker of a usable backend that owns `state`.
 
-    selection: "rejection" or "rejection-free". lags: snapshots that the run will keep beside the state. block: edge of
-    the blocks where the supercell is cut into domains; InputError if it cannot be cut so.
+    selection: "rejection" or "rejection-free". lags: number of position snapshots that the run will keep beside the
+    state. block: edge of the blocks in cells where the supercell is divided into domains. InputError for an unknown
+    backend or selection, or for a supercell that cannot be divided that way.
     """
+    backend = backend_named(name)
+    if selection not in SELECTIONS:
+        raise InputError(f"selection = {selection!r}: {', '.join(SELECTIONS)} are allowed")
     if block is not None:
-        return _domain_walker(name, system, state, lags, block)
-    bounds = build_selection(system.model, system.tables, state) if selection == "rejection-free" else None
-    walkers = {"cpu": ("cpu_walk", "HostWalker"), "cuda": ("cuda_walk", "CudaWalker")}
-    walkers["numpy"] = ("numpy_rejection_free", "SelectedWalker") if bounds else ("numpy_walk", "ReferenceWalker")
-    module, kind = walkers[name]
-    walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
-    options: dict[str, Any] = {"selection": bounds} if bounds else {}
-    options |= {"lags": lags} if name == "cuda" else {}
-    made: Walker = walker(system.tables, state, system.seed, system.temperature_index, **options)
-    return made
-
-
-def _domain_walker(name: str, system: System, state: State, lags: int, block: int) -> Walker:
-    domains = build_domains(system.tables, block)
-    walkers = {"cpu": ("cpu_domains", "HostDomainWalker"), "cuda": ("cuda_domains", "CudaDomainWalker")}
-    module, kind = walkers.get(name, ("numpy_domains", "DomainWalker"))
-    walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
-    options = {"lags": lags} if name == "cuda" else {}
-    made: Walker = walker(system.tables, state, system.seed, system.temperature_index, domains=domains, **options)
-    return made
+        return backend.domain_walker(system, state, build_domains(system.tables, block), lags)
+    bounds = build_rate_bounds(system.model, system.tables, state) if selection == "rejection-free" else None
+    return backend.walker(system, state, bounds, lags)
 
 
 def make_grand_walker(name: str, system: System, grand: GrandState) -> GrandWalker:
-    """A grand-canonical walker of a usable backend that owns `grand`."""
-    walkers = {"cpu": ("cpu_grand", "GrandHost"), "cuda": ("cuda_grand", "GrandCuda")}
-    module, kind = walkers.get(name, ("numpy_grand", "GrandReference"))
-    walker = getattr(importlib.import_module(f"kmc.backends.{module}"), kind)
-    made: GrandWalker = walker(system.tables, grand, system.seed, system.temperature_index)
-    return made
-
-
-def _problem(name: str) -> str:
-    """Why a backend cannot be used, or ""."""
-    if name == "numpy":
-        return ""
-    module = importlib.import_module("kmc.backends." + {"cpu": "cpu_walk", "cuda": "cuda_walk"}[name])
-    return str(module.problem())
+    """A grand-canonical walker of a usable backend that owns `grand`; InputError for an unknown backend."""
+    return backend_named(name).grand_walker(system, grand)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
-
-from kmc.backends.cpu_walk import _library, _library_path, _struct
-from kmc.backends.layout import ERRORS_AND_SELECTION, STATE_MEMBERS, grand_members, table_arrays
+from kmc.backends.cpu_library import open_library
+from kmc.backends.layout import ARRAYS, GRAND, GRAND_ARRAYS, TABLES, grand_integers, table_values
 from kmc.rng.philox import STREAM_GRAND, stream_key
 from kmc.state.grand_state import GrandState
 from kmc.tables.event_tables import EventTables
 
 
-class GrandHost:
-    """Walks all replicas of a grand-canonical state in place; `advance` and `read` as GrandReference."""
+class CpuGrandWalker:
+    """Walks all replicas of a grand-canonical state in place. threads, library: as in CpuWalker."""
 
     def __init__(
         self,
@@ -31,30 +27,32 @@ class GrandHost:
         self.grand = grand
         self.threads = threads or len(os.sched_getaffinity(0))
         self.key = stream_key(seed, temperature_index, STREAM_GRAND)
-        self._library = _library(str(library or _library_path()))
-        members = [value for _, value in table_arrays(tables)]
-        arrays: list[int | NDArray[Any]] = [getattr(grand, name, 0) for name in STATE_MEMBERS]
-        self._kept = [members, arrays]
-        self._tables = _struct(members)
-        self._arrays = _struct(arrays + [0] * ERRORS_AND_SELECTION)
-        self._grand = _struct(grand_members(grand))
+        self._library = open_library(library)
+        table_members = table_values(tables)
+        self._kept = table_members  # the structs hold addresses only
+        self._tables = TABLES.pack(table_members)
+        unused = dict.fromkeys(ARRAYS.members, 0)
+        self._arrays = ARRAYS.pack({**unused, "occupants": grand.occupants, "potential": grand.potential})
 
     def advance(self, trials: int, stage: int) -> None:
-        """Walk one window of so many trials per replica with the random numbers of a stage."""
-        self._grand = _struct(grand_members(self.grand))
+        """Walk one window of `trials` trials per replica with the random numbers of a stage."""
+        arrays = {name: getattr(self.grand, name) for name in GRAND_ARRAYS}
+        grand = GRAND.pack({**grand_integers(self.grand), **arrays})
         self._library.kmc_grand(
             self._tables.ctypes.data,
             self._arrays.ctypes.data,
-            self._grand.ctypes.data,
-            ctypes.c_int64(trials),
-            ctypes.c_int64(self.grand.replicas),
-            *(ctypes.c_uint32(word) for word in (*self.key, self.grand.window, stage)),
-            ctypes.c_int64(self.threads),
+            grand.ctypes.data,
+            trials,
+            self.grand.replicas,
+            *self.key,
+            self.grand.window,
+            stage,
+            self.threads,
         )
         self.grand.window += 1
 
     def clear(self) -> None:
-        """The histogram from nothing."""
+        """Reset the histogram."""
         self.grand.clear()
 
     def read(self) -> GrandState:

@@ -1,19 +1,155 @@
-"""Event tables and state in the layout of kmc/kernels/tables.cuh, for the compiled CPU and the CUDA backend alike."""
+"""Event tables and state in the layout of the structs in kmc/kernels, for the compiled CPU and the CUDA backend alike.
+
+Every struct is a row of eight-byte words: whole numbers, and addresses of arrays. Names, order and constants are
+written down on both sides; `layout_hash` is compared with the kernels' own hash (kernels/layout.cuh) where the library
+is opened and where the CUDA kernels are compiled.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.state.domains import Domains, VisitTables
+from kmc.rng import philox
+from kmc.state.domains import COLOURS, MAX_FAMILIES, Domains, VisitTables
 from kmc.state.grand_state import GrandState
-from kmc.state.rejection_free import Selection
-from kmc.tables.event_tables import EventTables
+from kmc.state.rejection_free import FAN, LN2, LOG_BITS, RateBounds
+from kmc.tables.boltzmann import FINE_BITS
+from kmc.tables.event_tables import IMAGE_BITS, EventTables
+from kmc.tables.pair_energies import FORBIDDEN
 
+WORD = 8  # bytes
 PADDED = 0xFFFF
+ERROR_WORDS = 4
+WALK_ENERGIES, WALK_SINGLE_BARRIER, WALK_REJECTION_FREE = range(3)
+
+CONSTANTS = {  # as in kernels/constants.cuh
+    "ERROR_WORDS": ERROR_WORDS,
+    "WALK_ENERGIES": WALK_ENERGIES,
+    "WALK_SINGLE_BARRIER": WALK_SINGLE_BARRIER,
+    "WALK_REJECTION_FREE": WALK_REJECTION_FREE,
+    "PADDED_BASIS": PADDED,
+    "IMAGE_BITS": IMAGE_BITS,
+    "CONTACT_BITS": FORBIDDEN.bit_length() - 1,
+    "FINE_BITS": FINE_BITS,
+    "FAN": FAN,
+    "LOG_BITS": LOG_BITS,
+    "LN2": LN2,
+    "COLOURS": COLOURS,
+    "MAX_FAMILIES": MAX_FAMILIES,
+    "PHILOX_M0": philox.M0,
+    "PHILOX_M1": philox.M1,
+    "PHILOX_W0": philox.W0,
+    "PHILOX_W1": philox.W1,
+}
+
+
+class _Pointer(Protocol):
+    @property
+    def ptr(self) -> int: ...
+
+
+class DeviceArray(Protocol):
+    """As much of a CuPy array as the backends use."""
+
+    @property
+    def data(self) -> _Pointer:
+        """Its address."""
+
+    @property
+    def nbytes(self) -> int:
+        """Its size."""
+
+    def get(self) -> NDArray[np.generic]:
+        """A copy on the host."""
+
+    def set(self, value: NDArray[np.generic]) -> None:
+        """Copy a host array of the same type and shape to the device."""
+
+
+Value = int | Sequence[int] | NDArray[np.generic] | DeviceArray
+
+
+@dataclass(frozen=True)
+class Struct:
+    """A struct of kmc/kernels. members: name -> number of words, in the order of the struct."""
+
+    name: str
+    members: Mapping[str, int]
+
+    @property
+    def words(self) -> int:
+        """Length of the struct in words."""
+        return sum(self.members.values())
+
+    def pack(self, values: Mapping[str, Value]) -> NDArray[np.uint64]:
+        """(words,) uint64: the members' values, and the addresses of those that are arrays.
+
+        The arrays must be kept alive as long as the struct is used. KeyError for a missing or unknown member.
+        """
+        if values.keys() != self.members.keys():
+            raise KeyError(f"struct {self.name}: {sorted(values.keys() ^ self.members.keys())}")
+        words = [word for name in self.members for word in _words(values[name])]
+        return np.array(words, dtype=np.uint64)
+
+
+def _words(value: Value) -> list[int]:
+    if isinstance(value, int):
+        return [value % 2**64]
+    if isinstance(value, np.ndarray):
+        return [value.ctypes.data]
+    if isinstance(value, Sequence):
+        return [word for entry in value for word in _words(entry)]
+    return [value.data.ptr]
+
+
+def _struct(name: str, members: str, **words: int) -> Struct:
+    return Struct(name, {member: words.get(member, 1) for member in members.split()})
+
+
+STATE_MEMBERS = ("occupants", "particle_at", "coordinates", "image", "potential", "trials", "accepted")
+BOUND_MEMBERS = ("base2", "weight", "tree")  # of the rejection-free selection
+TABLES = _struct(
+    "Tables",
+    "n_families n_basis n_directions n_gates n_species n_codes n_influence n_coarse n_sites n_mobile n_listed "
+    "n_particles n_potential tracked repeats below ny nz site_offset basis_of first_particle list_offset carrier "
+    "partner sublattice directions carriers family_limit bond bond_image bond_energy gate_sublattice gate gate_weight "
+    "barrier2 marcus_lambda marcus_coupling2 reference2 single_barrier mantissa shift fine potential_offset influence "
+    "influence_delta influence_count n_base n_entries n_tree n_levels base_offset entry_offset scale level_offset "
+    "log_table",
+)
+ARRAYS = _struct("Arrays", " ".join([*STATE_MEMBERS, "error", *BOUND_MEMBERS]))
+DOMAINS = _struct("Domains", "blocks rim n_levels capacity back weight first_count row cumulative", blocks=3, rim=3)
+GRAND = _struct(
+    "Grand",
+    "ion_family electronic_family electronic creates_electrons ion_sites electronic_sites bins ion_order "
+    "electronic_order number field2 histogram counters",
+)
+GRAND_ARRAYS = ("ion_order", "electronic_order", "number", "field2", "histogram", "counters")
+STRUCTS = (TABLES, ARRAYS, DOMAINS, GRAND)
+
+
+def layout_hash(structs: Sequence[Struct] = STRUCTS, constants: Mapping[str, int] = CONSTANTS) -> int:
+    """What kmc_abi() of a library built from the same headers returns: FNV-1a over names, offsets, sizes and values."""
+    state = 0xCBF29CE484222325
+    for name, value in constants.items():
+        state = _fold(state, name, value, 0)
+    for struct in structs:
+        state, offset = _fold(state, struct.name, 0, WORD * struct.words), 0
+        for name, words in struct.members.items():
+            state = _fold(state, name, offset, WORD * words)
+            offset += WORD * words
+    return state
+
+
+def _fold(state: int, name: str, first: int, second: int) -> int:
+    for byte in name.encode() + first.to_bytes(8, "little") + second.to_bytes(8, "little"):
+        state = (state ^ byte) * 0x100000001B3 % 2**64
+    return state
 
 
 def pack_places(cell: NDArray[np.int16], basis: NDArray[np.int16]) -> NDArray[np.uint64]:
@@ -23,12 +159,10 @@ def pack_places(cell: NDArray[np.int16], basis: NDArray[np.int16]) -> NDArray[np
     return np.ascontiguousarray(fields[0] | fields[1] | fields[2] | last)
 
 
-def table_arrays(tables: EventTables, selection: Selection | None = None) -> list[tuple[str, int | NDArray[Any]]]:
-    """The members of `struct Tables`, in its order: whole numbers, and arrays that become pointers."""
+def table_values(tables: EventTables, bounds: RateBounds | None = None) -> dict[str, int | NDArray[np.generic]]:
+    """The members of `struct Tables`; those of the rejection-free selection are 0 without `bounds`."""
     t = tables
     nx, ny, nz = (int(n) for n in t.supercell.repeats)
-    repeats = nx | ny << 16 | nz << 32
-    below = (0x8000 - nx) | (0x8000 - ny) << 16 | (0x8000 - nz) << 32
     families, n_basis, directions = t.bond_basis.shape
     integers = {
         "n_families": families,
@@ -45,12 +179,12 @@ def table_arrays(tables: EventTables, selection: Selection | None = None) -> lis
         "n_particles": t.n_particles,
         "n_potential": t.n_potential,
         "tracked": int(t.tracked),
-        "repeats": repeats,
-        "below": below,
+        "repeats": nx | ny << 16 | nz << 32,
+        "below": (0x8000 - nx) | (0x8000 - ny) << 16 | (0x8000 - nz) << 32,
         "ny": ny,
         "nz": nz,
     }
-    arrays = {
+    arrays: dict[str, NDArray[np.generic]] = {
         "site_offset": t.site_offset,
         "basis_of": t.n_basis,
         "first_particle": t.first_particle,
@@ -80,63 +214,63 @@ def table_arrays(tables: EventTables, selection: Selection | None = None) -> lis
         "influence_delta": t.influence_delta,
         "influence_count": (t.influence_basis >= 0).sum(axis=-1, dtype=np.int64),
     }
-    return [
-        *integers.items(),
-        *((name, np.ascontiguousarray(value)) for name, value in arrays.items()),
-        *_selection_arrays(selection),
-    ]
+    return {
+        **integers,
+        **{name: np.ascontiguousarray(value) for name, value in arrays.items()},
+        **_bound_values(bounds),
+    }
 
 
-def _selection_arrays(q: Selection | None) -> list[tuple[str, int | NDArray[Any]]]:
-    """The members for the rejection-free selection; zeros where rejection is used."""
+def _bound_values(bounds: RateBounds | None) -> dict[str, int | NDArray[np.generic]]:
     names = ("base_offset", "entry_offset", "scale", "level_offset", "log_table")
-    if q is None:
-        return [(name, 0) for name in ("n_base", "n_entries", "n_tree", "n_levels", *names)]
-    sizes = {"n_base": q.base2.shape[1], "n_entries": q.n_entries, "n_tree": q.n_tree, "n_levels": len(q.level_offset)}
-    return [*sizes.items(), *((name, getattr(q, name)) for name in names)]
+    if bounds is None:
+        return dict.fromkeys(("n_base", "n_entries", "n_tree", "n_levels", *names), 0)
+    sizes = {"n_base": bounds.base2.shape[1], "n_entries": bounds.n_entries, "n_tree": bounds.n_tree}
+    return {**sizes, "n_levels": len(bounds.level_offset), **{name: getattr(bounds, name) for name in names}}
 
 
-def domain_members(tables: EventTables, domains: Domains, visits: VisitTables) -> list[int | NDArray[Any]]:
-    """The members of `struct Domains` (kernels/domain.cuh), in its order."""
-    back = pack_places(domains.back.astype(np.int16), np.zeros_like(tables.bond_basis))
-    integers = [*domains.blocks.tolist(), *domains.rim.tolist(), visits.n_levels, domains.capacity]
-    return [*integers, back, visits.weight, visits.first_count, visits.row, visits.cumulative]
+def domain_values(
+    tables: EventTables, domains: Domains, visits: VisitTables
+) -> dict[str, int | list[int] | NDArray[np.generic]]:
+    """The members of `struct Domains` (kernels/domain.cuh)."""
+    return {
+        "blocks": domains.blocks.tolist(),
+        "rim": domains.rim.tolist(),
+        "n_levels": visits.n_levels,
+        "capacity": domains.capacity,
+        "back": pack_places(domains.back.astype(np.int16), np.zeros_like(tables.bond_basis)),
+        "weight": visits.weight,
+        "first_count": visits.first_count,
+        "row": visits.row,
+        "cumulative": visits.cumulative,
+    }
 
 
-STATE_MEMBERS = ("occupants", "particle_at", "coordinates", "image", "potential", "trials", "accepted")
-DOMAIN_MEMBERS = 13
-GRAND_MEMBERS = 13
-SELECTION_MEMBERS = ("base2", "weight", "tree")  # after the error array
+def grand_integers(grand: GrandState) -> dict[str, int]:
+    """The members of `struct Grand` (kernels/grand.cuh) that are numbers; the others are GRAND_ARRAYS."""
+    component = grand.component
+    return {
+        "ion_family": component.ion_family,
+        "electronic_family": component.electronic_family,
+        "electronic": abs(component.electronic),
+        "creates_electrons": int(component.electronic > 0),
+        "ion_sites": grand.ion_order.shape[1],
+        "electronic_sites": grand.electronic_order.shape[1],
+        "bins": grand.histogram.shape[1],
+    }
 
 
-def abi(tables: EventTables) -> int:
-    """What kmc_abi() of a library built from the same headers returns."""
-    members = len(table_arrays(tables)) * 100 + len(STATE_MEMBERS) + 1 + len(SELECTION_MEMBERS)
-    return (members * 100 + DOMAIN_MEMBERS) * 100 + GRAND_MEMBERS
-
-
-def walk_kind(tables: EventTables, selection: Selection | None) -> int:
-    """Which walk of the kernels serves: 0 with energies, 1 a single barrier per family, 2 rejection-free."""
-    return 2 if selection is not None else int(tables.single_barrier.all())
+def walk_kind(tables: EventTables, bounds: RateBounds | None) -> int:
+    """Which walk of the kernels applies: WALK_ENERGIES, WALK_SINGLE_BARRIER or WALK_REJECTION_FREE."""
+    if bounds is not None:
+        return WALK_REJECTION_FREE
+    return WALK_SINGLE_BARRIER if tables.single_barrier.all() else WALK_ENERGIES
 
 
 def raise_if_failed(tables: EventTables, errors: NDArray[np.int64]) -> None:
-    """BarrierBelowBound for the first lane that met one; errors is (R, 4) as in `struct Arrays`."""
+    """BarrierBelowBound for the first replica that met one; errors is (R, ERROR_WORDS) as in `struct Arrays`."""
     failed = np.flatnonzero(errors[:, 0])
     if len(failed):
         replica = int(failed[0])
         family, site, barrier2 = (int(value) for value in errors[replica, :3])
         raise tables.below_bound(family - 1, replica, site, barrier2)
-
-
-ERRORS_AND_SELECTION = 1 + len(SELECTION_MEMBERS)  # members of `struct Arrays` that a grand-canonical walk leaves empty
-
-
-def grand_members(grand: GrandState, held: Mapping[str, Any] | None = None) -> list[Any]:
-    """The members of `struct Grand` (kernels/grand.cuh), in its order. held: arrays that lie on a device, by name."""
-    part = grand.component
-    integers = [part.ion_family, part.electronic_family, abs(part.electronic), int(part.electronic > 0)]
-    sizes = [grand.ion_order.shape[1], grand.electronic_order.shape[1], grand.histogram.shape[1]]
-    names = ("ion_order", "electronic_order", "number", "field2", "histogram", "counters")
-    arrays = [held[name] if held else getattr(grand, name) for name in names]
-    return [*(value % 2**64 for value in integers), *sizes, *arrays]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends.numpy_events import Choice, Ints, Words, multiply
-from kmc.backends.numpy_walk import ReferenceWalker
+from kmc.backends.numpy_walk import NumpyWalker
 from kmc.rng.philox import high64, words64
 from kmc.state.domains import Domains, VisitTables, owned, sweep_plan, visit_tables
 from kmc.state.replicas import State
@@ -34,7 +34,7 @@ class _Visits:
     listed: Ints
 
 
-class DomainWalker(ReferenceWalker):
+class NumpyDomainWalker(NumpyWalker):
     """Walks the blocks of every replica in place."""
 
     def __init__(self, tables: EventTables, state: State, seed: int, temperature_index: int, domains: Domains) -> None:
@@ -160,7 +160,7 @@ class DomainWalker(ReferenceWalker):
         self._events.apply(chosen, np.flatnonzero(accepted))
 
 
-def listed_again(tables: EventTables, state: State) -> NDArray[np.int16]:
+def carriers_from_sites(tables: EventTables, state: State) -> NDArray[np.int16]:
     """(R, C, 4) places of all carriers, found from the ids on the sites."""
     coordinates = state.coordinates.copy()
     for code in np.flatnonzero(tables.list_offset >= 0):

@@ -1,8 +1,8 @@
-"""Grand-canonical moves on NumPy: all replicas together, a trial a step. Twin of kernels/grand.cuh.
+"""Grand-canonical moves on NumPy, all replicas in lockstep. Twin of kernels/grand.cuh.
 
-One trial, from two Philox calls: the first word picks the direction and the ion's site, the second and third the sites
-of its electronic carriers, the fourth decides. The sites are turned one after another, so that the energies of the
-pairs among them are counted, and turned back where the move is refused.
+One trial, from two Philox calls: the first word selects the direction and the ion site, the second and third the sites
+of the electronic carriers, the fourth decides. The species of the sites are swapped one after another, so that the pair
+energies among them are counted, and swapped back if the move is rejected.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kmc.tables.pair_energies import split
 ION, ELECTRONIC = 0, 2  # first columns of the two lists in GrandState.number
 
 
-class GrandReference:
+class NumpyGrandWalker:
     """Walks all replicas of a grand-canonical state in place."""
 
     def __init__(self, tables: EventTables, grand: GrandState, seed: int, temperature_index: int) -> None:
@@ -32,7 +32,7 @@ class GrandReference:
         self._events = Events(tables, state)
 
     def advance(self, trials: int, stage: int) -> None:
-        """Walk one window of so many trials per replica with the random numbers of a stage."""
+        """Walk one window of `trials` trials per replica with the random numbers of a stage."""
         g = self.grand
         lanes = np.arange(g.replicas)
         for trial in range(trials):
@@ -44,7 +44,7 @@ class GrandReference:
         g.window += 1
 
     def clear(self) -> None:
-        """The histogram from nothing."""
+        """Reset the histogram."""
         self.grand.clear()
 
     def read(self) -> GrandState:
@@ -53,43 +53,45 @@ class GrandReference:
 
     def _trial(self, lanes: Ints, one: tuple[Words, Words], two: tuple[Words, Words]) -> None:
         """One trial of every replica."""
-        g, part = self.grand, self.grand.component
-        needed = abs(part.electronic)
+        g, component = self.grand, self.grand.component
+        needed = abs(component.electronic)
         direction, word = multiply(one[0], 2)
         forward = direction == 0
-        make = forward == (part.electronic > 0)
-        there, ways_back = self._ways(ION, forward)
-        free, electrons_back = self._ways(ELECTRONIC, make)
-        possible = (there > 0) & (free >= needed)
+        creates_electrons = forward == (component.electronic > 0)
+        ion_choices, ion_reverse = self._choices(ION, forward)
+        electron_choices, electron_reverse = self._choices(ELECTRONIC, creates_electrons)
+        possible = (ion_choices > 0) & (electron_choices >= needed)
         lanes = lanes[possible]
-        forward, make = forward[possible], make[possible]
-        there, free = there[possible], free[possible]
-        forth, back = there.astype(np.uint64), ways_back[possible].astype(np.uint64)
+        forward, creates_electrons = forward[possible], creates_electrons[possible]
+        ion_choices, electron_choices = ion_choices[possible], electron_choices[possible]
+        forward_weight, reverse_weight = ion_choices.astype(np.uint64), ion_reverse[possible].astype(np.uint64)
         for m in range(needed):
-            forth = forth * (free - m).astype(np.uint64)
-            back = back * (electrons_back[possible] + m).astype(np.uint64)
-        pick = multiply(word[possible], there)[0] + np.where(forward, g.number[lanes, ION], 0)
-        contacts, energy = self._turn(ION, lanes, pick, forward)
+            forward_weight = forward_weight * (electron_choices - m).astype(np.uint64)
+            reverse_weight = reverse_weight * (electron_reverse[possible] + m).astype(np.uint64)
+        pick = multiply(word[possible], ion_choices)[0] + np.where(forward, g.number[lanes, ION], 0)
+        contacts, energy = self._swap(ION, lanes, pick, forward)
         for m in range(needed):
-            pick = multiply((two[0] if m else one[1])[possible], free - m)[0]
-            more = self._turn(ELECTRONIC, lanes, pick + np.where(make, g.number[lanes, ELECTRONIC], 0), make)
+            pick = multiply((two[0] if m else one[1])[possible], electron_choices - m)[0]
+            pick = pick + np.where(creates_electrons, g.number[lanes, ELECTRONIC], 0)
+            more = self._swap(ELECTRONIC, lanes, pick, creates_electrons)
             contacts, energy = contacts + more[0], energy + more[1]
         x = 2 * energy + np.where(forward, g.field2[lanes], -g.field2[lanes])
-        good = (contacts == 0) & accept_ways(self.tables.acceptance, x, forth, back, two[1][possible])
-        g.counters[lanes[good], 1] += 1
-        lanes, forward, make = lanes[~good], forward[~good], make[~good]
-        for column, ahead in ((ELECTRONIC, make),) * needed + ((ION, forward),):
+        accepted = accept_weighted(self.tables.acceptance, x, forward_weight, reverse_weight, two[1][possible])
+        accepted &= contacts == 0
+        g.counters[lanes[accepted], 1] += 1
+        lanes, forward, creates_electrons = lanes[~accepted], forward[~accepted], creates_electrons[~accepted]
+        for column, ahead in ((ELECTRONIC, creates_electrons),) * needed + ((ION, forward),):
             number = g.number[lanes, column]
-            self._turn(column, lanes, np.where(ahead, number - 1, number), ~ahead)
+            self._swap(column, lanes, np.where(ahead, number - 1, number), ~ahead)
 
-    def _ways(self, column: int, forward: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-        """Sites that a turn can take, and those that its reverse will find."""
+    def _choices(self, column: int, forward: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+        """(number of sites that a swap can take, number that the reverse swap will then have)."""
         carriers, both = self.grand.number[:, column], self.grand.number[:, column + 1]
-        there = np.where(forward, both - carriers, carriers)
-        return there, both - there + 1
+        choices = np.where(forward, both - carriers, carriers)
+        return choices, both - choices + 1
 
-    def _turn(self, column: int, lanes: Ints, pick: Ints, forward: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-        """Turn a site per lane; returns the changes of forbidden contacts and of energy."""
+    def _swap(self, column: int, lanes: Ints, pick: Ints, forward: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+        """Swap the species of a site per lane; returns the changes of forbidden contacts and of energy."""
         t, g = self.tables, self.grand
         f = g.component.ion_family if column == ION else g.component.electronic_family
         order = g.ion_order if column == ION else g.electronic_order
@@ -112,18 +114,21 @@ class GrandReference:
         return sign * contacts, sign * energy
 
 
-def accept_ways(table: AcceptanceTable, x: Ints, forth: Words, back: Words, word: Words) -> NDArray[np.bool_]:
-    """Metropolis with numbers of ways: word/2^64 < forth/back exp(-x/2 kT), in 128-bit integers.
+def accept_weighted(
+    table: AcceptanceTable, x: Ints, forward_weight: Words, reverse_weight: Words, word: Words
+) -> NDArray[np.bool_]:
+    """Metropolis with weights: word/2^64 < forward_weight/reverse_weight exp(-x/2 kT), in 128-bit integers.
 
-    x: (n,) half microelectronvolts of either sign. forth, back: (n,) uint64 below 2^62.
+    x: (n,) half microelectronvolts of either sign. forward_weight, reverse_weight: (n,) uint64 below 2^62, the numbers
+    of choices that a move and its reverse have.
     """
     size = np.abs(x)
     row = np.minimum(size >> FINE_BITS, len(table.mantissa) - 1)
     mantissa, shift = table.mantissa[row] * table.fine[size & (2**FINE_BITS - 1)], table.shift[row]
-    scaled = _shifted(high64(mantissa, forth), mantissa * forth, shift)
-    uphill = _below(high64(word, back), word * back, *scaled)
+    scaled = _shifted(high64(mantissa, forward_weight), mantissa * forward_weight, shift)
+    uphill = _below(high64(word, reverse_weight), word * reverse_weight, *scaled)
     part = high64(word, mantissa)
-    downhill = _shifted(high64(part, back), part * back, shift)[0] < forth
+    downhill = _shifted(high64(part, reverse_weight), part * reverse_weight, shift)[0] < forward_weight
     beyond = size >> FINE_BITS >= len(table.mantissa)
     return np.where(beyond, x < 0, np.where(x >= 0, uphill, downhill))
 

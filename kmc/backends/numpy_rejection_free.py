@@ -10,12 +10,11 @@ import numpy as np
 from kmc.backends.in_place import InPlaceWalker
 from kmc.backends.numpy_events import Choice, Events, Ints, Words
 from kmc.rng.philox import STREAM_TRIALS, high64, stream_key, words64
-from kmc.state.rejection_free import FAN, Selection
+from kmc.state.rejection_free import FAN, LN2, RateBounds
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 from kmc.tables.pair_energies import split
 
-_LN2 = np.uint64(762123384786)  # round(2^40 ln 2)
 _ALL = np.uint64(2**64 - 1)
 
 
@@ -25,11 +24,11 @@ class Weights:
     weight: (R, n_entries, Z) uint64. tree: (R, n_tree) uint64. Both are functions of the state.
     """
 
-    def __init__(self, selection: Selection, tables: EventTables, state: State) -> None:
-        self.selection, self.tables, self.state = selection, tables, state
+    def __init__(self, bounds: RateBounds, tables: EventTables, state: State) -> None:
+        self.bounds, self.tables, self.state = bounds, tables, state
         replicas = state.replicas
-        self.weight = np.zeros((replicas, selection.n_entries, tables.bond_basis.shape[-1]), dtype=np.uint64)
-        self.tree = np.zeros((replicas, selection.n_tree), dtype=np.uint64)
+        self.weight = np.zeros((replicas, bounds.n_entries, tables.bond_basis.shape[-1]), dtype=np.uint64)
+        self.tree = np.zeros((replicas, bounds.n_tree), dtype=np.uint64)
         for f in range(tables.n_families):
             count = int(tables.counts[tables.carrier[f]])
             lane = np.repeat(np.arange(replicas), count)
@@ -38,35 +37,35 @@ class Weights:
     def bond_weight(self, f: int, bound2: Ints) -> Words:
         """Weights of lower bounds of 2 Eb of family f."""
         x = np.maximum(bound2 - self.tables.reference2[f], 0)
-        return high64(np.where(x == 0, _ALL, self.tables.acceptance.threshold(x)), self.selection.scale[f])
+        return high64(np.where(x == 0, _ALL, self.tables.acceptance.threshold(x)), self.bounds.scale[f])
 
     def refresh(self, f: int, lane: Ints, listed: Ints) -> None:
         """Weights of carriers of family f anew, from the state; a carrier must not occur twice."""
-        t, q, s = self.tables, self.selection, self.state
+        t, bounds, s = self.tables, self.bounds, self.state
         home, z = int(t.sublattice[f]), int(t.directions[f])
         x, y, n, b = (s.coordinates[lane, listed, k].astype(np.int64) for k in range(4))
         local = ((x * t.supercell.repeats[1] + y) * t.supercell.repeats[2] + n) * t.n_basis[home] + b
-        bound2 = q.base2[lane[:, None], q.base_offset[f] + local[:, None] * z + np.arange(z)].astype(np.int64)
+        bound2 = bounds.base2[lane[:, None], bounds.base_offset[f] + local[:, None] * z + np.arange(z)].astype(np.int64)
         if t.potential_offset[f] >= 0:
             here = s.potential[lane, t.potential_offset[f] + local].astype(np.int64)
             bound2 -= split(here)[1][:, None]
-        node = q.entry_offset[f] + listed - t.list_offset[t.carrier[f]]
+        node = bounds.entry_offset[f] + listed - t.list_offset[t.carrier[f]]
         weight = self.bond_weight(f, bound2)
         self.weight[lane, node, :z] = weight
         change = weight.sum(axis=1) - self.tree[lane, node]
-        for offset in q.level_offset:
+        for offset in bounds.level_offset:
             np.add.at(self.tree, (lane, offset + node), change)
             node = node // FAN
 
     @property
     def total(self) -> Words:
         """(R,) uint64 sums of all weights."""
-        return self.tree[:, self.selection.level_offset[-1]]
+        return self.tree[:, self.bounds.level_offset[-1]]
 
     def find(self, lane: Ints, rest: Words) -> tuple[Ints, Ints, Words]:
         """(entry, direction, what is left) of a place below each lane's total."""
         entry = np.zeros(len(lane), dtype=np.int64)
-        for offset in self.selection.level_offset[-2::-1]:
+        for offset in self.bounds.level_offset[-2::-1]:
             below = self.tree[lane[:, None], offset + entry[:, None] * FAN + np.arange(FAN)]
             child, rest = _fall(below, rest)
             entry = entry * FAN + child
@@ -93,35 +92,35 @@ def exponential(log_table: Words, words: Words) -> Words:
     y = (mantissa >> np.uint64(15) & np.uint64(2**40 - 1)) // (np.uint64(256) + row)
     y2 = y * y >> np.uint64(40)
     log = log_table[row.astype(np.int64)] + y - (y2 >> np.uint64(1)) + (y2 * y >> np.uint64(40)) // np.uint64(3)
-    whole = (zeros + np.uint64(1)) * _LN2
+    whole = (zeros + np.uint64(1)) * np.uint64(LN2)
     return np.where(whole > log, whole - log, np.uint64(1))
 
 
-class SelectedWalker(InPlaceWalker):
+class NumpyRejectionFreeWalker(InPlaceWalker):
     """Walks all replicas of a state in place, rejection-free."""
 
     name = "numpy"
 
     def __init__(
-        self, tables: EventTables, state: State, seed: int, temperature_index: int, selection: Selection
+        self, tables: EventTables, state: State, seed: int, temperature_index: int, bounds: RateBounds
     ) -> None:
         self.tables = tables
         self.state = state
         self.key = stream_key(seed, temperature_index, STREAM_TRIALS)
-        self.selection = selection
+        self.bounds = bounds
         self._events = Events(tables, state)
-        self._weights = Weights(selection, tables, state)
+        self._weights = Weights(bounds, tables, state)
 
     def advance(self, trials: Ints, sweeps: int = 1) -> None:
         """Walk one window as long as `trials` (R,) mean trials of the rejection clock."""
-        horizon = trials * self.selection.horizon_per_trial
+        horizon = trials * self.bounds.horizon_per_trial
         now = np.zeros(len(trials))
         lanes = np.flatnonzero(self._weights.total > 0)
         call = 0
         while len(lanes):
             first, second = words64((call, self.state.window, 0, lanes), self.key)
             total = self._weights.total[lanes]
-            now[lanes] += exponential(self.selection.log_table, second).astype(np.float64) / total.astype(np.float64)
+            now[lanes] += exponential(self.bounds.log_table, second).astype(np.float64) / total.astype(np.float64)
             inside = now[lanes] < horizon[lanes]
             lanes = lanes[inside]
             self._step(lanes, high64(first[inside], total[inside]))
@@ -131,11 +130,11 @@ class SelectedWalker(InPlaceWalker):
 
     def _step(self, lanes: Ints, rest: Words) -> None:
         """One selected exchange per lane."""
-        t, q, s = self.tables, self.selection, self.state
+        t, bounds, s = self.tables, self.bounds, self.state
         entry, direction, rest = self._weights.find(lanes, rest)
-        family = np.searchsorted(q.entry_offset, entry, side="right") - 1
+        family = np.searchsorted(bounds.entry_offset, entry, side="right") - 1
         np.add.at(s.trials, (lanes, family), 1)
-        listed = entry - q.entry_offset[family] + t.list_offset[t.carrier[family]]
+        listed = entry - bounds.entry_offset[family] + t.list_offset[t.carrier[family]]
         choice = self._events.look(lanes, 0 if self._events.single else family, listed, direction, rest)
         for f in range(t.n_families):
             mine = np.flatnonzero(choice.possible & (family == f))

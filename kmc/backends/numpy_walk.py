@@ -25,7 +25,7 @@ from kmc.tables.event_tables import EventTables
 TARGET_BLOCK = 4096  # trials evaluated at once, all lanes together, where acceptance is low
 
 
-class ReferenceWalker(InPlaceWalker):
+class NumpyWalker(InPlaceWalker):
     """Walks all replicas of a state in place.
 
     lookahead: trials per lane and evaluation; None adapts it to the acceptance seen. It never changes the result.

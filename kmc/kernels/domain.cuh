@@ -162,8 +162,7 @@ KMC_FN void visit_trial(const Tables& t, const Domains& d, const Lane& lane, con
 template <bool SINGLE_BARRIER, class RANDOM>
 KMC_FN void visit(const Tables& t, const Domains& d, const Lane& lane, const Block& b, RANDOM& random)
 {
-    enum { MOST = 8 };  // families; checked where the domains are built
-    int64_t begin[MOST], carriers[MOST], filled = 0;
+    int64_t begin[MAX_FAMILIES], carriers[MAX_FAMILIES], filled = 0;
     for (int64_t f = 0; f < t.n_families; ++f) {
         int64_t g = 0;
         while (t.carrier[g] != t.carrier[f]) ++g;
@@ -194,7 +193,7 @@ KMC_FN void visit(const Tables& t, const Domains& d, const Lane& lane, const Blo
         add_shared(lane.accepted, accepted);
         return;
     }
-    int64_t tried[MOST] = {0}, accepted[MOST] = {0};
+    int64_t tried[MAX_FAMILIES] = {0}, accepted[MAX_FAMILIES] = {0};
     for (int64_t done = 0; done < trials; ++done) {
         const Pair64 pair = random.call(first + (uint32_t)done);
         uint64_t rest = high64(pair.first, total);

@@ -1,17 +1,18 @@
-// The grand-canonical walk: neutral moves only. Twin of kmc/backends/numpy_grand.py: same words, same integers.
+// The grand-canonical walk. A neutral move swaps the species of one ion site (forward: partner -> carrier) and of the
+// electronic sites that keep the cell neutral. Twin of kmc/backends/numpy_grand.py: same words, same integers.
 #pragma once
 #include "trial.cuh"
 
-// Filled by kmc/backends/grand_native.py. "ion" and "electronic": the two lists of sites that moves turn.
+// Filled by kmc/backends/layout.py; every member is eight bytes wide.
 struct Grand {
-    int64_t ion_family, electronic_family;      // -1: no electronic carriers
-    int64_t electronic, made;                   // carriers per ion; 1: a forward move makes them, 0: takes them away
-    int64_t ion_sites, electronic_sites, bins;  // lengths of the rows of the lists and of the histogram
+    int64_t ion_family, electronic_family;      // electronic_family is -1 without electronic carriers
+    int64_t electronic, creates_electrons;      // electronic carriers per ion; 1 if a forward move creates them, else 0
+    int64_t ion_sites, electronic_sites, bins;  // row lengths of the lists and of the histogram
     int32_t* ion_order;                         // (R, ion_sites) carriers first, then partners
     int32_t* electronic_order;                  // (R, electronic_sites)
-    int64_t* number;                            // (R, 4) ion carriers, both; electronic carriers, both
+    int64_t* number;                            // (R, 4) ion carriers, with their partners; electronic likewise
     const int64_t* field2;                      // (R) energy of an ion carrier in the reservoir, in half units
-    int64_t* histogram;                         // (R, bins) trials that ended with so many ion carriers
+    int64_t* histogram;                         // (R, bins) trials that ended with each number of ion carriers
     int64_t* counters;                          // (R, 2) trials, accepted
 };
 
@@ -37,14 +38,15 @@ KMC_FN Wide shifted(Wide a, uint64_t by)
 
 KMC_FN bool below(Wide a, Wide b) { return a.high < b.high || (a.high == b.high && a.low < b.low); }
 
-// Metropolis: u < forth/back exp(-x/2 kT), u being word/2^64; x in half units of either sign.
-KMC_FN bool accept_ways(const Tables& t, int64_t x, uint64_t forth, uint64_t back, uint64_t word)
+// Metropolis: u < forward_weight/reverse_weight exp(-x/2 kT), u being word/2^64; x in half units, of either sign.
+KMC_FN bool accept_weighted(const Tables& t, int64_t x, uint64_t forward_weight, uint64_t reverse_weight,
+                            uint64_t word)
 {
-    const int64_t size = x < 0 ? -x : x, row = size >> 12;
+    const int64_t size = x < 0 ? -x : x, row = size >> FINE_BITS;
     if (row >= t.n_coarse) return x < 0;
-    const uint64_t mantissa = t.mantissa[row] * t.fine[size & 4095], shift = t.shift[row];
-    if (x >= 0) return below(product(word, back), shifted(product(mantissa, forth), shift));
-    return below(shifted(product(high64(word, mantissa), back), shift), Wide{forth, 0});
+    const uint64_t mantissa = t.mantissa[row] * t.fine[size & ((1 << FINE_BITS) - 1)], shift = t.shift[row];
+    if (x >= 0) return below(product(word, reverse_weight), shifted(product(mantissa, forward_weight), shift));
+    return below(shifted(product(high64(word, mantissa), reverse_weight), shift), Wide{forward_weight, 0});
 }
 
 KMC_FN uint64_t place_of(const Tables& t, int64_t n_basis, int64_t local)
@@ -54,10 +56,10 @@ KMC_FN uint64_t place_of(const Tables& t, int64_t n_basis, int64_t local)
            (uint64_t)(local % n_basis) << 48;
 }
 
-// Turn the site at `pick` of the list: forward puts the carrier there. Adds the change of contacts and energy. The
-// site ends on the border between carriers and partners, where turning it back finds it.
-KMC_FN void turn(const Tables& t, const Lane& lane, const Sites& s, int64_t pick, bool forward, int64_t* contacts,
-                 int64_t* energy)
+// Swap the species of the site at `pick` of the list; forward puts a carrier there. Adds the changes of forbidden
+// contacts and of energy. The site moves to the border between carriers and partners, where the reverse swap finds it.
+KMC_FN void swap_species(const Tables& t, const Lane& lane, const Sites& s, int64_t pick, bool forward,
+                         int64_t* contacts, int64_t* energy)
 {
     const int64_t f = s.family, local = s.order[pick], border = forward ? s.count[0] : s.count[0] - 1;
     if (t.potential_offset[f] >= 0) {
@@ -72,36 +74,38 @@ KMC_FN void turn(const Tables& t, const Lane& lane, const Sites& s, int64_t pick
     s.count[0] += forward ? 1 : -1;
 }
 
-// One move of one lane from the 256 random bits of two calls; true if it was carried out.
+// One move of one lane from the 256 random bits of two calls; true if it was accepted.
 KMC_FN bool grand_trial(const Tables& t, const Grand& g, const Lane& lane, const Sites& ions, const Sites& electrons,
                         int64_t field2, Pair64 one, Pair64 two)
 {
     uint64_t word = one.first;
-    const bool forward = take(word, 2) == 0, make = forward == (g.made != 0);
-    const int64_t there = forward ? ions.count[1] - ions.count[0] : ions.count[0];
-    const int64_t free = make ? electrons.count[1] - electrons.count[0] : electrons.count[0];
-    if (there == 0 || (g.electronic && free < g.electronic)) return false;
-    uint64_t forth = (uint64_t)there, back = (uint64_t)(ions.count[1] - there + 1);
+    const bool forward = take(word, 2) == 0, create = forward == (g.creates_electrons != 0);
+    const int64_t ion_choices = forward ? ions.count[1] - ions.count[0] : ions.count[0];
+    const int64_t electron_choices = create ? electrons.count[1] - electrons.count[0] : electrons.count[0];
+    if (ion_choices == 0 || (g.electronic && electron_choices < g.electronic)) return false;
+    uint64_t forward_weight = (uint64_t)ion_choices, reverse_weight = (uint64_t)(ions.count[1] - ion_choices + 1);
     for (int64_t m = 0; m < g.electronic; ++m) {
-        forth *= (uint64_t)(free - m);
-        back *= (uint64_t)(electrons.count[1] - free + m + 1);
+        forward_weight *= (uint64_t)(electron_choices - m);
+        reverse_weight *= (uint64_t)(electrons.count[1] - electron_choices + m + 1);
     }
     int64_t contacts = 0, energy = 0;
-    turn(t, lane, ions, take(word, (uint32_t)there) + (forward ? ions.count[0] : 0), forward, &contacts, &energy);
+    const int64_t ion = take(word, (uint32_t)ion_choices) + (forward ? ions.count[0] : 0);
+    swap_species(t, lane, ions, ion, forward, &contacts, &energy);
     for (int64_t m = 0; m < g.electronic; ++m) {
         uint64_t pick = m ? two.first : one.second;
-        const int64_t place = take(pick, (uint32_t)(free - m)) + (make ? electrons.count[0] : 0);
-        turn(t, lane, electrons, place, make, &contacts, &energy);
+        const int64_t chosen = take(pick, (uint32_t)(electron_choices - m)) + (create ? electrons.count[0] : 0);
+        swap_species(t, lane, electrons, chosen, create, &contacts, &energy);
     }
     const int64_t x = 2 * energy + (forward ? field2 : -field2);
-    if (contacts == 0 && accept_ways(t, x, forth, back, two.second)) return true;
+    if (contacts == 0 && accept_weighted(t, x, forward_weight, reverse_weight, two.second)) return true;
     for (int64_t m = 0; m < g.electronic; ++m)
-        turn(t, lane, electrons, make ? electrons.count[0] - 1 : electrons.count[0], !make, &contacts, &energy);
-    turn(t, lane, ions, forward ? ions.count[0] - 1 : ions.count[0], !forward, &contacts, &energy);
+        swap_species(t, lane, electrons, create ? electrons.count[0] - 1 : electrons.count[0], !create, &contacts,
+                     &energy);
+    swap_species(t, lane, ions, forward ? ions.count[0] - 1 : ions.count[0], !forward, &contacts, &energy);
     return false;
 }
 
-// So many trials of one replica; two calls each.
+// `trials` trials of one replica, two calls each.
 template <class RANDOM>
 KMC_FN void walk_grand(const Tables& t, const Arrays& a, const Grand& g, int64_t r, int64_t trials, RANDOM& random)
 {

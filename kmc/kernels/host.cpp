@@ -1,8 +1,8 @@
-// The compiled CPU backend: the lanes of lane.cuh shared out over threads. Called by kmc/backends/cpu_walk.py through
-// ctypes; the module object exists only so that setuptools can build and find the library.
-#include "domain.cuh"
-#include "grand.cuh"
-#include "selected.cuh"
+// The compiled CPU backend: lanes distributed over threads. Called through ctypes by kmc/backends/cpu_walk.py,
+// cpu_domains.py and cpu_grand.py; the module object exists only so that setuptools can build and find the library.
+#include "lane.cuh"
+#include "layout.cuh"
+#include "rejection_free.cuh"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -29,14 +29,14 @@ KMC_CLONES static void fill(Pair64* out, uint32_t first, uint32_t window, uint32
     uint32_t k0 = key.k0, k1 = key.k1;
     for (int round = 0; round < 10; ++round) {
         for (int i = 0; i < BATCH; ++i) {
-            const uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
+            const uint64_t p0 = (uint64_t)PHILOX_M0 * c0[i], p1 = (uint64_t)PHILOX_M1 * c2[i];
             c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
             c1[i] = (uint32_t)p1;
             c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
             c3[i] = (uint32_t)p0;
         }
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
+        k0 += (uint32_t)PHILOX_W0;
+        k1 += (uint32_t)PHILOX_W1;
     }
     for (int i = 0; i < BATCH; ++i) {
         out[i].first = (uint64_t)c1[i] << 32 | c0[i];
@@ -60,9 +60,9 @@ struct HostRandom {
 KMC_CLONES static void walk_one(const Tables& t, const Lane& lane, int64_t trials, double horizon, int64_t kind,
                                 HostRandom& random)
 {
-    if (kind == 2)
-        walk_selected(t, lane, horizon, random);
-    else if (kind == 1)
+    if (kind == WALK_REJECTION_FREE)
+        walk_rejection_free(t, lane, horizon, random);
+    else if (kind == WALK_SINGLE_BARRIER)
         walk_lane<true>(t, lane, trials, random);
     else
         walk_lane<false>(t, lane, trials, random);
@@ -71,7 +71,7 @@ KMC_CLONES static void walk_one(const Tables& t, const Lane& lane, int64_t trial
 KMC_CLONES static void visit_one(const Tables& t, const Domains& d, const Lane& lane, const Block& b, int64_t kind,
                                  HostRandom& random)
 {
-    if (kind == 1)
+    if (kind == WALK_SINGLE_BARRIER)
         visit<true>(t, d, lane, b, random);
     else
         visit<false>(t, d, lane, b, random);
@@ -140,7 +140,7 @@ void kmc_sweeps(const Tables* tables, const Arrays* arrays, const Domains* domai
     const Tables t = *tables;
     const Arrays a = *arrays;
     const Domains d = *domains;
-    const int64_t blocks = d.blocks[0] * d.blocks[1] * d.blocks[2] / 8;
+    const int64_t blocks = d.blocks[0] * d.blocks[1] * d.blocks[2] / COLOURS;
 #ifdef _OPENMP
 #pragma omp parallel num_threads((int)threads)
 #endif
@@ -152,13 +152,13 @@ void kmc_sweeps(const Tables* tables, const Arrays* arrays, const Domains* domai
         mine += omp_get_thread_num() * d.capacity;
 #endif
         for (int64_t s = 0; s < sweeps; ++s)
-            for (int64_t c = 0; c < 8; ++c) {
+            for (int64_t c = 0; c < COLOURS; ++c) {
 #ifdef _OPENMP
 #pragma omp for schedule(dynamic, 4)
 #endif
                 for (int64_t i = 0; i < blocks * replicas; ++i) {
                     const int64_t r = order[i] / blocks;
-                    const Block b = block_of(t, d, origin + 3 * s, colours[8 * s + c], order[i] % blocks);
+                    const Block b = block_of(t, d, origin + 3 * s, colours[COLOURS * s + c], order[i] % blocks);
                     random.window = window + (uint32_t)s;
                     random.lane = (uint32_t)b.number + 1;
                     random.replica = (uint32_t)r;
@@ -171,10 +171,11 @@ void kmc_sweeps(const Tables* tables, const Arrays* arrays, const Domains* domai
     (void)threads;
 }
 
-int64_t kmc_abi(void)
+// Compared with the hash of kmc/backends/layout.py when the library is opened.
+uint64_t kmc_abi(void)
 {
-    const int64_t members = (int64_t)((sizeof(Tables) / 8 * 100 + sizeof(Arrays) / 8) * 100 + sizeof(Domains) / 8);
-    return members * 100 + (int64_t)sizeof(Grand) / 8;
+    constexpr uint64_t hash = layout_hash();  // computed by the compiler
+    return hash;
 }
 
 }  // extern "C"

@@ -17,10 +17,10 @@ KMC_FN Step step(const Tables& t, uint64_t from, uint64_t offset)
     return Step{(sum - (all_ones & t.repeats)) | (offset & ~axes), over};
 }
 
-// Images that a step crosses, packed in 21-bit fields as in kmc/tables/event_tables.py.
+// Images that a step crosses, packed in fields as in kmc/tables/event_tables.py.
 KMC_FN int64_t crossed(uint64_t over)
 {
-    return (int64_t)((over & 1u) | (over >> 16 & 1u) << 21 | (over >> 32 & 1u) << 42);
+    return (int64_t)((over & 1u) | (over >> 16 & 1u) << IMAGE_BITS | (over >> 32 & 1u) << 2 * IMAGE_BITS);
 }
 
 KMC_FN uint32_t basis_of(uint64_t place) { return (uint32_t)(place >> 48); }

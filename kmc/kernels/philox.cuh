@@ -1,6 +1,6 @@
-// Philox4x32-10 (Salmon et al., SC11, 2011). Twin of kmc/rng/philox.py; layout of key and counter is fixed there.
+// Philox4x32-10 (Salmon et al., SC11, 2011). Twin of kmc/rng/philox.py, which fixes the layout of key and counter.
 #pragma once
-#include "platform.cuh"
+#include "constants.cuh"
 
 struct Key {
     uint32_t k0, k1;
@@ -14,18 +14,19 @@ KMC_FN Pair64 philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, Key key
 {
     uint32_t k0 = key.k0, k1 = key.k1;
     for (int round = 0; round < 10; ++round) {
-        const uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+        const uint64_t p0 = (uint64_t)PHILOX_M0 * c0, p1 = (uint64_t)PHILOX_M1 * c2;
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
         c1 = (uint32_t)p1;
         c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
         c3 = (uint32_t)p0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
+        k0 += (uint32_t)PHILOX_W0;
+        k1 += (uint32_t)PHILOX_W1;
     }
     return Pair64{(uint64_t)c1 << 32 | c0, (uint64_t)c3 << 32 | c2};
 }
 
-// A number below `count`; the unused rest of the word becomes a new word. Twin of `_multiply` in reference.py.
+// A number below `count`; the unused rest of the word becomes a new word. Twin of `multiply` in
+// kmc/backends/numpy_events.py.
 KMC_FN uint32_t take(uint64_t& word, uint32_t count)
 {
     const uint64_t low = (word & 0xFFFFFFFFu) * count;

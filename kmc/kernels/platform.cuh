@@ -22,12 +22,14 @@ typedef unsigned long long uint64_t;
 #define KMC_FN static __device__ __forceinline__
 #define KMC_LONG_FN static __device__ __noinline__  // long and called from several places
 #define KMC_MEMBER __device__ __forceinline__
+#define KMC_CONSTEXPR static __device__ constexpr
 #define KMC_PREFETCH(address)
-#define KMC_STRIP 4  // a thread's share of registers
+#define KMC_STRIP 4  // limited by the registers of a thread
 #else
 #define KMC_FN static inline __attribute__((always_inline))
 #define KMC_LONG_FN KMC_FN
 #define KMC_MEMBER inline __attribute__((always_inline))
+#define KMC_CONSTEXPR static constexpr
 #define KMC_PREFETCH(address) __builtin_prefetch(address, 1)
 #define KMC_STRIP 32
 #endif
@@ -42,7 +44,7 @@ KMC_FN uint64_t high64(uint64_t a, uint64_t b)
 #endif
 }
 
-// Bit i: whether byte i of the next 64 has a value; at most `readable` bytes are looked at.
+// Bit i is set if byte i of the next 64 equals `value`; at most `readable` bytes are read.
 KMC_FN uint64_t equal_bytes(const uint8_t* from, int64_t readable, uint8_t value)
 {
     uint64_t found = 0;

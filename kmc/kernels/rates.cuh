@@ -1,4 +1,4 @@
-// Barriers in half units and their acceptance. Twin of kmc/tables/barriers.py, kmc/tables/pair_energies.py and kmc/tables/boltzmann.py.
+// Barriers in half units and their acceptance. Twin of barriers.py, pair_energies.py and boltzmann.py in kmc/tables.
 #pragma once
 #include "lattice.cuh"
 
@@ -15,25 +15,25 @@ KMC_FN int64_t marcus_barrier2(int64_t lambda, int64_t twice_coupling, int64_t d
     return larger(larger(even + d_energy - twice_coupling, 2 * d_energy), 0);
 }
 
-// Forbidden contacts counted in a packed energy, and the energy that is left.
-KMC_FN int64_t contacts_of(int64_t packed) { return (packed + (1 << 25)) >> 26; }
+// Number of forbidden contacts in a packed energy, and the energy without them.
+KMC_FN int64_t contacts_of(int64_t packed) { return (packed + (1 << (CONTACT_BITS - 1))) >> CONTACT_BITS; }
 
-KMC_FN int64_t energy_of(int64_t packed) { return packed - contacts_of(packed) * (1 << 26); }
+KMC_FN int64_t energy_of(int64_t packed) { return packed - contacts_of(packed) * (1 << CONTACT_BITS); }
 
 // exp(-x/2 kT) in units of 2^-64; x in half units above the reference.
 KMC_FN uint64_t threshold(const Tables& t, int64_t x)
 {
-    const int64_t row = x >> 12;
-    return row >= t.n_coarse ? 0 : (t.mantissa[row] * t.fine[x & 4095]) >> t.shift[row];
+    const int64_t row = x >> FINE_BITS;
+    return row >= t.n_coarse ? 0 : (t.mantissa[row] * t.fine[x & ((1 << FINE_BITS) - 1)]) >> t.shift[row];
 }
 
-// Sum of the weights of the species on the gate of a bond.
+// Code of the hop environment: the sum of the weights of the species on the gate sites of a bond.
 KMC_FN int64_t gate_code(const Tables& t, const Lane& lane, int64_t family, int64_t bond, uint64_t start)
 {
     int64_t code = 0;
     for (int64_t g = 0; g < t.n_gates; ++g) {
         const uint64_t offset = t.gate[bond * t.n_gates + g];
-        if (basis_of(offset) == 0xFFFF) continue;
+        if (basis_of(offset) == PADDED_BASIS) continue;
         const int64_t s = t.gate_sublattice[family * t.n_gates + g];
         const int64_t site = site_of(t, t.site_offset[s], t.basis_of[s], step(t, start, offset).place);
         code += t.gate_weight[(family * t.n_gates + g) * t.n_species + lane.occupants[site]];

@@ -1,7 +1,7 @@
 // The event tables and the state as the kernels see them. Filled by kmc/backends/layout.py, field by field: every
 // member is eight bytes wide, so that the struct is an array of int64 on the Python side.
 #pragma once
-#include "platform.cuh"
+#include "constants.cuh"
 
 struct Tables {
     int64_t n_families, n_basis, n_directions, n_gates, n_species, n_codes, n_influence;  // paddings of the tables
@@ -56,7 +56,7 @@ struct Arrays {
     int32_t* potential;      // (R, n_potential)
     int64_t* trials;         // (R, F)
     int64_t* accepted;       // (R, F)
-    int64_t* error;          // (R, 4) family + 1, site, 2 Eb: a barrier below its bound
+    int64_t* error;          // (R, ERROR_WORDS) family + 1, site, 2 Eb of a barrier below its bound
     int32_t* base2;          // (R, n_base) rejection-free selection only, as in kmc/state/rejection_free.py
     uint64_t* weight;        // (R, n_entries, Z)
     uint64_t* tree;          // (R, n_tree)
@@ -81,7 +81,7 @@ KMC_FN Lane lane_of(const Tables& t, const Arrays& a, int64_t replica)
     return Lane{a.occupants + replica * t.n_sites,     a.particle_at + (t.tracked ? replica * t.n_mobile : 0),
                 a.coordinates + replica * t.n_listed,  a.image + replica * t.n_particles,
                 a.potential + replica * t.n_potential, a.trials + replica * t.n_families,
-                a.accepted + replica * t.n_families,   a.error + replica * 4,
+                a.accepted + replica * t.n_families,   a.error + replica * ERROR_WORDS,
                 a.base2 + replica * t.n_base,          a.weight + replica * t.n_entries * t.n_directions,
                 a.tree + replica * t.n_tree};
 }

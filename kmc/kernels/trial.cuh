@@ -1,4 +1,4 @@
-// One trial of one lane. Twin of ReferenceWalker in kmc/backends/numpy_walk.py: same words, same integers.
+// One trial of one lane. Twin of NumpyWalker in kmc/backends/numpy_walk.py: same words, same integers.
 #pragma once
 #include "philox.cuh"
 #include "weights.cuh"
@@ -39,7 +39,7 @@ KMC_FN Proposal propose(const Tables& t, const Lane& lane, const Family& family,
     p.start = lane.coordinates[listed];
     p.bond = (family.number * t.n_basis + basis_of(p.start)) * t.n_directions + direction;
     const uint64_t offset = t.bond[p.bond];
-    p.possible = basis_of(offset) != 0xFFFF;
+    p.possible = basis_of(offset) != PADDED_BASIS;
     if (!p.possible) return p;
     p.there = step(t, p.start, offset);
     p.target = site_of(t, family.site_offset, family.n_basis, p.there.place);

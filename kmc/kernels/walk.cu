@@ -1,10 +1,15 @@
-// CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda_walk.py.
-#include "domain.cuh"
-#include "grand.cuh"
-#include "selected.cuh"
+// CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda_walk.py, cuda_domains.py and
+// cuda_grand.py, which define KMC_ABI as the hash of kmc/backends/layout.py.
+#include "lane.cuh"
+#include "layout.cuh"
+#include "rejection_free.cuh"
 
 // Eight blocks of 64 threads per multiprocessor: enough loads in flight, at 128 registers each.
 #define KMC_LAUNCH __launch_bounds__(64, 8)
+
+#ifdef KMC_ABI
+static_assert(layout_hash() == KMC_ABI, "the kernels and kmc/backends/layout.py differ: reinstall miec-kmc");
+#endif
 
 struct DeviceRandom {
     Key key;
@@ -37,14 +42,14 @@ extern "C" __global__ void KMC_LAUNCH walk_energies(const Tables* tables, const 
     walk_all<false>(tables, arrays, trials, replicas, Key{key0, key1}, window);
 }
 
-extern "C" __global__ void KMC_LAUNCH walk_free(const Tables* tables, const Arrays* arrays, const double* horizon,
+extern "C" __global__ void KMC_LAUNCH walk_rejection_free(const Tables* tables, const Arrays* arrays, const double* horizon,
                                      int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window)
 {
     const Tables t = *tables;
     const Arrays a = *arrays;
     for (int64_t r = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; r < replicas; r += (int64_t)gridDim.x * blockDim.x) {
         DeviceRandom random{Key{key0, key1}, window, 0u, (uint32_t)r};
-        walk_selected(t, lane_of(t, a, r), horizon[r], random);
+        walk_rejection_free(t, lane_of(t, a, r), horizon[r], random);
     }
 }
 
@@ -57,7 +62,7 @@ static __device__ void visit_all(const Tables* tables, const Arrays* arrays, con
     const Tables t = *tables;
     const Arrays a = *arrays;
     const Domains d = *domains;
-    const int64_t blocks = d.blocks[0] * d.blocks[1] * d.blocks[2] / 8;
+    const int64_t blocks = d.blocks[0] * d.blocks[1] * d.blocks[2] / COLOURS;
     for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < blocks * replicas;
          i += (int64_t)gridDim.x * blockDim.x) {
         const Block b = block_of(t, d, origin, colour, i % blocks);

@@ -1,11 +1,10 @@
-// Weights of the rejection-free selection and the tree of their sums. Twin of kmc/state/rejection_free.py and
-// kmc/backends/numpy_rejection_free.py. Sums are integers: the tree is a function of the state, whatever the order of updates.
+// Weights of the rejection-free selection and the tree of their sums. Twin of Weights in
+// kmc/backends/numpy_rejection_free.py. Sums are integers, so that the tree is a function of the state alone, whatever
+// the order of updates.
 #pragma once
 #include "rates.cuh"
 
-enum { FAN = 16 };
-
-// An upper bound of the rate of one exchange, from what is fixed of its barrier and the carrier's own potential.
+// An upper bound of the rate of one exchange, from the fixed part of its barrier and the carrier's own potential.
 KMC_FN uint64_t bond_weight(const Tables& t, int64_t f, int64_t base2, int64_t energy)
 {
     const int64_t x = larger(base2 - energy - t.reference2[f], 0);
@@ -46,10 +45,10 @@ KMC_FN void refresh_carrier(const Tables& t, const Lane& lane, int64_t species, 
         if (t.carrier[f] == species) refresh_site(t, lane, f, site);
 }
 
-// -ln of a uniform word, in units of 2^-40, to about 1e-10: table of the leading byte, series for the rest.
+// -ln of a uniform word, in units of 2^-LOG_BITS, accurate to about 1e-10: a table for the leading byte, a series for
+// the rest.
 KMC_FN uint64_t exponential(const Tables& t, uint64_t word)
 {
-    const uint64_t ln2 = 762123384786u;  // round(2^40 ln 2)
     word |= 1;
     const int zeros = leading_zeros(word);
     const uint64_t mantissa = word << zeros;
@@ -57,6 +56,6 @@ KMC_FN uint64_t exponential(const Tables& t, uint64_t word)
     const uint64_t y = (mantissa >> 15 & 0xFFFFFFFFFFu) / (256 + row);
     const uint64_t y2 = y * y >> 40;
     const uint64_t log = t.log_table[row] + y - (y2 >> 1) + (y2 * y >> 40) / 3;
-    const uint64_t whole = (uint64_t)(zeros + 1) * ln2;
+    const uint64_t whole = (uint64_t)(zeros + 1) * (uint64_t)LN2;
     return whole > log ? whole - log : 1;
 }

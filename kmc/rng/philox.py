@@ -6,12 +6,12 @@ Key = (seed, temperature index and stream); counter = (index within the window, 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
+Count = int | np.integer | NDArray[np.integer]  # arrays are broadcast together
+Counter = tuple[Count, Count, Count, Count]
 
 # Streams: every purpose has numbers of its own.
 STREAM_DOPANTS = 1
@@ -21,8 +21,8 @@ STREAM_TRIALS = 4
 STREAM_DOMAINS = 5
 STREAM_GRAND = 6
 
-_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_W0, _W1 = 0x9E3779B9, 0xBB67AE85
+M0, M1 = 0xD2511F53, 0xCD9E8D57  # multipliers
+W0, W1 = 0x9E3779B9, 0xBB67AE85  # increments of the key
 _MASK = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
@@ -32,29 +32,29 @@ def stream_key(seed: int, temperature_index: int, stream: int) -> tuple[int, int
     return seed & 0xFFFFFFFF, ((temperature_index & 0xFFFFFF) << 8) | stream
 
 
-def philox4x32(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Words, Words, Words, Words]:
+def philox4x32(counter: Counter, key: tuple[int, int]) -> tuple[Words, Words, Words, Words]:
     """Ten rounds on arrays of counters (broadcast together); four uint64 arrays holding 32-bit words."""
     c0, c1, c2, c3 = (np.asarray(c, dtype=np.uint64) for c in counter)
     k0, k1 = key
     for _ in range(10):
-        p0, p1 = _M0 * c0, _M1 * c2
+        p0, p1 = np.uint64(M0) * c0, np.uint64(M1) * c2
         c0, c1, c2, c3 = (
             (p1 >> _HALF) ^ c1 ^ np.uint64(k0),
             p1 & _MASK,
             (p0 >> _HALF) ^ c3 ^ np.uint64(k1),
             p0 & _MASK,
         )
-        k0, k1 = (k0 + _W0) & 0xFFFFFFFF, (k1 + _W1) & 0xFFFFFFFF
+        k0, k1 = (k0 + W0) & 0xFFFFFFFF, (k1 + W1) & 0xFFFFFFFF
     return c0, c1, c2, c3
 
 
-def words64(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Words, Words]:
+def words64(counter: Counter, key: tuple[int, int]) -> tuple[Words, Words]:
     """The same 128 bits as two 64-bit words: (word 1, word 0) and (word 3, word 2), high half first."""
     w0, w1, w2, w3 = philox4x32(counter, key)
     return (w1 << _HALF) | w0, (w3 << _HALF) | w2
 
 
-def high64(a: Any, b: Any) -> Words:
+def high64(a: Count, b: Count) -> Words:
     """High half of the 128-bit products of two arrays of 64-bit words."""
     a, b = np.asarray(a, dtype=np.uint64), np.asarray(b, dtype=np.uint64)
     a0, a1, b0, b1 = a & _MASK, a >> _HALF, b & _MASK, b >> _HALF

@@ -24,7 +24,8 @@ from kmc.tables.event_tables import EventTables, unpack_image
 from lattices.errors import InputError
 
 Ints = NDArray[np.int64]
-MOST_FAMILIES = 8  # room for them in kernels/domain.cuh
+COLOURS = 8
+MAX_FAMILIES = 8  # arrays of this length in kernels/domain.cuh
 LARGEST_TABLE = 2**16  # mean of a Poisson table; larger numbers are sums
 WEIGHT_UNIT = 2**36
 BIAS = 0.034  # see `expected_bias`
@@ -48,7 +49,7 @@ class Domains:
     @property
     def per_colour(self) -> int:
         """Blocks of one colour."""
-        return int(self.blocks.prod()) // 8
+        return int(self.blocks.prod()) // COLOURS
 
     def begins(self, axis: int, repeats: int) -> Ints:
         """(blocks + 1,) first cell of each block along an axis, from the origin; the last one is the end."""
@@ -64,8 +65,8 @@ def build_domains(tables: EventTables, block: int) -> Domains:
     """
     if not tables.tracked:
         raise InputError('parallel = domains needs track = "all"')
-    if tables.n_families > MOST_FAMILIES:
-        raise InputError(f"parallel = domains: the model has {tables.n_families} hops; at most {MOST_FAMILIES}")
+    if tables.n_families > MAX_FAMILIES:
+        raise InputError(f"parallel = domains: the model has {tables.n_families} hops; at most {MAX_FAMILIES}")
     for f in range(tables.n_families):
         if tables.list_offset[tables.partner[f]] >= 0:
             raise InputError(f"parallel = domains: hop {tables.family[f]!r} exchanges two carriers; take replicas")
@@ -115,9 +116,9 @@ def sweep_plan(tables: EventTables, seed: int, temperature_index: int, window: i
     words = np.concatenate(words64((np.arange(5, dtype=np.uint64)[None, :], windows, 0, 0), key), axis=1)
     repeats = np.asarray(tables.supercell.repeats, dtype=np.uint64)
     origin = high64(words[:, :3], repeats).astype(np.int64)
-    colours = np.tile(np.arange(8, dtype=np.int64), (sweeps, 1))
+    colours = np.tile(np.arange(COLOURS, dtype=np.int64), (sweeps, 1))
     rows = np.arange(sweeps)
-    for last in range(7, 0, -1):  # Fisher and Yates
+    for last in range(COLOURS - 1, 0, -1):  # Fisher and Yates
         other = high64(words[:, 2 + last], np.uint64(last + 1)).astype(np.int64)
         colours[rows, last], colours[rows, other] = colours[rows, other], colours[rows, last]
     return origin, colours

@@ -1,4 +1,4 @@
-"""The state of a grand-canonical walk: which sites bear carriers, in lists that grow and shrink."""
+"""The state of a grand-canonical walk: which sites hold carriers, in lists that grow and shrink."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 
-MOST_WAYS = 2**62  # of a move: products of numbers of sites stay below the sign of an int64
+MAX_WEIGHT = 2**62  # of a move: products of numbers of sites stay below the sign bit of an int64
 
 
 @dataclass
@@ -20,11 +20,11 @@ class GrandState:
     """R replicas. Arrays are changed in place.
 
     occupants: (R, N) uint8 and potential: (R, P) int32 as in State. ion_order: (R, A) int32 sites of the ion's
-    sublattice counted from its first, carriers first, then partners, then all others; electronic_order alike (R, E),
-    (R, 1) where there are none. number: (R, 4) int64 ion carriers, ion carriers and partners, electronic carriers, and
-    those with their partners. field2: (R,) int64 energy of an ion carrier in the reservoir, in half microelectronvolts.
-    histogram: (R, A + 1) int64 trials that ended with so many ion carriers. counters: (R, 2) int64 trials, accepted.
-    window: index of the next window.
+    sublattice, numbered from its first site: carriers first, then partners, then all others. electronic_order: (R, E)
+    int32 likewise; (R, 1) if there are no electronic carriers. number: (R, 4) int64 ion carriers, ion carriers plus
+    partners, and the same for the electronic carriers. field2: (R,) int64 energy of an ion carrier in the reservoir,
+    in half microelectronvolts. histogram: (R, A + 1) int64 trials that ended with each number of ion carriers.
+    counters: (R, 2) int64 trials and accepted moves. window: index of the next window.
     """
 
     component: Component
@@ -44,22 +44,26 @@ class GrandState:
         return len(self.occupants)
 
     def clear(self) -> None:
-        """The histogram from nothing."""
+        """Reset the histogram."""
         self.histogram[:] = 0
 
 
 def grand_state(tables: EventTables, component: Component, state: State, field2: int) -> GrandState:
-    """A grand-canonical walk that begins with the arrangement of `state` (copied).
+    """The state of a grand-canonical walk that starts from the arrangement of `state` (copied).
 
-    InputError for a supercell with so many sites that the ways of a move overflow.
+    field2: as in GrandState, the same for all replicas. InputError for a supercell with so many sites that the numbers
+    of choices of a move overflow.
     """
-    ions, number = _listed(tables, state, component.ion_family)
+    ions, number = _site_order(tables, state, component.ion_family)
     electrons, other = np.zeros((state.replicas, 1), dtype=np.int32), np.zeros((state.replicas, 2), dtype=np.int64)
     if component.electronic_family >= 0:
-        electrons, other = _listed(tables, state, component.electronic_family)
-    ways = (int(number[:, 1].max()) + 1) * (int(other[:, 1].max()) + 1) ** abs(component.electronic)
-    if ways > MOST_WAYS:
-        raise InputError(f"[thermodynamics]: {ways:.1e} ways of a neutral move; at most {MOST_WAYS:.1e}: fewer cells")
+        electrons, other = _site_order(tables, state, component.electronic_family)
+    weight = (int(number[:, 1].max()) + 1) * (int(other[:, 1].max()) + 1) ** abs(component.electronic)
+    if weight > MAX_WEIGHT:
+        raise InputError(
+            f"[thermodynamics]: the number of possible neutral insertions ({weight:.1e}) exceeds 2^62; use a smaller "
+            "supercell"
+        )
     replicas = state.replicas
     return GrandState(
         component=component,
@@ -74,7 +78,7 @@ def grand_state(tables: EventTables, component: Component, state: State, field2:
     )
 
 
-def _listed(tables: EventTables, state: State, family: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def _site_order(tables: EventTables, state: State, family: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """(sites of a family's sublattice, carriers first, then partners; numbers of carriers, and of both)."""
     s = int(tables.sublattice[family])
     first = int(tables.site_offset[s])

@@ -27,11 +27,13 @@ from kmc.tables.pair_energies import influences, own_share, split
 
 FAN = 16  # children of a node of the tree
 NEVER = 2**31 - 1  # base2 of a bond that no exchange can use
-LOG_UNIT = 2**40
+LOG_BITS = 40
+LOG_UNIT = 2**LOG_BITS  # of logarithms
+LN2 = 762123384786  # round(2^40 ln 2)
 
 
 @dataclass(frozen=True)
-class Selection:
+class RateBounds:
     """Tables of the rejection-free selection. F families, R replicas, Z directions.
 
     base_offset, entry_offset: (F,) place of a family's bonds in `base2`, of its carriers among the entries.
@@ -52,7 +54,7 @@ class Selection:
     base2: NDArray[np.int32]
 
 
-def build_selection(model: Model, tables: EventTables, state: State) -> Selection:
+def build_rate_bounds(model: Model, tables: EventTables, state: State) -> RateBounds:
     """Fold the dopants of every replica, and lay out entries and tree."""
     sizes = [tables.supercell.n_sites_of(int(tables.sublattice[f])) for f in range(tables.n_families)]
     bonds = [size * int(tables.directions[f]) for f, size in enumerate(sizes)]
@@ -67,7 +69,7 @@ def build_selection(model: Model, tables: EventTables, state: State) -> Selectio
     full = 2**64 // slots - 1
     fastest = float(tables.proposal_rate_per_s.max())
     share = [min(int(rate / fastest * full), full) for rate in tables.proposal_rate_per_s.tolist()]
-    return Selection(
+    return RateBounds(
         base_offset=_starts(bonds),
         entry_offset=_starts(entries),
         level_offset=_starts(padded),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from kmc.backends import make_walker
-from kmc.backends.numpy_domains import DomainWalker
+from kmc.backends.numpy_domains import NumpyDomainWalker
 from kmc.run.engine import run
 from kmc.run.settings import DomainSettings, Hops, Settings
 from kmc.state.domains import build_domains, owned, sweep_plan
@@ -110,7 +110,7 @@ def test_compiled_backends_equal_numpy(backend, system, trials):
 
 @pytest.mark.skipif("cpu" not in BACKENDS, reason="the compiled extension is missing: no C++ compiler at install")
 def test_threads_and_their_order_change_nothing():
-    from kmc.backends.cpu_domains import HostDomainWalker
+    from kmc.backends.cpu_domains import CpuDomainWalker
 
     system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (12, 12, 12), vacancies=700, replicas=2)
     domains, expected = build_domains(system.tables, 3), None
@@ -120,7 +120,7 @@ def test_threads_and_their_order_change_nothing():
         (2, np.arange(lanes)[::-1]),
         (2, np.random.default_rng(1).permutation(lanes)),
     ):
-        walk = HostDomainWalker(system.tables, system.initial_state(), 1, 0, domains, threads=threads, order=order)
+        walk = CpuDomainWalker(system.tables, system.initial_state(), 1, 0, domains, threads=threads, order=order)
         sweeps_of(walk, system, 20, 2.0)
         expected = expected or walk.read().copy()
         assert same(expected, walk.read())
@@ -181,7 +181,7 @@ def test_hops_and_pairs_show_no_trace_of_the_blocks():
     """
     system = made_up_system(made_up_model(), (8, 8, 8), vacancies=205, replicas=64, seed=8)
     domains = build_domains(system.tables, 4)
-    walk = DomainWalker(system.tables, system.initial_state(), 8, 0, domains)
+    walk = NumpyDomainWalker(system.tables, system.initial_state(), 8, 0, domains)
     hops, pairs, apply = np.zeros((64, 4, 4, 4)), np.zeros((64, 4, 4, 4)), walk._events.apply
 
     def record(choice, hit):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kmc.backends import make_grand_walker
-from kmc.backends.numpy_grand import accept_ways
+from kmc.backends.numpy_grand import accept_weighted
 from kmc.carriers.neutral_component import neutral_component
 from kmc.model.parameters import Model
 from kmc.run.scan import scan
@@ -210,7 +210,7 @@ def test_ways_and_energies_decide_together():
             middle = (low + high + 1) // 2
             word = np.array([middle], dtype=np.uint64)
             ways = [np.array([n], dtype=np.uint64) for n in (forth, back)]
-            good = bool(accept_ways(table, np.array([x]), *ways, word)[0])
+            good = bool(accept_weighted(table, np.array([x]), *ways, word)[0])
             low, high = (middle, high) if good else (low, middle - 1)
         assert low / 2**64 == pytest.approx(exact, rel=2e-9)
 

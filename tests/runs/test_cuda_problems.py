@@ -9,8 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kmc.backends import choose_backend
-from kmc.backends import cuda_walk as cuda
+from kmc.backends import choose_backend, cuda_device, cuda_memory, cuda_walk
 from lattices.errors import InputError
 from runs.cli import main
 from tests.systems import made_up_model, made_up_system
@@ -47,13 +46,13 @@ def play(monkeypatch):
     def install(module, wheels=("cupy-cuda13x",)):
         found = importlib.machinery.ModuleSpec("cupy", None) if module else None
         real = importlib.util.find_spec
-        monkeypatch.setattr(cuda, "_installed", lambda name: name in wheels)
+        monkeypatch.setattr(cuda_device, "_installed", lambda name: name in wheels)
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: found if name == "cupy" else real(name))
         monkeypatch.setitem(sys.modules, "cupy", module)
-        cuda._kernel.cache_clear()
+        cuda_device.kernel.cache_clear()
 
     yield install
-    cuda._kernel.cache_clear()
+    cuda_device.kernel.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -90,15 +89,15 @@ def test_a_usable_gpu_is_taken_first(play):
 def test_short_device_memory_names_the_largest_number_of_replicas(play):
     play(_fake())
     system = made_up_system(made_up_model(), (4, 4, 4), vacancies=9)
-    most = cuda.largest_replicas(system.tables, 3_000_000_000)
-    cuda.check_memory(system.tables, most, 3_000_000_000)
+    most = cuda_memory.largest_replicas(system.tables, 3_000_000_000)
+    cuda_memory.check_memory(system.tables, most, 3_000_000_000)
     with pytest.raises(InputError, match=f"replicas = {most + 1}: .* 3.00 GB are free; at most {most} replicas fit"):
-        cuda.check_memory(system.tables, most + 1, 3_000_000_000)
+        cuda_memory.check_memory(system.tables, most + 1, 3_000_000_000)
     with pytest.raises(InputError, match=r"0\.01 GB are free; at most 0 replicas fit"):
-        cuda.CudaWalker(system.tables, system.initial_state(), seed=1)
+        cuda_walk.CudaWalker(system.tables, system.initial_state(), seed=1)
 
 
 def test_a_kernel_that_does_not_compile_is_one_line(play):
     play(_fake(compile_error=RuntimeError("nvrtc says\ntrial.cuh(3): error: identifier is undefined\n1 error")))
     with pytest.raises(InputError, match=r"do not compile on this machine: trial.cuh\(3\): error: identifier is un"):
-        cuda._kernel("walk_single_barrier")
+        cuda_device.kernel("walk_single_barrier")

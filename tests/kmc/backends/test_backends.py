@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kmc.backends import available_backends, choose_backend, make_walker
-from kmc.backends.numpy_walk import ReferenceWalker
+from kmc.backends.numpy_walk import NumpyWalker
 from kmc.errors import BarrierBelowBound
 from kmc.run.schedule import window_trials
 from kmc.state.replicas import exchange_potential, unwrapped_grid_positions
@@ -95,7 +95,7 @@ def test_looking_ahead_changes_nothing(system, block):
     start = _start(system)
     if start is None:
         return
-    walkers = [ReferenceWalker(system.tables, start.copy(), system.seed, lookahead=b) for b in (1, block)]
+    walkers = [NumpyWalker(system.tables, start.copy(), system.seed, lookahead=b) for b in (1, block)]
     for walker in walkers:
         walker.advance(window_trials(system, 0, 200))
     assert same(walkers[0].read(), walkers[1].read())
@@ -138,13 +138,13 @@ def test_number_and_charge_are_kept_for_a_million_hops(backend):
 
 @pytest.mark.skipif("cpu" not in BACKENDS, reason="the compiled extension is missing: no C++ compiler at install")
 def test_threads_and_their_order_change_nothing():
-    from kmc.backends.cpu_walk import HostWalker
+    from kmc.backends.cpu_walk import CpuWalker
 
     model = made_up_model(barriers={("M", "M"): 0.4, ("M", "D"): 0.5, ("D", "D"): 0.6}, pairs=[("V_O", "V_O", 1, 0.2)])
     system = made_up_system(model, (3, 3, 3), vacancies=5, dopants=10, replicas=16, seed=2)
     expected = walked(system, 3, 500)
     for threads, order in ((1, np.arange(16)), (2, np.arange(16)[::-1]), (2, np.random.default_rng(1).permutation(16))):
-        walker = HostWalker(system.tables, system.initial_state(), system.seed, threads=threads, order=order)
+        walker = CpuWalker(system.tables, system.initial_state(), system.seed, threads=threads, order=order)
         for window in range(3):
             walker.advance(window_trials(system, window, 500))
         assert same(expected, walker.read())

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from scipy import stats
 
 from kmc.backends import make_walker
-from kmc.backends.numpy_rejection_free import SelectedWalker, Weights, exponential
+from kmc.backends.numpy_rejection_free import NumpyRejectionFreeWalker, Weights, exponential
 from kmc.model.composition import compose
 from kmc.model.parameters import load_model
 from kmc.rng.philox import STREAM_TRIALS, high64, sequence, stream_key
 from kmc.run.schedule import decide_selection, window_length
 from kmc.run.settings import Settings
-from kmc.state.rejection_free import LOG_UNIT, build_selection
+from kmc.state.rejection_free import LOG_UNIT, build_rate_bounds
 from kmc.state.system import build_system
 from lattices.errors import InputError
 from tests.kmc.backends.test_backends import systems
@@ -49,15 +49,15 @@ def test_weights_follow_the_hops_and_bound_every_rate(system):
         state = system.initial_state()
     except InputError:
         return
-    selection = build_selection(system.model, system.tables, state)
-    walker = SelectedWalker(system.tables, state, system.seed, 0, selection)
+    bounds = build_rate_bounds(system.model, system.tables, state)
+    walker = NumpyRejectionFreeWalker(system.tables, state, system.seed, 0, bounds)
     walker.advance(np.full(system.replicas, 400))
-    kept, fresh = walker._weights, Weights(selection, system.tables, walker.read())
+    kept, fresh = walker._weights, Weights(bounds, system.tables, walker.read())
     assert np.array_equal(kept.weight, fresh.weight)
     assert np.array_equal(kept.tree, fresh.tree)
     assert (fresh.weight.sum(axis=(1, 2)) == fresh.total).all()
-    again = build_selection(system.model, system.tables, walker.read())
-    assert np.array_equal(again.base2, selection.base2), "the folded dopants must not depend on the carriers"
+    again = build_rate_bounds(system.model, system.tables, walker.read())
+    assert np.array_equal(again.base2, bounds.base2), "the folded dopants must not depend on the carriers"
     _check_bounds(system, walker)
 
 
@@ -72,7 +72,7 @@ def _check_bounds(system, walker):
         choice = walker._events.look(lane, family, place, direction, np.zeros(len(lane), dtype=np.uint64))
         mine = np.flatnonzero(choice.possible)
         contacts, barrier2 = walker._events.barrier(choice, f, mine)
-        entry = walker.selection.entry_offset[f] + listed[mine]
+        entry = walker.bounds.entry_offset[f] + listed[mine]
         bound = weights.weight[lane[mine], entry, direction[mine]]
         assert (weights.bond_weight(f, barrier2)[contacts == 0] <= bound[contacts == 0]).all()
 

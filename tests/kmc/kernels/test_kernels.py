@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from kmc.backends.cuda_device import compiler_options, joined_source
 from kmc.backends.cuda_domains import KERNELS as VISITS
 from kmc.backends.cuda_grand import KERNEL as GRAND
 from kmc.backends.cuda_walk import KERNELS as WALKS
-from kmc.backends.cuda_walk import joined_source
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 KERNELS = Path(str(resources.files("kmc") / "kernels"))
@@ -38,8 +38,9 @@ def test_the_joined_source_compiles_with_nvrtc(architecture):
     program = ctypes.c_void_p()
     source = joined_source().encode()
     assert library.nvrtcCreateProgram(ctypes.byref(program), source, b"walk.cu", 0, None, None) == 0
-    options = (ctypes.c_char_p * 2)(f"--gpu-architecture={architecture}".encode(), b"--std=c++14")
-    status = library.nvrtcCompileProgram(program, 2, options)
+    given = (f"--gpu-architecture={architecture}", *compiler_options())
+    options = (ctypes.c_char_p * len(given))(*(option.encode() for option in given))
+    status = library.nvrtcCompileProgram(program, len(given), options)
     size = ctypes.c_size_t()
     library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
     log = ctypes.create_string_buffer(size.value + 1)
@@ -63,8 +64,8 @@ def test_the_kernel_file_compiles_with_nvcc(architecture, tmp_path):
 SANITIZED = """
 import sys
 from pathlib import Path
-from kmc.backends.cpu_grand import GrandHost
-from kmc.backends.cpu_walk import HostWalker
+from kmc.backends.cpu_grand import CpuGrandWalker
+from kmc.backends.cpu_walk import CpuWalker
 from kmc.carriers.neutral_component import neutral_component
 from kmc.state.grand_state import grand_state
 from kmc.run.schedule import window_trials
@@ -75,14 +76,14 @@ gates = {("M",): 0.4, ("D",): 0.5, ("electron",): 0.45}
 two = made_up_model("perovskite", gates, pairs, polarons=polarons)
 for model, more in ((two, {"electrons": 4}), (made_up_model(), {})):
     system = made_up_system(model, (4, 4, 4), 5, dopants=4, replicas=3, **more)
-    walker = HostWalker(system.tables, system.initial_state(), system.seed, threads=2, library=Path(sys.argv[1]))
+    walker = CpuWalker(system.tables, system.initial_state(), system.seed, threads=2, library=Path(sys.argv[1]))
     for window in range(3):
         walker.advance(window_trials(system, window, 500))
     assert same(walked(system, 3, 500), walker.read())
 system = made_up_system(two, (4, 4, 4), 5, dopants=4, replicas=3, electrons=4)
 component = neutral_component(system.tables, system.model.vacancies)
 grand = grand_state(system.tables, component, system.initial_state(), 100_000)
-GrandHost(system.tables, grand, 1, 0, threads=2, library=Path(sys.argv[1])).advance(2000, 0)
+CpuGrandWalker(system.tables, grand, 1, 0, threads=2, library=Path(sys.argv[1])).advance(2000, 0)
 assert grand.counters[:, 1].min() > 0
 print("clean")
 """

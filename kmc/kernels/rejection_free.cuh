@@ -1,9 +1,10 @@
-// Rejection-free selection: an exchange is picked in proportion to its bound and accepted by true rate over bound.
-// Twin of SelectedWalker in kmc/backends/numpy_rejection_free.py.
+// Rejection-free selection: an exchange is selected in proportion to a bound of its rate and accepted with the ratio of
+// rate and bound.
+// Twin of NumpyRejectionFreeWalker in kmc/backends/numpy_rejection_free.py.
 #pragma once
 #include "trial.cuh"
 
-// The child of a node in which `rest` falls; `rest` becomes the place inside it.
+// The child whose interval holds `rest`; `rest` becomes the position inside that interval.
 KMC_FN int64_t child_of(const uint64_t* sums, int64_t first, uint64_t& rest)
 {
     int64_t k = first;
@@ -11,8 +12,8 @@ KMC_FN int64_t child_of(const uint64_t* sums, int64_t first, uint64_t& rest)
     return k;
 }
 
-// Family and true acceptance of one selected exchange; `rest` is below the total of the tree.
-KMC_FN void selected_trial(const Tables& t, const Lane& lane, uint64_t rest)
+// One selected exchange; `rest` is below the total of the tree.
+KMC_FN void rejection_free_trial(const Tables& t, const Lane& lane, uint64_t rest)
 {
     int64_t entry = 0;
     for (int64_t level = t.n_levels - 2; level >= 0; --level)
@@ -33,10 +34,10 @@ KMC_FN void selected_trial(const Tables& t, const Lane& lane, uint64_t rest)
     lane.accepted[f] += 1;
 }
 
-// One window of one lane. horizon: its length in units of 2^-40 over weights. What is left of a waiting time at the
-// end of a window is dropped: waiting times have no memory.
+// One window of one lane. horizon: its length in units of 2^-LOG_BITS over weights. The part of a waiting time that
+// reaches beyond the window is dropped, because waiting times have no memory.
 template <class RANDOM>
-KMC_FN void walk_selected(const Tables& t, const Lane& lane, double horizon, RANDOM& random)
+KMC_FN void walk_rejection_free(const Tables& t, const Lane& lane, double horizon, RANDOM& random)
 {
     const uint64_t* root = lane.tree + t.level_offset[t.n_levels - 1];
     double now = 0.0;
@@ -44,6 +45,6 @@ KMC_FN void walk_selected(const Tables& t, const Lane& lane, double horizon, RAN
         const Pair64 words = random.call(call);
         now += (double)exponential(t, words.second) / (double)*root;
         if (!(now < horizon)) break;
-        selected_trial(t, lane, high64(words.first, *root));
+        rejection_free_trial(t, lane, high64(words.first, *root));
     }
 }

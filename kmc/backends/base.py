@@ -1,0 +1,77 @@
+"""What the engine asks of a backend, and how a backend presents itself to the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.state.grand_state import GrandState
+from kmc.state.replicas import State
+
+if TYPE_CHECKING:
+    from kmc.state.domains import Domains
+    from kmc.state.rejection_free import RateBounds
+    from kmc.state.system import System
+
+
+class Walker(Protocol):
+    """A walk of all replicas, window by window."""
+
+    name: str
+
+    @property
+    def window(self) -> int:
+        """Index of the next window."""
+
+    def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
+        """Walk one window.
+
+        trials: (R,) number of trials of each replica. A rejection-free walk covers the time that these trials take on
+        average. With domains the same time is divided into `sweeps` sweeps, each of them a window of its own;
+        otherwise `sweeps` has no effect.
+        """
+
+    def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(R, F) trials and accepted hops since the start. Read only."""
+
+    def read(self) -> State:
+        """The state after the last window, on the host. Read only."""
+
+    def live(self) -> State:
+        """The state after the last window, its arrays where the walk keeps them (CuPy on a device). Read only."""
+
+
+class GrandWalker(Protocol):
+    """A grand-canonical walk of all replicas."""
+
+    def advance(self, trials: int, stage: int) -> None:
+        """Walk one window of `trials` trials per replica with the random numbers of a stage."""
+
+    def clear(self) -> None:
+        """Reset the histogram."""
+
+    def read(self) -> GrandState:
+        """The state after the last window, on the host."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to run the walks. A module kmc/backends/*_backend.py that exports one as BACKEND is found by its name.
+
+    name: as in the run file. preference: "auto" takes the usable backend with the lowest one. problem: returns "" if
+    the backend is usable, else one line that says why not and what to do. walker, domain_walker, grand_walker: make a
+    walker that owns the given state. bounds: None selects trials by rejection. lags: number of position snapshots
+    that the run will keep beside the state, for the memory check of a device. The factories import their modules when
+    called, so that asking for the list of backends stays cheap.
+    """
+
+    name: str
+    preference: int
+    problem: Callable[[], str]
+    walker: Callable[[System, State, RateBounds | None, int], Walker]
+    domain_walker: Callable[[System, State, Domains, int], Walker]
+    grand_walker: Callable[[System, GrandState], GrandWalker]
