@@ -1,6 +1,6 @@
 """Rejection-free selection on NumPy: an exchange is picked in proportion to its bound, one per lane and step.
 
-Twin of kernels/weights.cuh and kernels/selected.cuh. Lanes advance together until each has used up its time.
+Twin of kernels/weights.cuh and kernels/rejection_free.cuh. Lanes advance together until each has used up its time.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ exchange potential of i) and on the carriers near j (bounded). So
     2 Eb >= base2[i, direction] - energy of potential[i],
 
 and an exchange picked in proportion to exp(-bound/kT) is accepted with true rate over bound. Weights are integers,
-a tree holds their sums; see kernels/weights.cuh and kernels/selected.cuh for the walk.
+a tree holds their sums; see kernels/weights.cuh and kernels/rejection_free.cuh for the walk.
 """
 
 from __future__ import annotations
