@@ -128,6 +128,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.statistical
 def test_a_list_of_temperatures_gives_its_own_activation_energy(folder: Path) -> None:
     """Within 5 errors (false alarm below 1e-6), for D*, D_sigma and sigma T; files as returned."""
     results = analyze_folder(folder)

@@ -94,6 +94,7 @@ def test_the_smallest_keys_win_and_ties_go_by_site() -> None:
     assert draw(np.array([0, 1, 2, 4]), keys, 3).tolist() == [1, 2, 4]
 
 
+@pytest.mark.statistical
 def test_every_site_is_as_likely() -> None:
     """Chi-square of 2000 draws of 24 of 240 sites; false alarms 1e-4 (site counts of a draw without replacement)."""
     keys = keys_of(11)

@@ -93,6 +93,7 @@ def test_the_file_keeps_where_the_planes_are(tmp_path):
         assert np.abs(density(trajectory, Mode(axis, n, 0.0))[..., 0] - direct).max() < 1e-4
 
 
+@pytest.mark.statistical
 def test_a_wave_starts_with_its_amplitude(tmp_path):
     """Layers of cells filled as a cosine of amplitude A, a third of them in each of three planes.
 

@@ -50,6 +50,7 @@ def bare(system):
     return float(tables.proposal_rate_per_s[0]) * int(tables.directions[0]) * length**2 / 6
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("cells", "exact"), [(2, 0.6753926702), (3, 0.6580985834), (4, 0.6550404456)])
 def test_correlation_factor_of_one_vacancy(backend, cells, exact, tmp_path):
@@ -62,6 +63,7 @@ def test_correlation_factor_of_one_vacancy(backend, cells, exact, tmp_path):
     assert abs(f["value"] - exact) < 3 * f["stderr"]
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("vacancies", "repeats"), [(1, (3, 3, 3)), (54, (3, 3, 3))])
 def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, tmp_path):
@@ -74,6 +76,7 @@ def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, 
         agrees(entry["tracer_diffusivity_m2_s"], bare(system), 0.015)
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize(
     ("keys", "barrier_eV"), [({"barriers": [{"energy_eV": 0.3, **NOTE}]}, 0.3), (marcus(1.0, 0.05), 0.2)]
@@ -96,6 +99,7 @@ def test_diffusivity_of_one_polaron(backend, prototype, repeats, bonds, length_m
         assert abs(entry[key]["value"] / exact - 1) < 0.01 * share(backend) ** -0.5
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize(
     ("occupied", "f"), [(0.10, 0.972), (0.25, 0.9277), (0.50, 0.8462), (0.75, 0.7525), (0.90, 0.6938), (0.95, 0.6735)]
@@ -114,6 +118,7 @@ def test_correlation_factor_against_occupation(backend, occupied, f, tmp_path):
     assert seen["value"] == pytest.approx(f, rel=0.01)
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_arrhenius_returns_the_barrier_within_1_meV(backend, tmp_path):
     """The ideal gas at three temperatures, each with random numbers of its own: 0.52 eV from D* of the oxygen."""

@@ -60,6 +60,7 @@ def test_every_bond_belongs_to_one_block_whichever_end_asks(prototype, repeats):
         assert (owners == 1).all()
 
 
+@pytest.mark.statistical
 def test_the_plan_is_uniform():
     system = made_up_system(made_up_model(), (6, 8, 10), vacancies=3)
     origins, colours = sweep_plan(system.tables, 3, 0, 17, 8000)
@@ -131,6 +132,7 @@ def mean_and_error(values):
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize("trials", [0.25, 1.0, 4.0, 16.0])
 @pytest.mark.parametrize("lattice", ["simple cubic", "perovskite anions", "fcc"])
@@ -174,6 +176,7 @@ def neighbours(system, state, f):
     return total / t.counts[t.carrier[f]]
 
 
+@pytest.mark.statistical
 def test_hops_and_pairs_show_no_trace_of_the_blocks():
     """Where hops happen, and where neighbours are, by place in a block: flat, over many sweeps.
 
@@ -215,6 +218,7 @@ def flatness(counts):
     return stats.chi2.sf((z**2).sum(), counts.shape[1] - 1)
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 def test_transport_agrees_with_replicas_at_the_default_window(backend, tmp_path):
     """D*, f and D_sigma within 0.5 %: D* and f against a run of replicas, D_sigma against its exact value."""
@@ -230,6 +234,7 @@ def test_transport_agrees_with_replicas_at_the_default_window(backend, tmp_path)
         assert abs(ours["value"] / theirs["value"] - 1) < 0.005 + error / theirs["value"]
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 def test_collective_diffusivity_is_the_exact_one(backend, tmp_path):
     """D_sigma = (z G l^2/6)(N - M)/(N - 1) from many small supercells; error at most 0.8 %."""

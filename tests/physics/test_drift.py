@@ -66,6 +66,7 @@ def closed_form(lattice, kind, applied):
     return float(speed @ bonds @ applied / np.linalg.norm(applied))
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize("along", ALONG)
 @pytest.mark.parametrize("kind", ["kra", "marcus"])
@@ -93,6 +94,7 @@ def bound_pair(**more):
     return made_up_system(model, (2, 2, 2), 1, TEMPERATURE_K, electrons=1, **more)
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize(("build", "field", "hops"), [(gas, 8e7, 4000.0), (bound_pair, 7e7, 7500.0)])
 def test_drift_and_onsager_conductivity_agree_in_the_linear_range(backend, build, field, hops, tmp_path):

@@ -89,6 +89,7 @@ def test_shell_0_is_the_same_place():
         with_layers(crystal, {"anion": "cation"})
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_priced_dopant_holds_its_boltzmann_share(backend):
     """x exp(-E/kT) over 1 - x + x exp(-E/kT) with x the share of dopants; exact rates by the small-cell solver."""

@@ -33,6 +33,7 @@ from tests.physics.walks import KT, TEMPERATURE_K, near, ran
 from tests.systems import NOTE, gas_system, made_up_model, made_up_system, neutral_vacancies
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize(("prototype", "repeats", "c"), [("fluorite", (6, 6, 6), 0.3), ("perovskite", (9, 9, 9), 0.1)])
 def test_a_gas_without_interactions(prototype, repeats, c, tmp_path):
     """Theta = 1/(1 - c) by three ways; D~ = z G l^2/6 by all routes; F(k, t) at every k as in closed form."""
@@ -92,6 +93,7 @@ def closed_form_p_value(system, trajectory, c, rate):
     return float(chi2.sf(total, freedom))
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("energy_eV", [0.10, -0.05])
 def test_neighbours_that_repel_or_attract(energy_eV, tmp_path):
     """A square lattice of 4 x 4 sites: Theta on the exact isotherm; then 24 x 24, all routes within their errors."""
@@ -117,6 +119,7 @@ def test_neighbours_that_repel_or_attract(energy_eV, tmp_path):
     assert best["value"] == pytest.approx(chemical, rel=0.15) and best["stderr"] < 0.03 * chemical
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("energy_eV", [0.08, -0.06])
 def test_a_chain_where_the_quasi_chemical_form_is_exact(energy_eV, tmp_path):
     """Two neighbours each: Theta = (1/b)/(1 - c), b^2 = 1 - 4 c (1 - c)(1 - exp(-J/kT)), by all three ways."""
@@ -138,6 +141,7 @@ def exact_moments(energy_eV, mu_eV):
     return mean, weight @ number**2 / weight.sum() - mean**2
 
 
+@pytest.mark.statistical
 def test_lsf64_from_its_closed_form(tmp_path):
     """Theta_V = 1 + 4 d/p + 4 d/(1 - p) + d/(3 - d), and the pressure from K_ox, along a scan."""
     config, base = load_config("lsf64", ["crystal.repeats=[8, 8, 8]", "run.replicas=8", "polarons.mode=scaled"])
@@ -155,6 +159,7 @@ def test_lsf64_from_its_closed_form(tmp_path):
         assert abs(math.log(point["pO2_bar"] / pressure)) < error < 0.4
 
 
+@pytest.mark.statistical
 def test_dopants_with_energies(tmp_path):
     """Theta on frozen dopants that bind vacancies: frozen part taken out by pairs of replicas, and F decays to zero."""
     model = made_up_model("fluorite", pairs=[("V_O", "D", 1, -0.08)])
@@ -217,6 +222,7 @@ def theta_in_a_field(system):
     return f.sum() / (f * (1 - f)).sum()
 
 
+@pytest.mark.statistical
 def test_a_neutral_pair_by_the_onsager_route(tmp_path):
     """Undoped ceria, ideal with exclusion, D_e = 10 D_V: D~ = tau D_V (1 - x_V) Theta_V, 3 D_V in the dilute limit.
 
@@ -260,6 +266,7 @@ def theta_of_pairs(anions, cations, number):
     return (p @ n) / (p @ n**2 - (p @ n) ** 2)
 
 
+@pytest.mark.statistical
 def test_two_neutral_components(tmp_path):
     """Vacancies, a second ion and holes that only exclude each other on their own sites: D~ (2 x 2) from its parts."""
     model = three_species()

@@ -91,6 +91,7 @@ def test_lsf64_out_of_the_box(tmp_path, capsys):
     assert results["electronic_transference_number"]["value"] > 0.9
 
 
+@pytest.mark.slow
 def test_a_mixed_conductor_is_analysed_and_drawn(tmp_path):
     """Both carriers move; t_ion + t_e = 1 to rounding; the pictures are there."""
     changes = ["crystal.repeats=[6, 6, 6]", "run.temperature_K=[1200, 1400]", "run.duration={hops_per_carrier=60}"]

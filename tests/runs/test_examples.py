@@ -22,6 +22,7 @@ SHORT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shipped_examples())
 def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", name, "--json"]) == 0
@@ -52,6 +53,7 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
         assert all(family["accepted"] > 0 for family in run["hops"]["families"].values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positions", ["none", "first", "all"])
 def test_the_size_told_beforehand_is_the_size(tmp_path: Path, positions: str) -> None:
     """Within 30 %: the file's own book-keeping is not counted."""

@@ -52,6 +52,7 @@ def assert_agrees(walk: Path, outside: float) -> None:
     assert abs(outside / figure["value"] - 1) < 0.2
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("form", ["extxyz", "traj"])
 def test_ase_reads_atoms_times_and_lengths(walk: Path, form: str) -> None:
     import ase.io
@@ -73,6 +74,7 @@ def test_ase_reads_atoms_times_and_lengths(walk: Path, form: str) -> None:
     assert_agrees(walk, slope_over_6(times_s, oxygen * 1e-10))
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("exported", [False, True])
 def test_mdanalysis_reads_times_and_lengths(walk: Path, tmp_path: Path, exported: bool) -> None:
     """Both the run's own file and the exported one, which holds no datasets of ours."""

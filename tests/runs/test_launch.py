@@ -96,6 +96,7 @@ class StopAt(Stop):
         return self.signal != 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [1, 3, 12, 30])
 def test_a_resumed_run_equals_an_uninterrupted_one(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: int
@@ -113,6 +114,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         assert_same_file(folder / part / "trajectory.h5", tiny_run / part / "trajectory.h5")
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint(tiny_run: Path, tmp_path: Path) -> None:
     """A file without a frame and without checkpoint is begun afresh; one with frames is not thrown away."""
     folder = tmp_path / "run"
@@ -152,6 +154,7 @@ PRECISE = [
 ]
 
 
+@pytest.mark.slow
 def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The relative error falls as one over the root of the length; a stop on the way changes nothing."""
     from contextlib import nullcontext
@@ -174,6 +177,7 @@ def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monke
     assert_same_file(whole / "trajectory.h5", stopped / "trajectory.h5")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("field", "warned"), [("[1e4, 0, 0]", True), ("[0, 0, 1e7]", False), ("[0, 0, 0]", False)])
 def test_the_field_really_applied_is_told(capsys: pytest.CaptureFixture[str], field: str, warned: bool) -> None:
     assert main(["validate", "smallest", "--set", f"run.field_V_per_m={field}"]) == 0
@@ -182,6 +186,7 @@ def test_the_field_really_applied_is_told(capsys: pytest.CaptureFixture[str], fi
     assert ("field applied" in told) == (field != "[0, 0, 0]")
 
 
+@pytest.mark.slow
 def test_following_the_carriers_alone(tmp_path):
     """D* of the vacancies as ever; what was not followed is null with its reason; no rejection-free selection."""
     changes = ["run.track=carriers", "run.backend=numpy"]
@@ -197,6 +202,7 @@ def test_following_the_carriers_alone(tmp_path):
         run_all(config, base, tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_keeps_the_checkpoint(tmp_path, monkeypatch, capsys):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
@@ -207,6 +213,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_checkpoint(tmp_path, monkeypatch,
     assert main(["run", "smallest", "--backend", "numpy", "--out", str(tmp_path / "run"), "--resume"]) == 0
 
 
+@pytest.mark.slow
 def test_three_lengths_of_a_visit_are_extrapolated(tmp_path, capsys):
     """Each length has its folder and random numbers of its own; the figures are those of the fit at zero length."""
     from analysis.transport.visit_extrapolation import fit_at_zero

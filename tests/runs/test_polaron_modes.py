@@ -104,6 +104,7 @@ def test_a_part_that_is_missing_is_told():
             combine(seen)
 
 
+@pytest.mark.slow
 def test_slowed_carriers_give_no_figure_of_their_own(tmp_path, capsys):
     """Drift, local diffusivities and decays of electrons in mode scaled are null with the reason, as D* is."""
     small = ["crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=8", "polarons.mode=scaled"]
@@ -146,6 +147,8 @@ def bound_ceria(folder):
     return f"model.parameters={folder / 'bound.toml'}"
 
 
+@pytest.mark.statistical
+@pytest.mark.slow
 def test_a_run_in_mode_auto(tmp_path, capsys):
     """All parts walked, analysed, drawn, resumed; every figure names its mode."""
     changes = ["polarons.mode=auto", "crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=24"]

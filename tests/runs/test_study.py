@@ -46,6 +46,7 @@ def test_combinations_and_their_folders(tmp_path):
     assert folder_name({"crystal.vacancies": {"delta": 0.1}}) == "vacancies=__delta___0.1_"
 
 
+@pytest.mark.slow
 def test_a_study_runs_draws_and_goes_on(tmp_path, capsys):
     out = tmp_path / "out"
     assert go(study(tmp_path), out) == 0
@@ -100,6 +101,8 @@ def test_the_shipped_study_can_be_read():
     assert study.run == "lsf64" and len(points_of(study)) == 6
 
 
+@pytest.mark.statistical
+@pytest.mark.slow
 def test_drift_beside_equilibrium(tmp_path, capsys):
     """The shipped study, smaller: fields are drawn against their strength, both conductivities stand in the table."""
     shipped = load_study(Path("ceria-drift"))[0]

@@ -34,6 +34,7 @@ def datasets(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_an_end_in_the_middle_of_the_scan_changes_nothing(backend: str, tmp_path: Path) -> None:
     """Stopped in production, in the scan and in the waves, then resumed: equal datasets; and on every backend."""
@@ -67,6 +68,7 @@ def test_an_end_in_the_middle_of_the_scan_changes_nothing(backend: str, tmp_path
     assert all(np.array_equal(one[name], third[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_lsf64_at_given_pressures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = [*LSF, "thermodynamics.pO2_bar=[0.01, 0.21]", "polarons.mode=scaled"]
     assert main(["run", "lsf64", "--out", str(tmp_path / "run"), *arguments(changes)]) == 0
@@ -80,6 +82,7 @@ def test_lsf64_at_given_pressures(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "Theta of V_O" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_auto_samples_equilibrium_once(tmp_path: Path) -> None:
     changes = [*LSF, "thermodynamics.points=3", "polarons.mode=auto", "run.replicas=8"]
     assert main(["run", "lsf64", "--out", str(tmp_path / "run"), *arguments(changes)]) == 0
@@ -118,6 +121,7 @@ def test_bad_input_is_one_line(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_an_amplitude_that_does_not_fit(tmp_path: Path) -> None:
     system = neutral_vacancies("fluorite", (3, 3, 3), 0.7, 1000.0, replicas=2)
     asked = Thermodynamics(points=1, trials_per_carrier=5.0, relaxation=Relaxation(0, 0.9))
@@ -126,6 +130,7 @@ def test_an_amplitude_that_does_not_fit(tmp_path: Path) -> None:
         run(system, settings, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_every_route_to_chemical_diffusion_and_its_picture(tmp_path: Path) -> None:
     """Reduced ceria held together by charges in a medium that the run file names: Theta by three ways, D~ by six."""
     changes = ["model.relative_permittivity=300.0", "crystal.repeats=[4, 4, 8]", "run.replicas=16", "run.frames=200"]

@@ -35,6 +35,7 @@ def test_two_temperatures_give_the_difference_and_no_chi_square() -> None:
     assert fit.chi2_per_dof is None
 
 
+@pytest.mark.statistical
 def test_errors_cover_the_truth_where_they_differ_by_point() -> None:
     """3000 data sets: both pulls have unit variance and mean 0, chi2 its 3 degrees; 5 sigma, false alarm 2e-6."""
     rng = np.random.default_rng(1)

@@ -49,6 +49,7 @@ def brownian_msd(rng: np.random.Generator, runs: int, frames: int, lags: list[in
     return np.stack(columns, axis=1)
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("overlapping", [False, True])
 def test_covariance_of_brownian_windows(overlapping: bool) -> None:
     """Against 40000 walkers; each entry within 5.5 of its own errors (12 entries, false alarm below 1e-6)."""
@@ -77,6 +78,7 @@ def test_weights_are_exact_for_a_straight_line() -> None:
                 assert part is not None and part @ line == pytest.approx(3.0, rel=1e-6)
 
 
+@pytest.mark.statistical
 def test_weights_beat_ordinary_least_squares_and_know_their_error() -> None:
     """Standard deviation of the slope over 20000 walkers: 5 sigma = 2.5 % of it (false alarm below 1e-6)."""
     frames = 128
@@ -204,6 +206,7 @@ def test_a_run_of_few_correlation_times_is_refused(share: int) -> None:
         )
 
 
+@pytest.mark.statistical
 def test_uncorrelated_walks_are_not_refused() -> None:
     """bare = slope, where the correlation time is 0/0: 0.1 % per check, at most 11 of 2000 (false alarm 1e-5)."""
     rng = np.random.default_rng(7)
@@ -223,6 +226,7 @@ def test_uncorrelated_walks_are_not_refused() -> None:
     assert refused <= stats.binom.ppf(1 - 1e-5, 2000, 1e-3)
 
 
+@pytest.mark.statistical
 def test_curvature_is_warned_of_and_noise_is_not() -> None:
     rng = np.random.default_rng(8)
     warned = 0

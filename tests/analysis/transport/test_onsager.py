@@ -58,6 +58,7 @@ def pair_truth(sign: int) -> FloatArray:
     )
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("sign", [1, -1])
 def test_matrix_of_a_correlated_pair(sign: int) -> None:
     """Each element within 5.5 of its errors (200 replicas, false alarm below 1e-6)."""
@@ -73,6 +74,7 @@ def test_matrix_of_a_correlated_pair(sign: int) -> None:
     assert written["matrix_1_per_J_m_s"]["value"] == value.tolist()
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("replicas", [8, 1])
 def test_error_bars_cover_the_truth(replicas: int) -> None:
     """L_VV, L_Ve, sigma_ion and the Haven ratio of 150 runs against the 95 % interval of Student's t, false alarm 1e-4.
@@ -107,6 +109,7 @@ def test_a_hop_moves_the_charge_of_the_carrier_less_that_of_its_partner() -> Non
     np.testing.assert_array_equal(collective.charges, [1, -2])
 
 
+@pytest.mark.statistical
 def test_independent_walkers_have_a_haven_ratio_of_one() -> None:
     """D_sigma = D* = the walk's D, H_R = 1 within 5 errors (100 replicas, false alarm below 1e-5)."""
     steps, hops = lattice_steps(np.random.default_rng(2), (200, 100, 10), 0.5)
@@ -119,6 +122,7 @@ def test_independent_walkers_have_a_haven_ratio_of_one() -> None:
         assert estimate.stderr < 0.05 * truth
 
 
+@pytest.mark.statistical
 def test_moving_together_shows_in_the_haven_ratio() -> None:
     """All ten particles of a replica move as one: D_sigma = 10 D*, H_R = 0.1, exactly correlated."""
     one, hops = lattice_steps(np.random.default_rng(3), (200, 60, 1), 0.5)
@@ -230,6 +234,7 @@ def test_collective_tensor_of_a_layered_walk() -> None:
     assert estimate.value == pytest.approx(np.trace(estimate.tensor) / 3.0, rel=1e-12)
 
 
+@pytest.mark.statistical
 def test_drift_in_a_field() -> None:
     """A walk with a known bias along y, charge 2: velocity and conductivity within 5 errors (50 replicas)."""
     rng = np.random.default_rng(6)

@@ -36,6 +36,7 @@ def rattling(seed: int, flip: float, frames: int, replicas: int = 8, particles: 
     return synthetic({"V_O": steps}, {"V_O": hops + flips})
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("replicas", [8, 1])
 def test_error_bars_cover_the_truth(replicas: int) -> None:
     """D* and f of 150 runs: pulls outside the 95 % interval of Student's t within binomial bounds, false alarm 1e-4.
@@ -59,6 +60,7 @@ def test_error_bars_cover_the_truth(replicas: int) -> None:
     assert abs(np.mean(values) - 1.0) < 5 * np.std(values) / np.sqrt(sets)  # unbiased; false alarm 1e-6
 
 
+@pytest.mark.statistical
 def test_back_and_forth_jumps_count_as_hops_but_not_as_diffusion() -> None:
     """Within 5 errors (20 replicas, false alarm below 1e-4); the offset of the MSD is larger than 6 D* t early on."""
     trajectory = rattling(1, flip=0.3, frames=200, replicas=20)
@@ -116,6 +118,7 @@ def test_no_hops_and_a_field_are_refused() -> None:
         tracer_samples(driven, independent_samples(driven), "V_O", FIT_RANGE)
 
 
+@pytest.mark.statistical
 def test_curve_holds_every_lag_and_lies_on_its_fit() -> None:
     trajectory = plain(7, replicas=16, particles=200)
     curve = msd_curve(trajectory, "V_O", FIT_RANGE)

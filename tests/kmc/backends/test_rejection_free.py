@@ -32,6 +32,7 @@ def test_high_half_of_a_product():
     assert [int(x) for x in high64(a, b)] == [int(x) * int(y) >> 64 for x, y in zip(a, b, strict=True)]
 
 
+@pytest.mark.statistical
 def test_exponential_numbers_are_minus_the_logarithm():
     words = sequence(stream_key(1, 0, STREAM_TRIALS), 20000)
     words[:5] = [0, 1, 2**64 - 1, 2**63, 2**63 - 1]
@@ -97,6 +98,7 @@ def test_selection_is_decided_by_counts():
     assert decide_selection(plain, Settings(), 0, 0, False) == "rejection"
 
 
+@pytest.mark.statistical
 @pytest.mark.skipif(BACKENDS == ["numpy"], reason="long for NumPy alone: the compiled extension is missing")
 @pytest.mark.parametrize(("temperature_K", "trials"), [(773.0, 1_500_000), (1273.0, 300_000)])
 def test_selections_agree_on_doped_ceria(temperature_K, trials):

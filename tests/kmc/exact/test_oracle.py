@@ -127,6 +127,8 @@ def _z(values, exact):
     return (values.mean() - exact) / (values.std(ddof=1) / np.sqrt(len(values)))
 
 
+@pytest.mark.statistical
+@pytest.mark.slow
 @pytest.mark.parametrize("selection", ["rejection", "rejection-free"])
 @pytest.mark.parametrize("backend", BACKENDS[:1])
 def test_walk_agrees_with_the_exact_solution(backend, selection):
@@ -176,6 +178,8 @@ def moments(system, backend, windows, hops_per_window):
     )
 
 
+@pytest.mark.statistical
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS[:1])
 def test_two_carriers_agree_with_the_exact_solution(backend):
     """Vacancy and bound polaron: what L_VV, L_ee, L_Ve with its sign and the conductivity are made of.
@@ -195,6 +199,7 @@ def test_two_carriers_agree_with_the_exact_solution(backend):
     assert stats.chi2.sf(np.square(turned).sum(), MODELS) < 1e-12
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS[:1])
 @pytest.mark.parametrize("binding_eV", [0.0, -0.4])
 def test_cross_term_of_two_carriers(backend, binding_eV):

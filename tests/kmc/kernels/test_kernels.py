@@ -31,6 +31,7 @@ def _nvrtc():
     return found[0] if found else None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(_nvrtc() is None, reason="the NVRTC wheel is not installed")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_joined_source_compiles_with_nvrtc(architecture):
@@ -48,6 +49,7 @@ def test_the_joined_source_compiles_with_nvrtc(architecture):
     assert status == 0, log.value.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_kernel_file_compiles_with_nvcc(architecture, tmp_path):
@@ -89,6 +91,7 @@ print("clean")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 def test_the_host_build_is_clean_under_sanitizers(tmp_path):
     """Address and undefined-behaviour sanitizers over walks with every kind of table."""

@@ -10,6 +10,7 @@ import itertools
 import math
 
 import numpy as np
+import pytest
 from scipy import stats
 from scipy.linalg import expm
 
@@ -54,6 +55,7 @@ def walk(system):
     return np.array(frames), 5 / tables.total_rate_per_s * rate
 
 
+@pytest.mark.statistical
 def test_every_k_against_its_three_modes():
     """Hotelling's test of four lags over replicas at 31 wave vectors, pooled; one exponential alone is refused."""
     system = neutral_vacancies("perovskite", (EDGE,) * 3, FRACTION, TEMPERATURE_K, replicas=REPLICAS, seed=3)

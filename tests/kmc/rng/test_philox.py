@@ -30,6 +30,7 @@ def test_poisson_table_is_exact(mean):
     assert np.abs(cumulative / 2.0**64 - stats.poisson.cdf(counts, mean)).max() < 1e-12
 
 
+@pytest.mark.statistical
 def test_poisson_counts_have_mean_and_variance():
     """Mean and variance of 2e5 counts of mean 2^22 within 5 standard errors (false alarms 1e-6)."""
     counts = poisson_counts(MAX_MEAN, sequence((3, 5), 200_000)).astype(float)

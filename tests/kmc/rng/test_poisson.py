@@ -10,6 +10,7 @@ from kmc.rng.philox import sequence
 from kmc.rng.poisson import MAX_MEAN, poisson_counts, poisson_table
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("mean", [1, 7, 40])
 def test_counts_follow_the_distribution(mean: int) -> None:
     """Chi-square of 2e5 counts over all bins with at least 10 expected; false alarms 1e-4."""
