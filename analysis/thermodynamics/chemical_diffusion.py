@@ -62,10 +62,17 @@ def chemical_json(
     diffusivities, details = _diffusivities(inputs)
     result["chemical_diffusivity_m2_s"] = {name: each.as_json() for name, each in diffusivities.items()}
     result["chemical_diffusion"] = details
-    # In crystals that are not cubic decays and waves belong to one axis, the other routes to a third of the trace.
-    known = {name: each for name, each in diffusivities.items() if name in INDEPENDENT and trajectory.cubic}
-    doubts = disagreements(known, "D~ in m2/s") + disagreements(thetas, f"Theta of {inputs.carrier}")
-    return result, doubts
+    return result, warnings_of(diffusivities, thetas, inputs.carrier, cubic=trajectory.cubic)
+
+
+def warnings_of(diffusivities: dict[str, Result], thetas: dict[str, Result], carrier: str, *, cubic: bool) -> list[str]:
+    """A line for each two independent routes to D~, and for each two methods for Theta, that disagree.
+
+    In crystals that are not cubic the routes to D~ are not compared: decays and waves belong to one axis, the others to
+    a third of the trace.
+    """
+    compared = {name: result for name, result in diffusivities.items() if name in INDEPENDENT and cubic}
+    return disagreements(compared, "D~ in m2/s") + disagreements(thetas, f"Theta of {carrier}")
 
 
 def _why_not(trajectory: Trajectory, independent: IndependentSamples | Unavailable) -> str | None:
