@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from runs.minority import minority_notes
 
 if TYPE_CHECKING:
     from kmc.state.system import System
-    from lattices.stencils import Stencil
 
 TRIAL_WALK = 2000  # trials per replica of the walk that estimates the acceptance
 TRIAL_REPLICAS = 8
@@ -204,29 +202,15 @@ def _acceptance(config: RunConfig, base: Path, number: int, replicas: int) -> fl
     return float(accepted.sum() / trials.sum())
 
 
-def _bonds(system: System) -> Iterator[tuple[int, Stencil]]:
-    """(family, its bonds)."""
-    from lattices.stencils import stencil_of
-
-    crystal = system.tables.supercell.crystal
-    for f, hop in enumerate(system.model.hops):
-        home = crystal.index(system.model.species[hop.carrier].sublattice)
-        yield f, stencil_of(crystal, home, home, hop.neighbours)
-
-
 def _largest_energy_change(system: System) -> int:
     """Bound of |dE| of any hop without field work, over every arrangement, in microelectronvolt."""
-    from kmc.tables.barriers import lowest_d_energy
-    from kmc.tables.pair_energies import influences
-
-    tables, lowest = system.tables, 0
-    for f, stencil in _bonds(system):
-        acting = influences(system.model, tables.supercell, f)
-        for b in range(len(stencil.basis)):
-            for neighbour in stencil.neighbours(b):
-                bond = (b, *neighbour)
-                change = lowest_d_energy(tables.supercell, acting, bond, 0, tables.counts, tables.sublattice_of)
-                lowest = min(lowest, change)
+    tables = system.tables
+    terms = [term for term in tables.terms if term.name != "field"]
+    lowest = 0
+    for f in range(tables.n_families):
+        for b, d in np.argwhere(tables.bond_basis[f] >= 0).tolist():
+            bond = (b, *tables.bond_cell[f, b, d].tolist(), int(tables.bond_basis[f, b, d]))
+            lowest = min(lowest, sum(term.lowest_d_energy(f, bond) for term in terms))
     return -lowest
 
 

@@ -85,7 +85,7 @@ def make_walker(
         raise InputError(f"selection = {selection!r}: {', '.join(SELECTIONS)} are allowed")
     if block is not None:
         return backend.domain_walker(system, state, build_domains(system.tables, block), lags)
-    bounds = build_rate_bounds(system.model, system.tables, state) if selection == "rejection-free" else None
+    bounds = build_rate_bounds(system.tables, state) if selection == "rejection-free" else None
     return backend.walker(system, state, bounds, lags)
 
 

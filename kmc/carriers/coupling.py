@@ -1,44 +1,41 @@
-"""Which carriers feel one another. Where none of a model's energies, barriers, bans or sites joins two of them, their
-walks are independent within each arrangement of dopants, and the cross terms of the Onsager matrix are exactly zero.
+"""Which carriers are coupled by the model.
+
+Where no energy, barrier, forbidden contact or sublattice joins two of them, their walks are independent for each
+arrangement of the dopants, and the cross terms of the Onsager matrix are exactly zero.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from kmc.model.parameters import Hop, Model
 from kmc.tables.event_tables import EventTables
 
 
 def coupled_groups(model: Model, tables: EventTables) -> list[list[str]]:
-    """The carriers that are present, in groups that share no energy, barrier, ban or sublattice with one another."""
-    active = [hop for hop in model.hops if tables.counts[tables.species.index(hop.carrier)]]
-    groups = [{hop.carrier} for hop in active]
-    for one in active:
-        for other in active:
-            if one.carrier != other.carrier and _feels(model, one, other):
-                joined = [group for group in groups if group & {one.carrier, other.carrier}]
+    """The carriers that are present, in groups that share no energy, barrier, forbidden contact or sublattice."""
+    active = np.flatnonzero(tables.counts[tables.carrier]).tolist()
+    groups = [{model.hops[f].carrier} for f in active]
+    for f in active:
+        for g in active:
+            pair = {model.hops[f].carrier, model.hops[g].carrier}
+            if len(pair) == 2 and _coupled(model, tables, f, g):
+                joined = [group for group in groups if group & pair]
                 groups = [group for group in groups if group not in joined] + [set().union(*joined)]
-    order = list(dict.fromkeys(hop.carrier for hop in active))
+    order = list(dict.fromkeys(model.hops[f].carrier for f in active))
     found = {frozenset(group) for group in groups}
     return sorted((sorted(group, key=order.index) for group in found), key=lambda group: order.index(group[0]))
 
 
-def _feels(model: Model, one: Hop, other: Hop) -> bool:
-    """Whether hops of `other` can change what a hop of `one` costs, or where it can go."""
-    home, away = (model.species[hop.carrier].sublattice for hop in (one, other))
-    charged = [model.species[hop.carrier].charge != model.species[hop.partner].charge for hop in (one, other)]
-    if home == away or (model.coulomb is not None and all(charged)):
+def _coupled(model: Model, tables: EventTables, f: int, g: int) -> bool:
+    """Whether hops of family g can change the energy or the barrier of a hop of family f, or where it can go."""
+    if tables.sublattice[f] == tables.sublattice[g] or tables.influence_delta[g, f].any():
         return True
-    mine, theirs = ({hop.carrier, hop.partner} for hop in (one, other))
-    for pair in model.pairs:
-        a, b = pair.species
-        acts = pair.forbidden or pair.energy_eV != 0.0
-        if acts and ((a in mine and b in theirs) or (b in mine and a in theirs)):
-            return True
-    return _barrier_depends(one, theirs)
+    return _barrier_depends(model.hops[f], {model.hops[g].carrier, model.hops[g].partner})
 
 
 def _barrier_depends(hop: Hop, species: set[str]) -> bool:
-    """Whether the barriers of a hop tell these species on its gate from one another."""
+    """Whether the barriers of a hop distinguish between these species in its environment."""
     seen: dict[tuple[str, ...], float] = {}
     any_of = min(species)
     for barrier in hop.barriers:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from kmc.tables.barriers import marcus_barrier2
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.errors import InputError
@@ -29,7 +27,7 @@ def bare_rates(tables: EventTables) -> dict[str, float]:
     for f, name in enumerate(tables.family):
         lam = int(tables.marcus_lambda[f])
         allowed = tables.barrier2[f][tables.barrier2[f] >= 0]
-        lowest = int(marcus_barrier2(lam, int(tables.marcus_coupling2[f]), np.int64(0))) if lam else int(allowed.min())
+        lowest = int(marcus_barrier2(lam, int(tables.marcus_coupling2[f]), 0)) if lam else int(allowed.min())
         above_eV = (lowest - int(tables.reference2[f])) * 0.5e-6
         factor = math.exp(-above_eV / (BOLTZMANN_EV_K * tables.temperature_K))
         rates[name] = float(tables.proposal_rate_per_s[f]) * int(tables.directions[f]) * factor

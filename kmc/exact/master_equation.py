@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.model.parameters import Model
-from kmc.state.replicas import exchange_potential, neighbour_sites
+from kmc.state.replicas import exchange_potential
 from kmc.tables.barriers import kra_barrier2, marcus_barrier2
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
+from kmc.tables.bonds import neighbour_sites
 from kmc.tables.event_tables import EventTables, unpack_image
 from kmc.tables.pair_energies import split
 from lattices.errors import InputError
@@ -255,7 +256,7 @@ def _all_bonds(tables: EventTables) -> list[tuple[int, int, int, int, int, Float
 
 def _hops(model: Model, tables: EventTables, occupants: NDArray[np.uint8], bonds: list[Any]) -> list[tuple[Any, ...]]:
     """(rows that can hop, family, start, end, rate of every row, displacement), bond by bond."""
-    potential = exchange_potential(model, tables, occupants).astype(np.int64)
+    potential = exchange_potential(tables, occupants).astype(np.int64)
     result = []
     for f, b, d, start, end, moved, gate in bonds:
         possible = (occupants[:, start] == tables.carrier[f]) & (occupants[:, end] == tables.partner[f])

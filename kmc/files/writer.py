@@ -58,7 +58,7 @@ def describe(system: System) -> dict[str, Any]:
         "polarons": {"mode": system.mode, "rate_factor": dict(system.rate_factor)},
         "component": _component(system),
         "dopants": system.quenched,
-        "coulomb": tables.coulomb is not None,
+        "coulomb": tables.term("coulomb") is not None,
         "coupled_groups": coupled_groups(model, tables),
         "grid_vectors_m": (cell * 1e-10).tolist(),
         "cubic": system.isotropic,

@@ -84,14 +84,15 @@ def _walk(walker: GrandWalker, trials: int, stage: int) -> None:
 def _field2(tables: EventTables, component: Component, mu_eV: float) -> int:
     """Half microelectronvolts that an ion carrier costs in a reservoir of the component at a chemical potential.
 
-    With Coulomb energies, the images of the charges that come and go are part of it: half of image q^2 each.
+    The self-corrections of the energy terms are part of it: with Coulomb energies, the periodic images of the charges
+    that come and go.
     """
-    own = 0
-    if tables.coulomb:
-        turned = [(component.ion_family, 1), (component.electronic_family, component.electronic)]
-        for f, number in turned if component.electronic else turned[:1]:
-            after, before = (int(tables.charges[code[f]]) for code in (tables.carrier, tables.partner))
-            own += number * tables.coulomb.image * (after**2 - before**2)
+    turned = [(component.ion_family, 1), (component.electronic_family, component.electronic)]
+    own = sum(
+        number * term.self_correction(f)
+        for f, number in (turned if component.electronic else turned[:1])
+        for term in tables.terms
+    )
     return own - component.per_carrier * round(mu_eV * HALF_UNITS)
 
 

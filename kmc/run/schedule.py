@@ -103,7 +103,7 @@ def start_equilibration(system: System, settings: Settings) -> Equilibration:
     selection = "" if settings.selection == "auto" else settings.selection
     if selection == "rejection-free" and not system.tables.tracked:
         raise InputError('selection = "rejection-free" needs track = "all"; "auto" and "rejection" are allowed')
-    if system.tables.coulomb and (selection == "rejection-free" or settings.domains):
+    if system.tables.long_range and (selection == "rejection-free" or settings.domains):
         raise InputError(
             'coulomb energies reach everywhere: parallel = "replicas" and selection = "rejection" are needed'
         )
@@ -113,7 +113,7 @@ def start_equilibration(system: System, settings: Settings) -> Equilibration:
 
 def decide_selection(tables: EventTables, settings: Settings, hops: int, trials: int, over: bool) -> str:
     """Selection by the acceptance seen, from counts of all replicas; "" while they are too few and it is not `over`."""
-    if tables.single_barrier.all() or not tables.tracked or settings.domains or tables.coulomb:
+    if tables.single_barrier.all() or not tables.tracked or settings.domains or tables.long_range:
         return "rejection"
     if hops < ENOUGH_HOPS and trials < ENOUGH_TRIALS and not over:
         return ""

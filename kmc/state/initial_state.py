@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from kmc.model.composition import Composition
 from kmc.model.parameters import Model
 from kmc.rng.philox import STREAM_CARRIERS, STREAM_DOPANTS, sequence, stream_key
-from kmc.state.replicas import State, neighbour_sites, state_from_occupants
+from kmc.state.replicas import State, state_from_occupants
+from kmc.tables.bonds import neighbour_sites
 from kmc.tables.event_tables import EventTables
 from lattices.crystal import Supercell
 from lattices.doping import Doping, Keys, number_of, place
@@ -37,7 +38,7 @@ def initial_state(
         configuration = replica // replicas_per_configuration
         carriers = draw * replicas + replica
         occupants[replica] = _occupy(model, tables, composition, seed, temperature_index, configuration, carriers)
-    return state_from_occupants(model, tables, occupants)
+    return state_from_occupants(tables, occupants)
 
 
 def _occupy(

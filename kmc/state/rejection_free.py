@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.model.parameters import Model
-from kmc.state.replicas import State, exchange_potential, neighbour_sites
-from kmc.tables.barriers import bond_contacts, lowest_gain
+from kmc.state.replicas import State, exchange_potential
+from kmc.tables.bonds import Bond, neighbour_sites
 from kmc.tables.event_tables import EventTables
-from kmc.tables.pair_energies import influences, own_share, split
+from kmc.tables.pair_energies import split
 
 FAN = 16  # children of a node of the tree
 NEVER = 2**31 - 1  # base2 of a bond that no exchange can use
@@ -54,7 +53,7 @@ class RateBounds:
     base2: NDArray[np.int32]
 
 
-def build_rate_bounds(model: Model, tables: EventTables, state: State) -> RateBounds:
+def build_rate_bounds(tables: EventTables, state: State) -> RateBounds:
     """Fold the dopants of every replica, and lay out entries and tree."""
     sizes = [tables.supercell.n_sites_of(int(tables.sublattice[f])) for f in range(tables.n_families)]
     bonds = [size * int(tables.directions[f]) for f, size in enumerate(sizes)]
@@ -78,7 +77,7 @@ def build_rate_bounds(model: Model, tables: EventTables, state: State) -> RateBo
         scale=np.array(share, dtype=np.uint64),
         log_table=np.array([round(LOG_UNIT * math.log1p(k / 256)) for k in range(256)], dtype=np.uint64),
         horizon_per_trial=fastest / full / tables.total_rate_per_s * LOG_UNIT,
-        base2=_fold(model, tables, state.occupants),
+        base2=_fold(tables, state.occupants),
     )
 
 
@@ -86,10 +85,10 @@ def _starts(sizes: list[int]) -> NDArray[np.int64]:
     return np.cumsum([0, *sizes[:-1]], dtype=np.int64)
 
 
-def _fold(model: Model, tables: EventTables, occupants: NDArray[np.uint8]) -> NDArray[np.int32]:
+def _fold(tables: EventTables, occupants: NDArray[np.uint8]) -> NDArray[np.int32]:
     """(R, n_base) int32; replicas that share their dopants share the work."""
     common = common_species(tables)
-    blocks = [_Family(model, tables, f, common) for f in range(tables.n_families)]
+    blocks = [_Family(tables, f, common) for f in range(tables.n_families)]
     result = np.empty((len(occupants), sum(block.size for block in blocks)), dtype=np.int32)
     previous = None
     for replica, row in enumerate(occupants):
@@ -97,7 +96,7 @@ def _fold(model: Model, tables: EventTables, occupants: NDArray[np.uint8]) -> ND
         if previous is not None and np.array_equal(folded, previous):
             result[replica] = result[replica - 1]
             continue
-        potential = exchange_potential(model, tables, folded[None])[0]
+        potential = exchange_potential(tables, folded[None])[0]
         result[replica] = np.concatenate([block.base2(row, potential).reshape(-1) for block in blocks])
         previous = folded
     return result
@@ -116,7 +115,7 @@ def common_species(tables: EventTables) -> NDArray[np.uint8]:
 class _Family:
     """Geometry of one family's bonds and the constants of their bounds."""
 
-    def __init__(self, model: Model, tables: EventTables, f: int, common: NDArray[np.uint8]) -> None:
+    def __init__(self, tables: EventTables, f: int, common: NDArray[np.uint8]) -> None:
         self.tables, self.f, self.common = tables, f, common
         t, cell = tables, tables.supercell
         home, self.z = int(t.sublattice[f]), int(t.directions[f])
@@ -128,7 +127,7 @@ class _Family:
         self.gates = np.zeros((len(local), self.z, t.gate_basis.shape[-1]), dtype=np.int64)
         self.constant = np.zeros((len(local), self.z), dtype=np.int64)
         self.padded = np.zeros((len(local), self.z), dtype=np.bool_)
-        acting = influences(model, cell, f)
+        energies = split(t.bond_energy[f])[1]
         for b, d in itertools.product(range(n_basis), range(self.z)):
             rows = local[where[:, 3] == b]
             cells, end = where[rows, :3], int(t.bond_basis[f, b, d])
@@ -140,17 +139,12 @@ class _Family:
                 if (basis := int(t.gate_basis[f, b, d, g])) >= 0:
                     shifted = cells + t.gate_cell[f, b, d, g]
                     self.gates[rows, d, g] = neighbour_sites(cell, int(t.gate_sublattice[f, g]), shifted, basis)
-            self.constant[rows, d] = self._constant(acting, b, d, end)
+            bond = (b, *t.bond_cell[f, b, d].tolist(), end)
+            self.constant[rows, d] = int(energies[b, d]) + self._beyond_folded(bond)
 
-    def _constant(self, acting: Any, b: int, d: int, end: int) -> int:
-        """dE less the folded potential of j and plus that of i: field work, the pair itself, carriers near j."""
-        t, f = self.tables, self.f
-        bond = (b, *t.bond_cell[f, b, d].tolist(), end)
-        carrier, partner = int(t.carrier[f]), int(t.partner[f])
-        work = int(t.bond_energy[f, b, d]) + own_share(t.supercell, acting, bond, carrier, partner)
-        folded = bond_contacts(t.supercell, acting, bond, int(self.common[carrier]))
-        gain = lowest_gain(acting, end, self.common, t.counts, t.sublattice_of)
-        return work + bond_contacts(t.supercell, acting, bond, partner) - folded + gain
+    def _beyond_folded(self, bond: Bond) -> int:
+        """Lower bound of the potential of j less that of the folded occupants, with the carrier on i."""
+        return sum(term.lowest_beyond_folded(self.f, bond, self.common) for term in self.tables.terms)
 
     def base2(self, occupants: NDArray[np.uint8], potential: NDArray[np.int32]) -> NDArray[np.int32]:
         """(n, Z) int32 of one replica, from its occupants and the potentials of the folded occupants."""

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks
 from kmc.errors import DisplacementOverflow
-from kmc.model.parameters import Model
 from kmc.tables.event_tables import IMAGE_BITS, EventTables, unpack_image
-from kmc.tables.pair_energies import influences, split
-from lattices.crystal import Supercell
+from kmc.tables.pair_energies import split
 from lattices.errors import InputError
 
 
@@ -66,7 +64,7 @@ class State:
         }
 
 
-def state_from_occupants(model: Model, tables: EventTables, occupants: NDArray[np.uint8]) -> State:
+def state_from_occupants(tables: EventTables, occupants: NDArray[np.uint8]) -> State:
     """State of replicas that begin with the given species codes, (R, N) uint8."""
     replicas, mobile = len(occupants), tables.n_mobile_sites
     particle_at = np.empty((replicas, mobile if tables.tracked else 0), dtype=np.int32)
@@ -91,7 +89,7 @@ def state_from_occupants(model: Model, tables: EventTables, occupants: NDArray[n
         particle_at=particle_at,
         coordinates=coordinates,
         image=np.zeros((replicas, tables.n_particles), dtype=np.int64),
-        potential=exchange_potential(model, tables, occupants),
+        potential=exchange_potential(tables, occupants),
         trials=np.zeros((replicas, tables.n_families), dtype=np.int64),
         accepted=np.zeros((replicas, tables.n_families), dtype=np.int64),
     )
@@ -99,35 +97,16 @@ def state_from_occupants(model: Model, tables: EventTables, occupants: NDArray[n
     return state
 
 
-def exchange_potential(model: Model, tables: EventTables, occupants: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """(R, P) int32: the exchange potentials of (R, N) occupants, summed afresh over all neighbours."""
-    supercell = tables.supercell
+def exchange_potential(tables: EventTables, occupants: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """(R, P) int32: the exchange potentials of (R, N) occupants, summed over the energy terms without any history."""
     potential = np.zeros((len(occupants), tables.n_potential), dtype=np.int32)
-    for f in range(tables.n_families):
-        for influence in influences(model, supercell, f):
-            values = influence.values.astype(np.int32)
-            home, target = influence.stencil.origin, influence.stencil.target
-            n_basis = int(tables.n_basis[home])
-            for b in range(n_basis):
-                local = np.arange(b, supercell.n_sites_of(home), n_basis, dtype=np.int64)
-                cells = supercell.coordinates_of(home, local)[:, :3].astype(np.int64)
-                for x, y, z, t in influence.stencil.neighbours(b):
-                    near = neighbour_sites(supercell, target, cells + np.array([x, y, z]), t)
-                    potential[:, tables.potential_offset[f] + local] += values[occupants[:, near]]
-        moved = int(tables.charges[tables.carrier[f]] - tables.charges[tables.partner[f]])
-        if tables.coulomb and moved:
-            field = tables.coulomb.potential(int(tables.sublattice[f]), moved, occupants)
-            first = int(tables.potential_offset[f])
-            potential[:, first : first + field.shape[1]] += field.astype(np.int32)
+    for f in np.flatnonzero(tables.potential_offset >= 0).tolist():
+        first = int(tables.potential_offset[f])
+        here = potential[:, first : first + tables.supercell.n_sites_of(int(tables.sublattice[f]))]
+        for term in tables.terms:
+            if term.has_potential(f):
+                here += term.potentials(f, occupants)
     return potential
-
-
-def neighbour_sites(supercell: Supercell, sublattice: int, cells: NDArray[np.int64], basis: int) -> NDArray[np.int64]:
-    """Site indices of (n, 3) cells (wrapped here) and a basis index."""
-    nx, ny, nz = supercell.repeats
-    x, y, z = cells[:, 0] % nx, cells[:, 1] % ny, cells[:, 2] % nz
-    n_basis = supercell.crystal.sublattices[sublattice].n_basis
-    return supercell.offset_of(sublattice) + ((x * ny + y) * nz + z) * n_basis + basis
 
 
 def check_allowed(tables: EventTables, state: State) -> None:

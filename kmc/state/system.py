@@ -13,6 +13,7 @@ from kmc.model.parameters import Model
 from kmc.state.initial_state import initial_state
 from kmc.state.replicas import State
 from kmc.tables.build import build_tables, with_clock
+from kmc.tables.energy_terms import TermFactory
 from kmc.tables.event_tables import EventTables
 from lattices.crystal import Supercell
 from lattices.errors import InputError
@@ -90,13 +91,12 @@ class System:
 
     @property
     def quenched(self) -> bool:
-        """Whether ions that stand still at random shape where carriers stand: by energy, or by taking their sites."""
+        """Whether immobile ions at random sites affect the carriers, by their energies or by occupying sites."""
         model, counts = self.model, self.composition.counts
         homes = {model.species[name].sublattice for name in model.mobile}
         still = [n for n in self.composition.placed if n not in model.mobile and counts[n]]
-        acting = {name for pair in model.pairs for name in pair.species}
-        charged = model.coulomb is not None
-        return any(charged or name in acting or model.species[name].sublattice in homes for name in still)
+        acting = {model.names[code] for term in self.tables.terms for code in term.acting_species()}
+        return any(name in acting or model.species[name].sublattice in homes for name in still)
 
     @property
     def isotropic(self) -> bool:
@@ -119,12 +119,15 @@ def build_system(
     tracked: bool = True,
     mode: Mode = "kinetic",
     scale: float = 10.0,
+    energy_terms: Sequence[TermFactory] = (),
 ) -> System:
     """Event tables and everything else; InputError for numbers out of range (see `build_tables`).
 
     mode, scale: how electronic carriers are walked beside ions; see kmc/carriers/polaron_modes.py.
+    energy_terms: further contributions to the energy beside those of the model; see kmc/tables/energy_terms.py.
     """
-    tables = build_tables(model, supercell, composition.counts, temperature_K, field_V_per_m, tracked)
+    what = (model, supercell, composition.counts, temperature_K, field_V_per_m, tracked)
+    tables = build_tables(*what, energy_terms=energy_terms)
     numbers = (seed, temperature_index, replicas, replicas_per_configuration)
     system = System(model, tables, composition, *numbers, mode, scale)
     _check_numbers(system)

@@ -1,15 +1,21 @@
-"""The sites that gate a bond, and the barrier of every occupation of them, as integer tables."""
+"""Hop environments: the sites whose species decide the barrier of a bond, and the barrier of each occupation.
+
+A parameter file calls them the gate of a hop: the two cations of the edge that an oxygen ion passes in fluorite, the
+triangle of two A cations and one B cation in perovskite. The species on these sites are numbered by a code, the sum of
+one weight per site and species; `barrier2` holds 2 E0 by code.
+"""
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmc.model.parameters import Hop, Model
 from kmc.tables.bonds import bonds_of, wrap
+from kmc.tables.energy_terms import EnergyContext, IntArray
+from kmc.tables.event_tables import HopEnvironments
 from kmc.tables.pair_energies import to_micro
 from lattices.crystal import Crystal, Supercell
 from lattices.errors import InputError
@@ -17,10 +23,16 @@ from lattices.hop_gates import Site, gate_sites
 from lattices.stencils import Stencil
 
 
-def gate_tables(model: Model, supercell: Supercell, bonds: list[Stencil], counts: NDArray[np.int64]) -> dict[str, Any]:
-    """The members of EventTables that say which sites gate a bond and which barrier each occupation has."""
-    gates = [_gate_sites(supercell, hop, stencil) for hop, stencil in zip(model.hops, bonds, strict=True)]
-    n_slots = max(len(slots) for slots, _ in gates)
+def hop_environments(context: EnergyContext) -> HopEnvironments:
+    """The environment sites of every bond and the barriers of their occupations.
+
+    InputError for bonds of one family that differ in their number of sites, an environment listed twice or with a wrong
+    number of species, and one that can occur in the supercell but has no barrier.
+    """
+    model, supercell = context.model, context.supercell
+    bonds = [family.bonds for family in context.families]
+    found = [_sites(supercell, hop, stencil) for hop, stencil in zip(model.hops, bonds, strict=True)]
+    n_slots = max(len(slots) for slots, _ in found)
     n_basis = max(len(stencil.basis) for stencil in bonds)
     width = max(stencil.coordination for stencil in bonds)
     shape = (len(bonds), n_basis, width, n_slots)
@@ -28,30 +40,22 @@ def gate_tables(model: Model, supercell: Supercell, bonds: list[Stencil], counts
     cell, basis = np.zeros((*shape, 3), dtype=np.int16), np.full(shape, -1, dtype=np.int16)
     weight = np.zeros((len(bonds), n_slots, len(model.names)), dtype=np.int64)
     barriers = []
-    for f, (hop, (slots, sites)) in enumerate(zip(model.hops, gates, strict=True)):
+    for f, (hop, (slots, sites)) in enumerate(zip(model.hops, found, strict=True)):
         sublattice[f, : len(slots)] = slots
-        for (b, d), beside in sites.items():
-            for g, site in enumerate(beside):
+        for (b, d), row in sites.items():
+            for g, site in enumerate(row):
                 cell[f, b, d, g] = wrap(supercell, site[:3])[0]
                 basis[f, b, d, g] = site[3]
-        barriers.append(_gate_codes(model, supercell, hop, slots, counts, weight[f]))
-    codes = max(len(row) for row in barriers)
-    table = np.full((len(bonds), codes), -1, dtype=np.int64)
-    for f, row in enumerate(barriers):
-        table[f, : len(row)] = row
-    return {
-        "gate_sublattice": sublattice,
-        "gate_cell": cell,
-        "gate_basis": basis,
-        "gate_weight": weight,
-        "barrier2": table,
-    }
+        weight[f, : len(slots)], radix = _code_weights(model, supercell, slots)
+        barriers.append(_barriers(model, supercell, hop, slots, context.counts, weight[f], radix))
+    table = np.full((len(bonds), max(len(row) for row in barriers)), -1, dtype=np.int64)
+    for f, values in enumerate(barriers):
+        table[f, : len(values)] = values
+    return HopEnvironments(sublattice, cell, basis, weight, table)
 
 
-def _gate_sites(
-    supercell: Supercell, hop: Hop, stencil: Stencil
-) -> tuple[list[int], dict[tuple[int, int], list[Site]]]:
-    """Sublattice of each gate slot, and the gate sites of every bond, slot by slot."""
+def _sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int], dict[tuple[int, int], list[Site]]]:
+    """Sublattice of each environment site of a family, and the sites of every bond in the same order."""
     crystal = supercell.crystal
     chosen = list(dict.fromkeys(crystal.index(name) for name in hop.gate))
     slots: list[int] | None = None
@@ -76,13 +80,13 @@ def _gate_sites(
 
 
 def _numbers(crystal: Crystal, slots: list[int]) -> str:
-    """Numbers of gate sites by sublattice, for messages."""
+    """Numbers of environment sites by sublattice, for messages."""
     counted = [f"{slots.count(s)} of {crystal.sublattices[s].name}" for s in dict.fromkeys(slots)]
     return ", ".join(counted) or "none"
 
 
 def _check_images(supercell: Supercell, hop: Hop, slots: list[int], row: list[Site]) -> None:
-    """InputError if two gate sites of one bond are the same site of the supercell."""
+    """InputError if two environment sites of one bond are the same site of the supercell."""
     wrapped = [(s, *wrap(supercell, site[:3])[0].tolist(), site[3]) for s, site in zip(slots, row, strict=True)]
     if len(set(wrapped)) != len(wrapped):
         raise InputError(
@@ -91,10 +95,28 @@ def _check_images(supercell: Supercell, hop: Hop, slots: list[int], row: list[Si
         )
 
 
-def _gate_codes(
-    model: Model, supercell: Supercell, hop: Hop, slots: list[int], counts: NDArray[np.int64], weight: NDArray[np.int64]
+def _code_weights(model: Model, supercell: Supercell, slots: list[int]) -> tuple[IntArray, int]:
+    """((G, S) weight of a species on a site, number of codes): a mixed-radix number with one digit per site."""
+    weight = np.zeros((len(slots), len(model.names)), dtype=np.int64)
+    radix = 1
+    for g, s in enumerate(slots):
+        names = model.on_sublattice(supercell.crystal.sublattices[s].name)
+        for digit, name in enumerate(names):
+            weight[g, model.code(name)] = digit * radix
+        radix *= len(names)
+    return weight, radix
+
+
+def _barriers(
+    model: Model,
+    supercell: Supercell,
+    hop: Hop,
+    slots: list[int],
+    counts: NDArray[np.int64],
+    weight: IntArray,
+    radix: int,
 ) -> list[int]:
-    """2 E0 by gate code; fills `weight`. InputError if a gate that can occur has no barrier."""
+    """2 E0 by code. InputError if an environment that can occur has no barrier."""
     if hop.rate == "marcus":
         return [0]
     given = {tuple(sorted(barrier.gate)): 2 * to_micro(barrier.energy_eV) for barrier in hop.barriers}
@@ -105,15 +127,9 @@ def _gate_codes(
             raise InputError(
                 f"hop {hop.name!r}: gate {list(gate)} names {len(gate)} species; the bonds have {len(slots)}"
             )
-    crystal = supercell.crystal
-    digits = [model.on_sublattice(crystal.sublattices[s].name) for s in slots]
-    radix = 1
-    for g, names in enumerate(digits):
-        for digit, name in enumerate(names):
-            weight[g, model.code(name)] = digit * radix
-        radix *= len(names)
     table = [-1] * radix
-    for combination in itertools.product(*digits):
+    choices = [model.on_sublattice(supercell.crystal.sublattices[s].name) for s in slots]
+    for combination in itertools.product(*choices):
         code = sum(int(weight[g, model.code(name)]) for g, name in enumerate(combination))
         key = tuple(sorted(combination))
         possible = all(counts[model.code(name)] >= key.count(name) for name in set(key))

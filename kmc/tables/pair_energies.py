@@ -1,29 +1,32 @@
-"""Pair energies as integers, and the exchange potentials that the walk keeps per site.
+"""Pair energies by neighbour shell, as an energy term, and the packing of forbidden pairs into the same integers.
 
-A family exchanges species a (carrier) and b (partner). Its exchange potential at site k is the sum over the
-neighbours of k of ``J(a, x) - J(b, x)``, x being what stands on the neighbour. Then moving a from i to j and b
-back changes the energy by ``potential[j] - potential[i]`` less the pair's own share, a constant of the bond.
+A family exchanges species a (carrier) and b (partner). Its potential at site k is the sum over the neighbours of k of
+``J(a, x) - J(b, x)``, x being the species on the neighbour. Exchanging a on i with b on j then changes the energy by
+``potential[j] - potential[i]`` less the share of the exchanging pair itself, a constant of the bond.
 
-A forbidden pair counts `FORBIDDEN` in the same integers: a flag in bits that no sum of energies reaches, taken
-apart again by `split` before any energy is used.
+A forbidden pair counts `FORBIDDEN` in the same integers: a flag in bits that no sum of energies reaches. `split`
+separates the two before any energy is used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.model.parameters import Model
-from kmc.tables.bonds import bonds_of
-from lattices.crystal import Crystal, Supercell
+from kmc.tables.bonds import Bond, bonds_of, neighbour_sites
+from kmc.tables.energy_terms import NO_UPDATES, EnergyContext, EnergyTerm, HopFamily, IntArray, Updates
+from kmc.tables.pair_bounds import lowest_d_energy, lowest_gain
+from lattices.crystal import Supercell
 from lattices.errors import InputError
 from lattices.neighbours import Neighbours
 from lattices.stencils import Stencil, check_fits, stencil_of
 
 MICRO = 1_000_000  # energies are integers in microelectronvolt
-FORBIDDEN = 1 << 26
+FORBIDDEN_BITS = 26
+FORBIDDEN = 1 << FORBIDDEN_BITS
 HALF_FORBIDDEN = FORBIDDEN >> 1
 MAX_ENERGY = FORBIDDEN >> 2  # 16.8 eV: differences of two sums stay below HALF_FORBIDDEN
 
@@ -33,36 +36,142 @@ def to_micro(energy_eV: float) -> int:
     return round(energy_eV * MICRO)
 
 
-def split(packed: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split(packed: IntArray) -> tuple[IntArray, IntArray]:
     """(number of forbidden contacts, energy in microelectronvolt) of packed potentials or their differences."""
-    contacts = (packed + HALF_FORBIDDEN) >> 26
-    return contacts, packed - (contacts << 26)
+    contacts = (packed + HALF_FORBIDDEN) >> FORBIDDEN_BITS
+    return contacts, packed - (contacts << FORBIDDEN_BITS)
 
 
 @dataclass(frozen=True)
 class Influence:
-    """How the neighbours that one pair energy is for act on the exchange potential of a family.
+    """How the species on the neighbours that one pair energy is for contribute to the potential of a family.
 
-    stencil: from the family's sublattice to the neighbours. values: (n_species,) int64, packed J(a, x) - J(b, x).
+    stencil: from the family's sublattice to the neighbours. values: (S,) int64, packed J(a, x) - J(b, x).
     """
 
-    family: int
     neighbours: Neighbours
     stencil: Stencil
-    values: NDArray[np.int64]
+    values: IntArray
+
+    @property
+    def energies(self) -> IntArray:
+        """(S,) int64 J(a, x) - J(b, x) in microelectronvolt, without forbidden contacts."""
+        return split(self.values)[1]
 
 
-def influences(model: Model, supercell: Supercell, hop_number: int) -> list[Influence]:
-    """All neighbours on which the exchange potential of one hop family depends; InputError if the cell is too small."""
-    hop = model.hops[hop_number]
-    crystal = supercell.crystal
-    home = crystal.index(model.species[hop.carrier].sublattice)
-    table: dict[tuple[int, Neighbours], NDArray[np.int64]] = {}
-    _check_listed_once(model, supercell.crystal)
+class PairEnergies(EnergyTerm):
+    """Energies and forbidden contacts of pairs of species.
+
+    influences: for each family, the shells on which its potential depends.
+    """
+
+    name = "pairs"
+
+    def __init__(self, context: EnergyContext, influences: tuple[tuple[Influence, ...], ...]) -> None:
+        self.context, self.influences = context, influences
+
+    def has_potential(self, f: int) -> bool:
+        """Whether any pair energy differs between carrier and partner."""
+        return bool(self.influences[f])
+
+    def potentials(self, f: int, occupants: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """(R, n) int32 packed sums over all neighbours."""
+        supercell = self.context.supercell
+        home = self.context.families[f].sublattice
+        n_basis = supercell.crystal.sublattices[home].n_basis
+        potential = np.zeros((len(occupants), supercell.n_sites_of(home)), dtype=np.int32)
+        for influence in self.influences[f]:
+            values = influence.values.astype(np.int32)
+            for b in range(n_basis):
+                local = np.arange(b, supercell.n_sites_of(home), n_basis, dtype=np.int64)
+                cells = supercell.coordinates_of(home, local)[:, :3].astype(np.int64)
+                for x, y, z, t in influence.stencil.neighbours(b):
+                    near = neighbour_sites(supercell, influence.stencil.target, cells + np.array([x, y, z]), t)
+                    potential[:, local] += values[occupants[:, near]]
+        return potential
+
+    def updates(self, hop: int, f: int, basis: int) -> Updates:
+        """The neighbours whose potential depends on the species that hop onto the basis site."""
+        here = self.context.families[hop]
+        rows = []
+        for influence in self.influences[f]:
+            delta = int(influence.values[here.carrier] - influence.values[here.partner])
+            if influence.stencil.target != here.sublattice or not delta:
+                continue
+            crystal, origin = self.context.supercell.crystal, influence.stencil.origin
+            back = stencil_of(crystal, here.sublattice, origin, influence.neighbours)
+            rows += [(*neighbour, delta) for neighbour in back.neighbours(basis)]
+        if not rows:
+            return NO_UPDATES
+        table = np.array(rows, dtype=np.int64)
+        return table[:, :3], table[:, 3], table[:, 4]
+
+    def reach(self, f: int) -> int:
+        """Sum over shells of the largest energy times the number of neighbours."""
+        return sum(int(np.abs(one.energies).max()) * one.stencil.coordination for one in self.influences[f])
+
+    def bond_energy(self, f: int, bond: Bond) -> int:
+        """Minus the packed correction for the exchanging pair."""
+        family = self.context.families[f]
+        values = [exchanged_pair(self.context.supercell, one, bond) * one.values for one in self.influences[f]]
+        return -sum(int(row[family.carrier] - row[family.partner]) for row in values)
+
+    def lowest_d_energy(self, f: int, bond: Bond) -> int:
+        """A lower bound over every arrangement; see kmc/tables/pair_bounds.py."""
+        return lowest_d_energy(self.context, self.influences[f], bond)
+
+    def lowest_beyond_folded(self, f: int, bond: Bond, folded: NDArray[np.uint8]) -> int:
+        """Exact for the carrier on the near end, a bound for the other mobile species around the far end."""
+        carrier = self.context.families[f].carrier
+        replaced = sum(
+            exchanged_pair(self.context.supercell, one, bond)
+            * int(one.energies[carrier] - one.energies[folded[carrier]])
+            for one in self.influences[f]
+        )
+        return replaced + lowest_gain(self.context, self.influences[f], bond[4], folded)
+
+    def acting_species(self) -> frozenset[int]:
+        """Species with a pair energy that differs between the carrier and the partner of some family."""
+        shells = [one for influences in self.influences for one in influences]
+        return frozenset(int(code) for one in shells for code in np.flatnonzero(one.values))
+
+    def fingerprint(self) -> Mapping[str, IntArray]:
+        """The values of every shell: those of immobile species appear nowhere in the event tables."""
+        return {
+            f"{f}.{one.stencil.target}.{one.neighbours}": one.values
+            for f, influences in enumerate(self.influences)
+            for one in influences
+        }
+
+
+def exchanged_pair(supercell: Supercell, influence: Influence, bond: Bond) -> int:
+    """How often the far end of a bond is a neighbour of the near one in a shell; several times in a small cell."""
+    if influence.stencil.target != influence.stencil.origin:
+        return 0
+    start, dx, dy, dz, end = bond
+    wanted = (*(np.array([dx, dy, dz]) % supercell.repeats).tolist(), end)
+    return sum(
+        (*(np.array(cell) % supercell.repeats).tolist(), t) == wanted
+        for *cell, t in influence.stencil.neighbours(start)
+    )
+
+
+def pair_term(context: EnergyContext) -> PairEnergies | None:
+    """The pair energies of a model; None where it has none that acts. InputError if the supercell is too small."""
+    _check_listed_once(context)
+    found = tuple(_influences(context, family) for family in context.families)
+    return PairEnergies(context, found) if any(found) else None
+
+
+def _influences(context: EnergyContext, family: HopFamily) -> tuple[Influence, ...]:
+    """All neighbours on which the potential of one family depends, sorted by sublattice."""
+    model, crystal = context.model, context.supercell.crystal
+    carrier, partner = model.names[family.carrier], model.names[family.partner]
+    table: dict[tuple[int, Neighbours], IntArray] = {}
     for pair in model.pairs:
         packed = to_micro(pair.energy_eV) + (FORBIDDEN if pair.forbidden else 0)
         for one, other in {pair.species, pair.species[::-1]}:
-            sign = (one == hop.carrier) - (one == hop.partner)
+            sign = (one == carrier) - (one == partner)
             if sign:
                 key = (crystal.index(model.species[other].sublattice), pair.neighbours)
                 row = table.setdefault(key, np.zeros(len(model.names), dtype=np.int64))
@@ -71,57 +180,25 @@ def influences(model: Model, supercell: Supercell, hop_number: int) -> list[Infl
     for (target, neighbours), values in sorted(table.items(), key=lambda item: item[0]):
         if not values.any():
             continue
-        stencil = stencil_of(crystal, home, target, neighbours)
-        check_fits(supercell, stencil, f"the pair energies of {neighbours}")
-        result.append(Influence(hop_number, neighbours, stencil, values))
-    _check_range(hop.name, result)
-    return result
+        stencil = stencil_of(crystal, family.sublattice, target, neighbours)
+        check_fits(context.supercell, stencil, f"the pair energies of {neighbours}")
+        result.append(Influence(neighbours, stencil, values))
+    return tuple(result)
 
 
-def _check_listed_once(model: Model, crystal: Crystal) -> None:
-    """InputError if a range of distances of a pair holds neighbours that another entry of the same pair holds too."""
+def _check_listed_once(context: EnergyContext) -> None:
+    """InputError if a range of distances of a pair contains neighbours that another entry of the pair contains too."""
+    model, crystal = context.model, context.supercell.crystal
     by_species: dict[tuple[str, ...], list[Neighbours]] = {}
     for pair in model.pairs:
         by_species.setdefault(tuple(sorted(pair.species)), []).append(pair.neighbours)
     for names, entries in by_species.items():
         if len(entries) == 1 or not any(entry.distance_angstrom for entry in entries):
-            continue  # shells are told apart by their numbers, which the model checks
+            continue  # shells are distinguished by their numbers, which the model checks
         home, target = (crystal.index(model.species[name].sublattice) for name in names)
-        seen: dict[tuple[int, ...], Neighbours] = {}
+        seen: dict[Bond, Neighbours] = {}
         for entry in entries:
             for _, _, bond in bonds_of(stencil_of(crystal, home, target, entry)):
                 if bond in seen:
                     raise InputError(f"the pair {' - '.join(names)} has two energies for {seen[bond]} and {entry}")
                 seen[bond] = entry
-
-
-def own_share(
-    supercell: Supercell, acting: list[Influence], bond: tuple[int, int, int, int, int], a: int, b: int
-) -> int:
-    """Packed share of the exchanging pair itself in ``potential[j] - potential[i]``.
-
-    bond: (basis of i, dx, dy, dz, basis of j). In a small cell several shells may join i and j; each counts.
-    """
-    start, dx, dy, dz, end = bond
-    wanted = (*(np.array([dx, dy, dz]) % supercell.repeats).tolist(), end)
-    total = 0
-    for influence in acting:
-        if influence.stencil.target != influence.stencil.origin:
-            continue
-        for x, y, z, t in influence.stencil.neighbours(start):
-            if (*(np.array([x, y, z]) % supercell.repeats).tolist(), t) == wanted:
-                total += int(influence.values[a] - influence.values[b])
-    return total
-
-
-def _check_range(name: str, acting: list[Influence]) -> None:
-    """InputError if the energies around one site could leave the range of the packed integers."""
-    reach = 0
-    for influence in acting:
-        energies = split(influence.values)[1]
-        reach += int(np.abs(energies).max()) * influence.stencil.coordination
-    if reach >= MAX_ENERGY:
-        raise InputError(
-            f"hop {name!r}: pair energies around one site add up to {reach / MICRO:.1f} eV; "
-            f"at most {MAX_ENERGY / MICRO:.1f} eV is allowed"
-        )

@@ -107,7 +107,7 @@ def test_a_lone_proton(temperature_K, tmp_path):
 
 def moments_after(system, occupants, mean, backend):
     """(R,) squared displacement of all protons together after one window of `mean` trials."""
-    state = state_from_occupants(system.model, system.tables, occupants)
+    state = state_from_occupants(system.tables, occupants)
     first = int(system.tables.first_particle[system.model.code("H")])
     ids = slice(first, first + int(system.tables.counts[system.model.code("H")]))
     before = unwrapped_grid_positions(system.tables, state)[:, ids].astype(np.int64)

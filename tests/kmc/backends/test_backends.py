@@ -108,7 +108,7 @@ def test_potentials_follow_the_hops(system):
     if _start(system) is None:
         return
     state = walked(system, 2, 300)
-    assert np.array_equal(state.potential, exchange_potential(system.model, system.tables, state.occupants))
+    assert np.array_equal(state.potential, exchange_potential(system.tables, state.occupants))
     tables = system.tables
     for code, count in enumerate(tables.counts):
         assert ((state.occupants == code).sum(axis=1) == count).all()

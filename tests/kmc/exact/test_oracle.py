@@ -70,7 +70,7 @@ def deviations(seed, backend, selection):
     stationary = small.stationary()
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(stationary), size=REPLICAS, p=stationary)
-    state = state_from_occupants(system.model, tables, small.occupants[chosen].copy())
+    state = state_from_occupants(tables, small.occupants[chosen].copy())
     hops_per_window = 4 * int(tables.counts[tables.carrier[0]])
     slowest = small.hop_rate()[0] / tables.total_rate_per_s
     mean = int(hops_per_window / slowest)
@@ -153,7 +153,7 @@ def moments(system, backend, windows, hops_per_window):
     tables, pair = system.tables, ("V_O", "electron")
     small = enumerate_cell(system.model, tables, replace(system, replicas=1).initial_state().occupants[0])
     chosen = np.random.default_rng(system.seed).choice(len(small.occupants), size=system.replicas, p=small.stationary())
-    state = state_from_occupants(system.model, tables, small.occupants[chosen].copy())
+    state = state_from_occupants(tables, small.occupants[chosen].copy())
     mean = int(hops_per_window / (small.hop_rate()[0] / tables.total_rate_per_s))
     tensor = mean_square_at(small.collective(*pair), mean / tables.total_rate_per_s)
     exact = tensor.reshape(2, 3, 2, 3).trace(axis1=1, axis2=3)

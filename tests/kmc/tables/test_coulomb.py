@@ -11,12 +11,12 @@ from kmc.backends import make_grand_walker, make_walker
 from kmc.carriers.neutral_component import neutral_component
 from kmc.exact.master_equation import enumerate_cell, mean_square_at
 from kmc.measure.msd import summed_positions
-from kmc.model.parameters import Model
 from kmc.run.schedule import start_equilibration, window_length
 from kmc.run.settings import Settings
 from kmc.state.grand_state import grand_state
 from kmc.state.replicas import exchange_potential, state_from_occupants, unwrapped_grid_positions
-from kmc.tables.coulomb import COULOMB_EV_ANGSTROM, coulomb_of
+from kmc.tables.coulomb import COULOMB_EV_ANGSTROM, coulomb_term, pair_table
+from kmc.tables.energy_terms import EnergyContext
 from kmc.tables.ewald import ewald_potential
 from lattices.crystal import Supercell
 from lattices.errors import InputError
@@ -109,16 +109,13 @@ def test_madelung_constants_by_the_table(structure, charges, madelung):
     """The integers of the pair table and of the images, in vacuum: rounding is 1e-7 of the energies or less."""
     atoms, distance, per_cell = structure
     names = list(dict.fromkeys(atoms.get_chemical_symbols()))
-    sites = [{"sublattice": name, "element": name, "charge": 0} for name in names]
-    screened = {"relative_permittivity": {"value": 1.0, **NOTE}}
-    model = Model.model_validate({"name": "salt", "species": dict(zip(names, sites, strict=True)), "coulomb": screened})
     supercell = Supercell(crystal_from_atoms(atoms, {name: name for name in names}), (2, 2, 2))
-    table = coulomb_of(model, supercell)
+    energy, image = pair_table(supercell, relative_permittivity=1.0)
     total = 0
     for s, q in enumerate(charges):
         for t, p in enumerate(charges):
-            total += q * p * int(table.energy[s][t].sum())
-        total += q**2 * table.image * len(table.energy[s][s])
+            total += q * p * int(energy[s][t].sum())
+        total += q**2 * image * len(energy[s][s])
     assert -0.5e-6 * total / per_cell * distance / COULOMB_EV_ANGSTROM == pytest.approx(madelung, rel=1e-6)
 
 
@@ -146,7 +143,7 @@ def test_potentials_are_differences_of_ewald_energies():
     system = charged(30.0, (3, 3, 3), 4, 8, dopants=3)
     state = walked(system, 3, 300)
     assert state.accepted.min() > 0
-    assert np.array_equal(state.potential, exchange_potential(system.model, system.tables, state.occupants))
+    assert np.array_equal(state.potential, exchange_potential(system.tables, state.occupants))
     tables, occupants = system.tables, state.occupants[0]
     before = total_energy(system, occupants)
     first = int(tables.potential_offset[0])
@@ -156,13 +153,13 @@ def test_potentials_are_differences_of_ewald_energies():
         after[i], after[j] = occupants[j], occupants[i]
         cells = [tables.supercell.coordinates_of(0, np.array([n]))[0] for n in (i, j)]
         offset = (cells[1][:3].astype(int) - cells[0][:3]) % 3
-        own = 4 * int(tables.coulomb.energy[0][0][cells[0][3], cells[1][3], *offset])
+        own = 4 * int(tables.term("coulomb").energy[0][0][cells[0][3], cells[1][3], *offset])
         found = int(state.potential[0, first + j]) - int(state.potential[0, first + i]) - own
         assert found * 1e-6 == pytest.approx(total_energy(system, after) - before, abs=1e-4)
     for s in range(3):
         for t in range(3):
-            energy = tables.coulomb.energy[s][t]
-            other = tables.coulomb.energy[t][s]
+            energy = tables.term("coulomb").energy[s][t]
+            other = tables.term("coulomb").energy[t][s]
             assert energy[0, -1, 1, 2, 0] == other[-1, 0, -1, -2, 0]
 
 
@@ -178,7 +175,7 @@ def test_backends_and_grand_canonical_moves_agree_with_charges():
         walker.advance(500, 0)
         ends.append(walker.read())
     assert all(np.array_equal(ends[0].potential, other.potential) for other in ends[1:])
-    assert np.array_equal(ends[0].potential, exchange_potential(system.model, system.tables, ends[0].occupants))
+    assert np.array_equal(ends[0].potential, exchange_potential(system.tables, ends[0].occupants))
     assert len(set(ends[0].number[:, 0].tolist())) > 1 or ends[0].counters[:, 1].min() > 10
 
 
@@ -195,7 +192,7 @@ def test_a_vacancy_and_an_electron_that_attract_against_the_exact_solution():
     assert share.max() > 1.5 * share.min()  # they feel each other
     rng = np.random.default_rng(4)
     chosen = rng.choice(len(share), size=4096, p=share)
-    state = state_from_occupants(system.model, system.tables, small.occupants[chosen].copy())
+    state = state_from_occupants(system.tables, small.occupants[chosen].copy())
     before = summed_positions(system.tables, unwrapped_grid_positions(system.tables, state))
 
     walker = make_walker(BACKENDS[-2] if len(BACKENDS) > 1 else "numpy", system, state)
@@ -225,6 +222,7 @@ def test_what_charges_cannot_do():
         start_equilibration(system, Settings(selection="rejection-free"))
     with pytest.raises(InputError, match="take a larger relative_permittivity or fewer charges"):
         charged(1.0, (4, 4, 4), 20, 40)
-    model = system.model
+    none = np.zeros(0, dtype=np.int64)
+    large = Supercell(fluorite({"cation": "Ce"}, 5.4), (40, 40, 40))
     with pytest.raises(InputError, match="at most 100000 are allowed"):
-        coulomb_of(model, Supercell(fluorite({"cation": "Ce"}, 5.4), (40, 40, 40)))
+        coulomb_term(EnergyContext(system.model, large, (), none, none, none, (0.0, 0.0, 0.0)))
