@@ -119,7 +119,7 @@ def file_bytes(system: System, config: RunConfig) -> int:
 def memory_bytes(system: System, frames: int) -> int:
     """Memory of the state and of the accumulators of one temperature on the host."""
     from kmc.backends.cuda_memory import bytes_per_replica
-    from kmc.measure.msd import lags_of
+    from kmc.measure.lag_windows import lags_of
 
     return system.replicas * bytes_per_replica(system.tables, len(lags_of(frames)))
 
@@ -127,7 +127,7 @@ def memory_bytes(system: System, frames: int) -> int:
 def device_plan(system: System, frames: int) -> str:
     """Device memory of a run, and how many replicas fit: on the device that is there, else on two common sizes."""
     from kmc.backends import cuda_device, cuda_memory
-    from kmc.measure.msd import lags_of
+    from kmc.measure.lag_windows import lags_of
 
     lags = len(lags_of(frames))
     each = cuda_memory.bytes_per_replica(system.tables, lags)

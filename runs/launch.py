@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,10 +135,12 @@ def _run_one(
         frames *= 2
     frozen = frozen_schedule(folder)
     field = {"field_applied_V_per_m": system.tables.field_V_per_m.tolist()}
-    _write_run_file(folder, config, _composition(system) | field | {"schedule": frozen})
+    _write_run_file(
+        folder, config, _composition(system) | field | {"schedule": {**asdict(frozen), "frames": settings.frames}}
+    )
     log(
-        f"acceptance {frozen['acceptance']:.4g} of {frozen['slowest']}, selection by {frozen['selection']}, "
-        f"frames of {frozen['frame_interval_s']:.4g} s"
+        f"acceptance {frozen.acceptance:.4g} of {frozen.slowest}, selection by {frozen.selection}, "
+        f"frames of {frozen.frame_interval_s:.4g} s"
     )
     return True
 
@@ -148,11 +151,12 @@ def _where_it_stands(folder: Path) -> tuple[bool, int]:
     A run that was killed before its first checkpoint may have left a file with the initial frame: that is taken away.
     InputError if a longer trajectory has lost its checkpoint.
     """
-    from kmc.files.checkpoint import has_checkpoint, read_checkpoint
+    from kmc.files.checkpoint import has_checkpoint
     from kmc.files.trajectory import read_trajectory
+    from kmc.run.engine import frames_reached
 
     if has_checkpoint(folder):
-        return True, int(read_checkpoint(folder)[1]["frame"])
+        return True, frames_reached(folder)
     trajectory = folder / "trajectory.h5"
     if not trajectory.exists():
         return False, 0

@@ -28,7 +28,8 @@ from analysis.statistics.msd_fit import (
 )
 
 if TYPE_CHECKING:
-    from kmc.files.trajectory import SpeciesRecord, Trajectory
+    from kmc.files.header import SpeciesRecord
+    from kmc.files.trajectory import Trajectory
 
 TRACER_FORMULA = "D* = slope of <|dr|^2> against t, over 6"
 CORRELATION_FORMULA = "f = <|dr|^2>/(hops x l^2), both as rates"

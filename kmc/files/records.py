@@ -1,7 +1,8 @@
-"""What is written to a trajectory file as a whole: grand-canonical scans and relaxation waves."""
+"""Records that are written to a trajectory file as a whole: grand-canonical scans and relaxation waves."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Scan:
-    """P points, B time blocks, R replicas.
+    """A grand-canonical scan of P points, B time blocks and R replicas.
 
     mu_eV: (P,) of the neutral component. first: number of ion carriers of the first column. histogram: (P, B, R, n)
-    int64 trials. counters: (P, R, 2) trials, accepted. capacity: largest possible number of ion carriers in a replica.
-    found: whether the scan stands about the composition of the run (or where the user put it).
+    int64 trials spent with each number of ion carriers. counters: (P, R, 2) int64 trials, accepted. capacity: (R,)
+    largest possible number of ion carriers. found: whether the potential whose mean composition is that of the run was
+    found; true where the user gave the potentials.
     """
 
     mu_eV: NDArray[np.float64]
@@ -36,13 +38,20 @@ class Scan:
             "found": np.array(self.found),
         }
 
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Scan:
+        """The scan whose `arrays` these are."""
+        scalars = {"first": int(arrays["first"]), "found": bool(arrays["found"])}
+        return cls(**{**arrays, **scalars})  # type: ignore[arg-type]  # scalars have replaced their arrays
+
 
 @dataclass(frozen=True)
 class Wave:
-    """axis: of the planes. planes: (W, T + 1, R, C, P) int32 numbers of W waves; frames are as long as the run's.
+    """W relaxing composition waves of T frames after the initial one, R replicas, C carriers, P planes.
 
-    fractions: (P,) where the planes lie, in units of the supercell's edge.
-    dispersion: (C,) decay rate of the wave over D k^2 for free hops of each carrier, less than 1 on a lattice.
+    axis: perpendicular to the planes. planes: (W, T + 1, R, C, P) int32 numbers of carriers; frames are as long as
+    those of the run. fractions: (P,) places of the planes in units of the supercell's edge. dispersion: (C,) decay rate
+    of the wave over D k^2 for non-interacting hops of each carrier; below 1 on a lattice.
     """
 
     axis: int
@@ -54,3 +63,8 @@ class Wave:
         """Every array by name."""
         numbers = {"axis": np.array(self.axis), "dispersion": self.dispersion}
         return {**numbers, "planes": self.planes, "fractions": self.fractions}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Wave:
+        """The waves whose `arrays` these are."""
+        return cls(int(arrays["axis"]), arrays["planes"], arrays["fractions"], arrays["dispersion"])

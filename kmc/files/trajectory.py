@@ -1,4 +1,4 @@
-"""The trajectory file as analysis sees it. Written by writer.py; layout in the documentation of that file."""
+"""The trajectory file as analysis reads it; its layout is documented in writer.py."""
 
 from __future__ import annotations
 
@@ -10,60 +10,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.files.header import FamilyRecord, Header, RunFacts, SpeciesRecord
 from kmc.files.records import Scan, Wave
 from kmc.measure.profile import Profile
-from kmc.model.parameters import Kind
 from lattices.errors import InputError
 from lattices.notes import Note
-
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class SpeciesRecord:
-    """A species of the run. count: particles per replica. tracked: its displacements were followed.
-
-    kind: whether it carries ionic or electronic current.
-    """
-
-    name: str
-    label: str
-    charge_e: int
-    count: int
-    mobile: bool
-    element: str
-    tracked: bool = True
-    kind: Kind = "ion"
-
-
-@dataclass(frozen=True)
-class FamilyRecord:
-    """A hop family of the run. reorganisation_energy_eV: of Marcus rates."""
-
-    name: str
-    carrier: str
-    partner: str
-    hop_length_m: float
-    reorganisation_energy_eV: float | None = None
 
 
 @dataclass(frozen=True)
 class Trajectory:
     """T frames after the initial one, R replicas, S species, F families, K lags, B time blocks.
 
-    grid_vectors_m: (3, 3); an integer displacement (row) times it is in metres.
+    grid_vectors_m: (3, 3); an integer displacement (a row) times it is in metres.
     time_s: (T + 1,), uniform from 0. summed_displacement: (T + 1, R, S, 3) int64, sum over the particles of a species
-    of the unwrapped displacement since frame 0. lag_frames: (K,). msd_windows: (K, B) windows, one after another, that
-    ended in time block b. second_moment: (K, B, R, S, 6) int64, sums over particles and windows of the products
+    of the unwrapped displacement since frame 0. lag_frames: (K,). msd_windows: (K, B) consecutive windows that ended in
+    each time block. second_moment: (K, B, R, S, 6) int64, sums over particles and windows of the products
     xx yy zz xy xz yz. trials, accepted: (T + 1, R, F) int64 since frame 0. configuration: (R,) equal for replicas that
     share their dopants. cubic: every second-rank tensor is isotropic by symmetry. planned_frames: frames asked for at
     first; a run that was extended for precision has more. None: not extended. hops_per_visit: of domains.
     polaron_mode: of kmc/carriers/polaron_modes.py; where it is not "kinetic" one kind of carrier has no true motion.
-    repeats, grid: of the supercell. component: the neutral one as in component.py, or {"reason": ...} without.
-    planes: for each axis (T + 1, R, C, P) int32 numbers of the carriers `plane_species` by plane (planes.py), or none.
-    plane_fractions: for each axis (P,) where its planes lie, in units of the supercell's edge.
-    dopants: ions stand still at random and shape where carriers stand. coupled_groups: carriers that feel one another
-    (coupling.py); empty where the file does not say. notes: for the reader, warnings among them.
+    repeats, grid: of the supercell. component: the neutral component as in kmc/carriers/neutral_component.py, or
+    {"reason": ...} where there is none. planes: for each axis (T + 1, R, C, P) int32, numbers of the carriers
+    `plane_species` by plane (kmc/measure/density_planes.py), or empty. plane_fractions: for each axis (P,) places of
+    the planes in units of the supercell's edge. dopants: quenched disorder, immobile ions that affect the energies or
+    the sites of carriers. coupled_groups: carriers that are coupled by the model (kmc/carriers/coupling.py). notes: for
+    the reader, warnings among them.
     """
 
     temperature_K: float
@@ -130,79 +101,81 @@ def read_trajectory(path: Path | str) -> Trajectory:
     try:
         with h5py.File(path, "r") as file:
             return _read(file)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not a complete trajectory file of this program: {reason}") from error
 
 
 def _read(file: object) -> Trajectory:
     group = file["kmc"]  # type: ignore[index]  # h5py has no type hints
-    meta = json.loads(group.attrs["description"])
-    if meta["schema"] != SCHEMA:
-        raise ValueError(f"schema {meta['schema']}, this version reads {SCHEMA}")
-    run = json.loads(group.attrs["run"])
+    header = Header.from_json(group.attrs["description"])
+    facts = RunFacts.from_json(group.attrs["run"])
     frames = len(group["time_s"])
     arrays = {name: group[name][()] for name in ("time_s", "summed_displacement", "trials", "accepted")}
     if frames < 2 or any(len(value) != frames for value in arrays.values()):
         raise ValueError("it holds no complete frame after the initial one")
     return Trajectory(
-        temperature_K=meta["temperature_K"],
-        volume_m3=meta["volume_m3"],
-        field_V_per_m=np.array(meta["field_V_per_m"]),
-        species=tuple(SpeciesRecord(**entry) for entry in meta["species"]),
-        families=tuple(FamilyRecord(**entry) for entry in meta["families"]),
-        configuration=np.array(meta["configuration"], dtype=np.int64),
-        grid_vectors_m=np.array(meta["grid_vectors_m"]),
+        temperature_K=header.temperature_K,
+        volume_m3=header.volume_m3,
+        field_V_per_m=np.array(header.field_V_per_m),
+        species=header.species,
+        families=header.families,
+        configuration=np.array(header.configuration, dtype=np.int64),
+        grid_vectors_m=np.array(header.grid_vectors_m),
         lag_frames=group["msd/lag_frames"][()],
         msd_windows=group["msd/windows"][()],
         second_moment=group["msd/second_moment"][()],
-        backend=run["backend"],
-        wall_s=run["wall_s"],
-        seed=meta["seed"],
-        model=meta["model"],
-        digest=meta["digest"],
-        versions=run["versions"],
-        cubic=meta["cubic"],
-        planned_frames=run["planned_frames"],
-        polaron_mode=meta.get("polarons", {}).get("mode", "kinetic"),
-        hops_per_visit=run.get("hops_per_visit"),
-        repeats=tuple(meta["repeats"]),
-        grid=meta.get("grid", 1),
-        profile=_profile(group["profile"]) if "profile" in group else None,
-        component=meta.get("component", {}),
-        plane_species=tuple(json.loads(group["rho_k"].attrs["species"])) if "rho_k" in group else (),
-        planes=tuple(group[f"rho_k/axis{axis}"][()] for axis in range(3)) if "rho_k" in group else (),
-        plane_fractions=tuple(_places(group["rho_k"], f"axis{n}", f"fractions{n}") for n in range(3))
-        if "rho_k" in group
-        else (),
-        wave=_wave(group["relaxation"]) if "relaxation" in group else None,
-        coulomb=meta.get("coulomb", False),
-        notes=tuple(Note(**note) for note in meta.get("notes", [])),
-        coupled_groups=tuple(tuple(group) for group in meta.get("coupled_groups", [])),
-        dopants=meta.get("dopants", True),
-        scan=_scan(group["grand_canonical"]) if "grand_canonical" in group else None,
+        backend=facts.backend,
+        wall_s=facts.wall_s,
+        seed=header.seed,
+        model=header.model,
+        digest=header.digest,
+        versions=facts.versions,
+        cubic=header.cubic,
+        planned_frames=facts.planned_frames,
+        polaron_mode=header.polarons.mode,
+        hops_per_visit=facts.hops_per_visit,
+        repeats=header.repeats,
+        grid=header.grid,
+        component=header.component,
+        dopants=header.dopants,
+        coulomb=header.coulomb,
+        coupled_groups=header.coupled_groups,
+        notes=header.notes,
+        **_optional(group),
         **arrays,
     )
 
 
-def _scan(group: Any) -> Scan:
-    arrays = {name: group[name][()] for name in group}
-    return Scan(first=int(arrays.pop("first")), found=bool(arrays.pop("found")), **arrays)
+def _optional(group: Any) -> dict[str, Any]:
+    """What only some runs write."""
+    found: dict[str, Any] = {}
+    if "profile" in group:
+        found["profile"] = Profile.from_arrays(_arrays(group["profile"]))
+    if "rho_k" in group:
+        planes = group["rho_k"]
+        found["plane_species"] = tuple(json.loads(planes.attrs["species"]))
+        found["planes"] = tuple(planes[f"axis{axis}"][()] for axis in range(3))
+        found["plane_fractions"] = tuple(planes[f"fractions{axis}"][()] for axis in range(3))
+    if "grand_canonical" in group:
+        found["scan"] = Scan.from_arrays(_arrays(group["grand_canonical"]))
+    if "relaxation" in group:
+        found["wave"] = Wave.from_arrays(_arrays(group["relaxation"]))
+    return found
 
 
-def _wave(group: Any) -> Wave:
-    places = _places(group, "planes", "fractions")
-    return Wave(int(group["axis"][()]), group["planes"][()], places, group["dispersion"][()])
+def _arrays(group: Any) -> dict[str, NDArray[Any]]:
+    return {name: group[name][()] for name in group}
 
 
-def _places(group: Any, numbers: str, fractions: str) -> NDArray[np.float64]:
-    """(P,) where planes lie; a file without has every plane of the position grid, evenly spaced."""
-    if fractions in group:
-        return np.asarray(group[fractions][()], dtype=np.float64)
-    planes = group[numbers].shape[-1]
-    return np.asarray(np.arange(planes) / planes)
+def read_dataset(path: Path | str, name: str) -> NDArray[Any]:
+    """A dataset under /kmc of a trajectory file, such as one of a user's own observer; InputError if there is none."""
+    import h5py
 
-
-def _profile(group: Any) -> Profile:
-    arrays = {name: group[name][()] for name in group}
-    return Profile(axis=int(arrays.pop("axis")), **arrays)
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no trajectory file there")
+    with h5py.File(path, "r") as file:
+        if not isinstance(file.get(f"kmc/{name}"), h5py.Dataset):
+            raise InputError(f"{path}: it holds no dataset {name}")
+        return np.asarray(file[f"kmc/{name}"][()])

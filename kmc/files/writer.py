@@ -1,183 +1,125 @@
 """Writes trajectory.h5: H5MD for viewers, and our own integers under /kmc.
 
-/h5md, /particles/trajectory (mobile sublattices of replica 0, vacancies included as particles; the only group there,
-because MDAnalysis takes the first by name), /kmc/replicas/NNNN the same for the others (positions = "all"),
-/kmc/lattice (the sites that never move, with the dopants of replica 0). /kmc: attributes "description" (what decides,
-JSON) and "run" (backend, versions, wall time, JSON), datasets time_s, summed_displacement, trials, accepted by frame,
-msd/{lag_frames, windows, second_moment}; where asked for, profile, rho_k/axisN (carriers by plane and frame: planes.py)
-with rho_k/fractionsN (where the planes are), grand_canonical (grand_canonical.py) and relaxation (relaxation.py). The
-file is open only while frames are appended.
+/h5md and /particles/trajectory (mobile sublattices of replica 0, vacancies included as particles; the only group there,
+because MDAnalysis takes the first by name); /kmc/replicas/NNNN holds the same for the other replicas
+(positions = "all"), /kmc/lattice the sites that never move, with the dopants of replica 0. /kmc has the attributes
+"description" and "run" (header.py), by frame the datasets time_s, trials and accepted, and whatever the observers of
+the run write (kmc/measure): growing datasets with one row per frame, and totals that are replaced. Afterwards a run may
+add grand_canonical and relaxation (records.py). The file is open only while something is written.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import shutil
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.arrays import to_host
-from kmc.carriers.coupling import coupled_groups
-from kmc.carriers.neutral_component import neutral_component
-from kmc.files.trajectory import SCHEMA
-from kmc.measure.density_planes import counted, n_planes, plane_fractions
-from kmc.measure.msd import Accumulator
-from kmc.model.oxygen_gas import relative_mu_eV
+from kmc.files.header import RunFacts, header_of
+from kmc.measure.observer import Arrays
 from kmc.state.replicas import State
 from kmc.state.system import System
 from kmc.version import VERSION
+from lattices.errors import InputError
 
 NAME = "trajectory.h5"
 SPARE_BYTES = 2**22  # room beside the data for what HDF5 keeps of its own
-FrameData = dict[str, Any]
+RESERVED = ("time_s", "trials", "accepted", "lattice", "replicas", "grand_canonical", "relaxation")
 
 
-def describe(system: System) -> dict[str, Any]:
-    """What decides the walk, for the file's description."""
-    tables, model = system.tables, system.model
-    cell = tables.supercell.crystal.cell_angstrom / tables.supercell.crystal.grid
-    mobile = model.mobile - set(model.placeholders)
-    return {
-        "schema": SCHEMA,
-        "model": model.name,
-        "seed": system.seed,
-        "temperature_index": system.temperature_index,
-        "digest": tables.digest,
-        "temperature_K": tables.temperature_K,
-        "volume_m3": tables.supercell.volume_m3,
-        "repeats": list(tables.supercell.repeats),
-        "grid": tables.supercell.crystal.grid,
-        "field_V_per_m": tables.field_V_per_m.tolist(),
-        "configuration": system.configuration,
-        "notes": [asdict(note) for note in system.composition.notes],
-        "polarons": {"mode": system.mode, "rate_factor": dict(system.rate_factor)},
-        "component": _component(system),
-        "dopants": system.quenched,
-        "coulomb": tables.term("coulomb") is not None,
-        "coupled_groups": coupled_groups(model, tables),
-        "grid_vectors_m": (cell * 1e-10).tolist(),
-        "cubic": system.isotropic,
-        "species": [
-            {
-                "name": name,
-                "label": species.label or name,
-                "charge_e": species.charge,
-                "count": int(tables.counts[code]),
-                "mobile": name in mobile,
-                "tracked": bool(tables.first_particle[code] >= 0),
-                "element": species.element,
-                "kind": "electronic" if name in model.electronic else "ion",
-            }
-            for code, (name, species) in enumerate(model.species.items())
-        ],
-        "families": [
-            {
-                "name": hop.name,
-                "carrier": hop.carrier,
-                "partner": hop.partner,
-                "hop_length_m": float(tables.hop_length_angstrom[f]) * 1e-10,
-                "reorganisation_energy_eV": getattr(hop.reorganisation_energy_eV, "value", None),
-            }
-            for f, hop in enumerate(model.hops)
-        ],
-    }
+@dataclass(frozen=True)
+class Frame:
+    """One frame of the file. R replicas, F hop families, M particles.
 
+    trials, accepted: (R, F) int64 since frame 0. positions: (shown replicas, M, 3) int32 unwrapped, in units of
+    cell/grid. observed: the rows of the observers by path.
+    """
 
-def _component(system: System) -> dict[str, Any]:
-    """The neutral component, with the chemical potential of oxygen at 1 bar where the model tells it."""
-    found = neutral_component(system.tables, system.model.vacancies)
-    if isinstance(found, str):
-        return {"reason": found}
-    known = system.model.oxygen_exchange is not None
-    zero = relative_mu_eV(system.model, system.tables.temperature_K, 1.0) if known else None
-    return found.as_dict() | {"mu_at_1_bar_eV": zero}
+    time_s: float
+    trials: NDArray[np.int64]
+    accepted: NDArray[np.int64]
+    positions: NDArray[np.int32]
+    observed: Arrays
+
+    def rows(self) -> dict[str, NDArray[Any]]:
+        """The row of every growing dataset of /kmc by path."""
+        counters = {"time_s": np.float64(self.time_s), "trials": self.trials, "accepted": self.accepted}
+        return {path: np.asarray(value) for path, value in (*counters.items(), *self.observed.items())}
+
+    @property
+    def nbytes(self) -> int:
+        """Size in the file, roughly."""
+        return self.positions.nbytes + sum(value.nbytes for value in self.rows().values())
 
 
 class TrajectoryWriter:
-    """Appends frames to folder/trajectory.h5.
+    """Appends frames to folder/trajectory.h5. positions: whether those of no, the first or all replicas are kept."""
 
-    positions: which replicas' positions are kept. planes: keep the numbers of carriers by plane.
-    """
-
-    def __init__(self, folder: Path, system: System, positions: str, planes: bool = False) -> None:
+    def __init__(self, folder: Path, system: System, positions: str) -> None:
         self.path = folder / NAME
         self._system = system
-        self.planes = planes
         self.shown = {"none": 0, "first": 1, "all": system.replicas}[positions]
 
     def create(self, state: State) -> None:
         """A new file without frames."""
         import h5py
 
-        system, tables = self._system, self._system.tables
-        replicas, families, species = system.replicas, tables.n_families, len(tables.species)
         with h5py.File(self.path, "w") as file:
             _h5md_header(file)
-            group = file.create_group("kmc")
-            group.attrs["description"] = json.dumps(describe(system))
-            group.attrs["run"] = json.dumps({})
-            _growing(group, "time_s", (), "f8", "s")
-            _growing(group, "summed_displacement", (replicas, species, 3), "i8", "cell/grid")
-            _growing(group, "trials", (replicas, families), "i8")
-            _growing(group, "accepted", (replicas, families), "i8")
-            if self.planes:
-                kept = group.create_group("rho_k")
-                kept.attrs["species"] = json.dumps([tables.species[code] for code in counted(tables)])
-                for axis, n in enumerate(n_planes(tables)):
-                    _growing(kept, f"axis{axis}", (replicas, len(counted(tables)), n), "i4")
-                    kept[f"fractions{axis}"] = plane_fractions(tables, axis)
+            file.create_group("kmc").attrs["description"] = header_of(self._system).to_json()
             for replica in range(self.shown):
                 self._particles(file, replica)
             if self.shown:
                 self._lattice(file, state)
 
-    def append(self, frames: list[FrameData], accumulator: Accumulator, run: dict[str, Any]) -> None:
-        """Write frames and the accumulators as they stand after the last of them."""
+    def append(
+        self, frames: Sequence[Frame], totals: Arrays, attributes: Mapping[str, Mapping[str, str]], facts: RunFacts
+    ) -> None:
+        """Write frames, and the observers' totals as they stand after the last of them.
+
+        Raises InputError where an observer uses a path of the file's own, OSError where the disk is full.
+        """
         import h5py
 
-        self._check_room(sum(value.nbytes for frame in frames for value in frame.values()), accumulator)
+        self._check_room(sum(frame.nbytes for frame in frames), totals)
+        _check_paths(frames, totals)
         with h5py.File(self.path, "r+") as file:
             group = file["kmc"]
-            for name in ("time_s", "summed_displacement", "trials", "accepted"):
-                _extend(group[name], np.array([frame[name] for frame in frames]))
-            for axis in range(3) if self.planes else ():
-                _extend(group[f"rho_k/axis{axis}"], np.array([frame[f"planes{axis}"] for frame in frames]))
+            for path, row in frames[0].rows().items():
+                if path not in group:
+                    _growing(group, path, row.shape, row.dtype.str, "s" if path == "time_s" else "")
+                _extend(group[path], np.array([frame.rows()[path] for frame in frames]))
             for replica in range(self.shown):
                 self._append_positions(file[_group_name(replica)], frames, replica)
-            moments = {name: getattr(accumulator, name) for name in ("lag_frames", "windows")}
-            _replace(group.require_group("msd"), moments | {"second_moment": to_host(accumulator.second_moment)})
-            if accumulator.profile:
-                _replace(group.require_group("profile"), accumulator.profile.arrays())
-            group.attrs["run"] = json.dumps(run)
+            _replace(group, totals)
+            for path, texts in attributes.items():
+                for name, text in texts.items():
+                    _attribute(group[path], name, text)
+            group.attrs["run"] = facts.to_json()
 
-    def _check_room(self, frames_bytes: int, accumulator: Accumulator) -> None:
+    def _check_room(self, frames_bytes: int, totals: Arrays) -> None:
         """OSError before anything is touched on a disk that is full: the library would crash in the middle."""
-        needed = frames_bytes + 2 * accumulator.second_moment.nbytes + SPARE_BYTES
+        needed = frames_bytes + 2 * sum(value.nbytes for value in totals.values()) + SPARE_BYTES
         if shutil.disk_usage(self.path.parent).free < needed:
             raise OSError(errno.ENOSPC, f"no space left on the disk ({needed / 1e6:.0f} MB are needed)")
 
     def truncate(self, frames: int) -> None:
-        """Drop everything after the first `frames` frames (the initial one included)."""
+        """Drop everything after the first `frames` frames (the initial one included) from every growing dataset."""
         import h5py
 
-        with h5py.File(self.path, "r+") as file:
-            for name in ("time_s", "summed_displacement", "trials", "accepted"):
-                file["kmc"][name].resize(frames, axis=0)
-            for axis in range(3) if self.planes else ():
-                file[f"kmc/rho_k/axis{axis}"].resize(frames, axis=0)
-            for replica in range(self.shown):
-                group = file[_group_name(replica)]
-                for name in ("step", "time", "value"):
-                    group["position"][name].resize(frames, axis=0)
-                    if name == "value":
-                        group["box/edges"][name].resize(frames, axis=0)
+        def shorten(_: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset) and item.maxshape and item.maxshape[0] is None:
+                item.resize(frames, axis=0)
 
-    def add(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+        with h5py.File(self.path, "r+") as file:
+            file.visititems(shorten)  # hard links to one dataset are visited once
+
+    def add(self, name: str, arrays: Arrays) -> None:
         """Write a group of datasets: "grand_canonical" or "relaxation"."""
         import h5py
 
@@ -191,13 +133,13 @@ class TrajectoryWriter:
         with h5py.File(self.path, "r") as file:
             return f"kmc/{name}" in file
 
-    def _append_positions(self, group: Any, frames: list[FrameData], replica: int) -> None:
+    def _append_positions(self, group: Any, frames: Sequence[Frame], replica: int) -> None:
         already = len(group["position/step"])
         vectors = self._system.tables.supercell.vectors_angstrom
         scale = self._system.tables.supercell.crystal.cell_angstrom / self._system.tables.supercell.crystal.grid
         _extend(group["position/step"], np.arange(already, already + len(frames)))
-        _extend(group["position/time"], np.array([frame["time_s"] * 1e12 for frame in frames]))
-        values = np.array([frame["positions"][replica] @ scale for frame in frames], dtype=np.float32)
+        _extend(group["position/time"], np.array([frame.time_s * 1e12 for frame in frames]))
+        values = np.array([frame.positions[replica] @ scale for frame in frames], dtype=np.float32)
         _extend(group["position/value"], values)
         _extend(group["box/edges/value"], np.broadcast_to(vectors, (len(frames), 3, 3)))
 
@@ -227,12 +169,19 @@ class TrajectoryWriter:
         group["box/edges"] = tables.supercell.vectors_angstrom
         positions = [tables.supercell.positions_angstrom(s) for s in static] or [np.zeros((0, 3))]
         group["position"] = np.concatenate(positions).astype(np.float32)
-        _unit(group["position"], "Angstrom")
+        _attribute(group["position"], "unit", "Angstrom")
         _species(group, tables.species, state.occupants[0, tables.n_mobile_sites :].astype(np.int32))
 
 
-def _replace(group: Any, arrays: dict[str, Any]) -> None:
-    """Datasets anew; those of the same shape are overwritten, since a deleted one leaves its room behind."""
+def _check_paths(frames: Sequence[Frame], totals: Arrays) -> None:
+    """InputError where an observer's dataset would stand in place of another one."""
+    for path in (*frames[0].observed, *totals):
+        if path.split("/")[0] in RESERVED or (path in totals and path in frames[0].observed):
+            raise InputError(f"observers: the dataset {path} of the trajectory file has another use; choose another")
+
+
+def _replace(group: Any, arrays: Arrays) -> None:
+    """Write datasets; those of the same shape are overwritten, because the room of a deleted one is not reused."""
     for name, value in arrays.items():
         if name in group and group[name].shape == value.shape:
             group[name][...] = value
@@ -268,10 +217,11 @@ def _species(group: Any, names: tuple[str, ...], codes: NDArray[np.int32]) -> No
     group.create_dataset("species", data=codes, dtype=kind)
 
 
-def _unit(dataset: Any, unit: str) -> None:
+def _attribute(item: Any, name: str, text: str) -> None:
+    """A text attribute as a string of variable length, as H5MD wants its units."""
     import h5py
 
-    dataset.attrs.create("unit", unit, dtype=h5py.string_dtype())
+    item.attrs.create(name, text, dtype=h5py.string_dtype())
 
 
 def _growing(group: Any, name: str, shape: tuple[int, ...], dtype: str, unit: str = "") -> None:
@@ -279,7 +229,7 @@ def _growing(group: Any, name: str, shape: tuple[int, ...], dtype: str, unit: st
         name, (0, *shape), maxshape=(None, *shape), dtype=dtype, chunks=(1, *shape) if shape else True
     )
     if unit:
-        _unit(dataset, unit)
+        _attribute(dataset, "unit", unit)
 
 
 def _extend(dataset: Any, values: NDArray[Any]) -> None:

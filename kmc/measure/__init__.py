@@ -1,1 +1,1 @@
-"""What is measured during a simulation and written to the trajectory file."""
+"""Observables: what is measured at every frame and written to the trajectory file."""

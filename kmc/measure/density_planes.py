@@ -1,24 +1,57 @@
-"""Carriers counted by crystal plane, frame by frame: whole numbers whose Fourier transforms are the density modes.
+"""Numbers of carriers by crystal plane at every frame: integers whose Fourier transforms are the density modes.
 
-A mode with its wave vector across two lattice vectors of the supercell, exp(-2 pi i n x/L), is the n-th Fourier
-component of the numbers of carriers in the planes along the third. Only planes that hold sites of the carriers are
-counted, a few in each cell whatever its coordinates; where they lie is kept beside the numbers, so that every
-sublattice has its phase. Integers are the same on every machine.
+A mode whose wave vector is perpendicular to two lattice vectors of the supercell, exp(-2 pi i n x/L), is the n-th
+Fourier component of the numbers of carriers in the planes along the third. Only planes that hold sites of the carriers
+are counted, so that a cell has few of them whatever its coordinates. The places of the planes are written beside the
+numbers, because every sublattice has a phase of its own. Integers are the same on every machine.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
+from kmc.measure.observer import Arrays, Observer, Positions
+from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 
 
+class DensityPlanes(Observer):
+    """Rows rho_k/axisN (R, C, planes) int32; totals rho_k/fractionsN, where the planes are; N = 0, 1, 2."""
+
+    name = "density_planes"
+
+    def start(self, tables: EventTables, live: State) -> None:
+        """Frames are counted one by one; nothing is summed."""
+        self._tables = tables
+
+    def record(self, frame: int, positions: Positions) -> Arrays:
+        """The carriers in every plane along each axis."""
+        return {f"rho_k/axis{axis}": n for axis, n in enumerate(plane_numbers(self._tables, positions))}
+
+    def datasets(self) -> Arrays:
+        """Where the planes are, in units of the supercell's edge."""
+        return {f"rho_k/fractions{axis}": plane_fractions(self._tables, axis) for axis in range(3)}
+
+    def attributes(self) -> Mapping[str, Mapping[str, str]]:
+        """Names of the counted species, in the order of the second axis of the numbers."""
+        return {"rho_k": {"species": json.dumps([self._tables.species[code] for code in counted(self._tables)])}}
+
+    def state(self) -> Arrays:
+        """A frame depends on nothing before it."""
+        return {}
+
+    def restore(self, tables: EventTables, live: State, state: Arrays) -> None:
+        """As at the start."""
+        self._tables = tables
+
+
 def counted(tables: EventTables) -> list[int]:
-    """Codes of the species that are counted: carriers that are present, in the order of the hop families."""
+    """Codes of the counted species: the carriers that are present, in the order of the hop families."""
     return [c for c in dict.fromkeys(int(c) for c in tables.carrier) if tables.counts[c]]
 
 
@@ -29,13 +62,15 @@ def n_planes(tables: EventTables) -> tuple[int, int, int]:
 
 
 def plane_fractions(tables: EventTables, axis: int) -> NDArray[np.float64]:
-    """(planes,) where the planes lie, in units of the supercell's edge, rising."""
+    """(planes,) places of the planes along an axis in units of the supercell's edge, ascending."""
     grid, repeats = tables.supercell.crystal.grid, int(tables.supercell.repeats[axis])
     places = np.arange(repeats)[:, None] * grid + _within_cell(tables, axis)
     return np.asarray(places.reshape(-1) / (grid * repeats))
 
 
-def plane_numbers(tables: EventTables, positions: Any, axes: tuple[int, ...] = (0, 1, 2)) -> list[NDArray[np.int32]]:
+def plane_numbers(
+    tables: EventTables, positions: Positions, axes: tuple[int, ...] = (0, 1, 2)
+) -> list[NDArray[np.int32]]:
     """For each of the axes (R, C, planes) int32: carriers of each counted species in each plane.
 
     positions: (R, M, 3) int32 unwrapped, in units of cell/grid, on the host or on a device.
@@ -60,7 +95,7 @@ def plane_numbers(tables: EventTables, positions: Any, axes: tuple[int, ...] = (
 
 
 def _within_cell(tables: EventTables, axis: int) -> NDArray[np.int64]:
-    """Sorted grid coordinates, within the cell, of the sites that counted species can stand on."""
+    """Sorted grid coordinates, within the cell, of the sites that the counted species can occupy."""
     crystal = tables.supercell.crystal
     homes = sorted({int(tables.sublattice_of[code]) for code in counted(tables)})
     places = [crystal.basis_on_grid(s)[:, axis] % crystal.grid for s in homes]
@@ -68,7 +103,7 @@ def _within_cell(tables: EventTables, axis: int) -> NDArray[np.int64]:
 
 
 def _numbers_within_cell(tables: EventTables, axis: int) -> NDArray[np.int32]:
-    """(grid,) int32: number of the plane of a cell at every grid coordinate, 0 where there is none."""
+    """(grid,) int32: index of the plane within a cell at every grid coordinate, 0 where there is none."""
     places = _within_cell(tables, axis)
     numbers = np.zeros(tables.supercell.crystal.grid, dtype=np.int32)
     numbers[places] = np.arange(len(places), dtype=np.int32)

@@ -1,6 +1,6 @@
-"""Profiles along an axis of a large supercell, gathered while the walk runs: where particles are, and how they spread.
+"""Profiles along an axis of a large supercell: where particles are, and how far they spread from there.
 
-Integers in units of cell/grid, as in accumulate.py; a particle counts where it was when its window began.
+Integers in units of cell/grid, as in msd.py. A displacement is counted in the bin where its window began.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
+from kmc.measure.lag_windows import LagWindows
+from kmc.measure.msd import species_slices
+from kmc.measure.observer import Arrays, Observer, Positions
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
@@ -19,7 +22,7 @@ from lattices.errors import InputError
 
 @dataclass(frozen=True)
 class ProfileSettings:
-    """axis: lattice vector 0, 1 or 2 that the bins cut. bins: of equal width."""
+    """axis: lattice vector 0, 1 or 2 that is divided into bins. bins: their number; all have the same width."""
 
     axis: int = 0
     bins: int = 20
@@ -29,9 +32,10 @@ class ProfileSettings:
 class Profile:
     """R replicas, S species, B time blocks, K lags, N bins.
 
-    sites: (S, N) sites of each species' sublattice. initial: (R, S, N) particles at frame 0, those that never move too.
-    occupancy: (B, R, S, N) particles summed over frames; frames: (B,) how many. count: (K, B, R, S, N) particles that
-    began a window in a bin; moment: (K, B, R, S, N, 3) sums of their squared displacements along the axes.
+    sites: (S, N) sites of each species' sublattice. initial: (R, S, N) particles at frame 0, immobile ones included.
+    occupancy: (B, R, S, N) particles summed over frames; frames: (B,) number of frames. count: (K, B, R, S, N)
+    particles that began a window in a bin; moment: (K, B, R, S, N, 3) sums of their squared displacements along the
+    axes. All are int64.
     """
 
     axis: int
@@ -52,52 +56,89 @@ class Profile:
         names = ("sites", "initial", "frames", "occupancy", "count", "moment")
         return {name: getattr(self, name) for name in names} | {"axis": np.array(self.axis)}
 
-    def record_frame(self, tables: EventTables, positions: Any, block: int, species: list[tuple[int, slice]]) -> None:
-        """Count the particles of one frame."""
-        self.frames[block] += 1
-        for some in replica_chunks(len(positions), positions.shape[1]):
-            place = self._bins(tables, positions[some])
-            for code, ids in species:
-                self.occupancy[block, some, code] += self._sum(place[:, ids], None)
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Profile:
+        """The profile whose `arrays` these are."""
+        return cls(axis=int(arrays["axis"]), **{name: value for name, value in arrays.items() if name != "axis"})
 
-    def record_window(
-        self, tables: EventTables, ends: tuple[Any, Any], lag: int, block: int, species: list[tuple[int, slice]]
-    ) -> None:
-        """Add the displacements of windows of lag number `lag`; ends: positions where they began, and now."""
-        reference, positions = ends
+
+class ProfileObserver(Observer):
+    """Totals profile/*: the arrays of `Profile`. Raises InputError at the start as `check_profile` does."""
+
+    name = "profile"
+
+    def __init__(self, settings: ProfileSettings, windows: LagWindows) -> None:
+        self._settings, self._windows = settings, windows
+
+    def start(self, tables: EventTables, live: State) -> None:
+        """Count sites and the particles of the initial state; on the host, where the profile is kept."""
+        self._tables = tables
+        self._kept = _empty_profile(tables, live, self._settings, self._windows.shape)
+
+    def record(self, frame: int, positions: Positions) -> Arrays:
+        """Count the particles of every frame but the initial one, and the windows that end at it."""
+        self._make_room()
+        if frame > 0:
+            self._record_occupancy(positions, self._windows.block_of(frame))
+        for k, reference in self._windows.ending(frame):
+            self._record_window(reference, positions, k, self._windows.block_of(frame))
+        return {}
+
+    def datasets(self) -> Arrays:
+        """The profile as it stands."""
+        return {f"profile/{name}": value for name, value in self._kept.arrays().items()}
+
+    def state(self) -> Arrays:
+        """The profile as it stands."""
+        return self._kept.arrays()
+
+    def restore(self, tables: EventTables, live: State, state: Arrays) -> None:
+        """Continue with the profile of the checkpoint."""
+        self._tables, self._kept = tables, Profile.from_arrays(state)
+
+    def _record_occupancy(self, positions: Positions, block: int) -> None:
+        self._kept.frames[block] += 1
         for some in replica_chunks(len(positions), positions.shape[1]):
-            place = self._bins(tables, reference[some])
-            for code, ids in species:
-                self.count[lag, block, some, code] += self._sum(place[:, ids], None)
+            place = self._bins(positions[some])
+            for code, ids in species_slices(self._tables):
+                self._kept.occupancy[block, some, code] += self._sum(place[:, ids], None)
+
+    def _record_window(self, reference: Positions, positions: Positions, lag: int, block: int) -> None:
+        """Add the displacements of a window of lag number `lag` that began at the positions `reference`."""
+        for some in replica_chunks(len(positions), positions.shape[1]):
+            place = self._bins(reference[some])
+            for code, ids in species_slices(self._tables):
+                self._kept.count[lag, block, some, code] += self._sum(place[:, ids], None)
                 for a in range(3):
                     moved = (positions[some, ids, a] - reference[some, ids, a]).astype(np.float64)
-                    self.moment[lag, block, some, code, :, a] += self._sum(place[:, ids], moved * moved)
+                    self._kept.moment[lag, block, some, code, :, a] += self._sum(place[:, ids], moved * moved)
 
-    def extend(self, lags: int, blocks: int) -> None:
-        """Room for more lags and time blocks."""
-        more = ((0, blocks - len(self.frames)),)
-        longer = (0, lags - len(self.count))
-        self.frames = np.pad(self.frames, more)
-        self.occupancy = np.pad(self.occupancy, (*more, (0, 0), (0, 0), (0, 0)))
-        self.count = np.pad(self.count, (longer, *more, (0, 0), (0, 0), (0, 0)))
-        self.moment = np.pad(self.moment, (longer, *more, (0, 0), (0, 0), (0, 0), (0, 0)))
+    def _make_room(self) -> None:
+        """For the lags and time blocks that an extension of the run has added."""
+        kept, (lags, blocks) = self._kept, self._windows.shape
+        longer, more, rest = (0, lags - len(kept.count)), (0, blocks - len(kept.frames)), (0, 0)
+        if longer[1] or more[1]:
+            kept.frames = np.pad(kept.frames, (more,))
+            kept.occupancy = np.pad(kept.occupancy, (more, rest, rest, rest))
+            kept.count = np.pad(kept.count, (longer, more, rest, rest, rest))
+            kept.moment = np.pad(kept.moment, (longer, more, rest, rest, rest, rest))
 
-    def _bins(self, tables: EventTables, positions: Any) -> Any:
+    def _bins(self, positions: Positions) -> NDArray[np.int64]:
         """(r, M) bin of every particle."""
-        period = tables.supercell.repeats[self.axis] * tables.supercell.crystal.grid
-        return positions[..., self.axis].astype(np.int64) % period * self.bins // period
+        axis = self._kept.axis
+        period = int(self._tables.supercell.repeats[axis]) * self._tables.supercell.crystal.grid
+        return positions[..., axis].astype(np.int64) % period * self._kept.bins // period
 
-    def _sum(self, place: Any, weights: Any) -> NDArray[np.int64]:
+    def _sum(self, place: NDArray[np.int64], weights: NDArray[np.float64] | None) -> NDArray[np.int64]:
         """(r, N) number of particles by bin, or the sum of whole-numbered weights (exact below 2^53)."""
-        xp, rows = module_of(place), len(place)
-        flat = (place + xp.arange(rows)[:, None] * self.bins).reshape(-1)
-        weights = None if weights is None else weights.reshape(-1)
-        found = xp.bincount(flat, weights, minlength=rows * self.bins)
-        return to_host(found).astype(np.int64).reshape(rows, self.bins)
+        xp, rows, bins = module_of(place), len(place), self._kept.bins
+        flat = (place + xp.arange(rows)[:, None] * bins).reshape(-1)
+        found = xp.bincount(flat, None if weights is None else weights.reshape(-1), minlength=rows * bins)
+        return to_host(found).astype(np.int64).reshape(rows, bins)
 
 
 def check_profile(tables: EventTables, settings: ProfileSettings) -> None:
-    """InputError for a crystal without right angles, or bins that do not hold a cell each."""
+    """InputError for a crystal without right angles, or for bins narrower than a cell."""
     cell = tables.supercell.crystal.cell_angstrom
     if np.abs(cell @ cell.T - np.diag(np.diag(cell @ cell.T))).max() > 1e-6 * np.abs(cell @ cell.T).max():
         raise InputError("run.profile: the cell vectors must be at right angles")
@@ -106,10 +147,10 @@ def check_profile(tables: EventTables, settings: ProfileSettings) -> None:
         raise InputError(f"run.profile.bins = {settings.bins}: from 1 to {most} (the cells along axis {settings.axis})")
 
 
-def new_profile(tables: EventTables, state: State, settings: ProfileSettings, lags: int, blocks: int) -> Profile:
-    """Begin at frame 0."""
+def _empty_profile(tables: EventTables, live: State, settings: ProfileSettings, shape: tuple[int, int]) -> Profile:
+    """Sites and initial particles are counted, everything else is zero. shape: numbers of lags and time blocks."""
     check_profile(tables, settings)
-    species, bins, replicas = len(tables.species), settings.bins, state.replicas
+    species, bins, replicas = len(tables.species), settings.bins, live.replicas
     sites = np.zeros((species, bins), dtype=np.int64)
     initial = np.zeros((replicas, species, bins), dtype=np.int64)
     for code, s in enumerate(tables.sublattice_of):
@@ -119,8 +160,9 @@ def new_profile(tables: EventTables, state: State, settings: ProfileSettings, la
         place = along % period * bins // period
         sites[code] = np.bincount(place, minlength=bins)
         for replica in range(replicas):
-            here = to_host(state.occupants[replica, begin : begin + size] == code)
+            here = to_host(live.occupants[replica, begin : begin + size] == code)
             initial[replica, code] = np.bincount(place[here], minlength=bins)
+    lags, blocks = shape
     return Profile(
         axis=settings.axis,
         sites=sites,

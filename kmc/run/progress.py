@@ -1,7 +1,8 @@
-"""What a run tells while it goes on, and how it is asked to stop."""
+"""Progress callbacks and stop requests."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +12,11 @@ Phase = Literal["equilibration", "production", "chemical potentials", "relaxatio
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands. done and total: parts of a thousand in equilibration, points of a scan, else frames."""
+    """How far a phase of a run has come: `done` of `total`.
+
+    Equilibration is reported in thousandths, production in frames, the scan in chemical potentials, relaxation in
+    waves. accepted: hops of all replicas so far. wall_s: wall time in seconds. time_s: simulated time in seconds.
+    """
 
     phase: Phase
     done: int
@@ -22,4 +27,17 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-Stop = Callable[[], bool]
+Stop = Callable[[], bool]  # asked between windows or frames; true ends the run with a checkpoint
+Advance = Callable[[int, int], None]  # reports `done` of `total` of one phase
+
+
+class WallClock:
+    """Wall time of a run in seconds, including what it took before it was resumed."""
+
+    def __init__(self, before_s: float = 0.0) -> None:
+        self._start = time.monotonic() - before_s
+
+    @property
+    def elapsed_s(self) -> float:
+        """Wall time so far."""
+        return time.monotonic() - self._start

@@ -1,37 +1,38 @@
-"""A profile of the neutral component set free: how fast a composition wave flattens is chemical diffusion itself.
+"""Relaxing composition waves of the neutral component: the rate at which a wave decays is chemical diffusion itself.
 
-Ion carriers begin with site fraction c (1 + A cos(2 pi x/L)) along one axis, electronic carriers with as many more or
-fewer as keep every plane neutral, dopants as in the run. The wave is followed by the numbers of carriers by plane.
+The ion carriers begin with the site fraction c (1 + A cos(2 pi x/L)) along one axis, electronic carriers with as many
+more or fewer as keep every plane neutral, and the dopants are those of the run. The wave is followed by the numbers of
+carriers in every plane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends import Walker, make_walker
 from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.carriers.polaron_modes import bare_rates
 from kmc.files.records import Wave
 from kmc.measure.density_planes import counted, plane_fractions, plane_numbers
+from kmc.run.progress import Advance
 from kmc.run.schedule import Schedule, advance_window
-from kmc.run.settings import Relaxation, Settings
+from kmc.run.settings import Relaxation
+from kmc.run.task import RunTask
 from kmc.state.replicas import State, unwrapped_grid_positions
 from kmc.state.system import System
 from lattices.doping import Doping, Profile
 from lattices.errors import InputError
 from lattices.stencils import Stencil, stencil_of
 
-SMALL = 1e-2  # of the wave vector, for the limit of long waves
+SMALL = 1e-2  # of the wave vector, where the limit of long waves is taken
 FEWEST_FRAMES = 8  # of a wave
-FIRST_WINDOW = 2**31  # random numbers beyond those of the run itself
+FIRST_WINDOW = 2**31  # so that the waves have other random numbers than the run itself
 
 
 def wave_fractions(system: System, asked: Relaxation) -> dict[str, NDArray[np.float64]]:
-    """Site fraction of each carrier by layer of cells; InputError where the amplitude does not fit the sites."""
+    """Site fraction of each carrier by layer of cells; InputError where the amplitude leaves the range from 0 to 1."""
     component = neutral_component(system.tables, system.model.vacancies)
     if isinstance(component, str):
         raise InputError(f"thermodynamics.relaxation: {component}")
@@ -48,7 +49,7 @@ def wave_fractions(system: System, asked: Relaxation) -> dict[str, NDArray[np.fl
 
 
 def waved_state(system: System, asked: Relaxation, number: int = 0) -> State:
-    """The arrangement that wave `number` begins with; InputError as in `wave_fractions`."""
+    """The initial state of wave `number`; InputError as in `wave_fractions`."""
     placed = dict(system.composition.placed)
     for name, values in wave_fractions(system, asked).items():
         placed[name] = Doping(profile=Profile(asked.axis, tuple(values.tolist()), "step"))
@@ -59,7 +60,7 @@ def waved_state(system: System, asked: Relaxation, number: int = 0) -> State:
 
 
 def _fractions(system: System, component: Component, wave: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Site fraction of ion and electronic carriers in every layer of cells."""
+    """Site fractions of ion and electronic carriers by layer of cells. wave: (layers,) relative excess of the ions."""
     tables = system.tables
     code = int(tables.carrier[component.ion_family])
     count = int(tables.counts[code])
@@ -72,31 +73,25 @@ def _fractions(system: System, component: Component, wave: NDArray[np.float64]) 
     return result
 
 
-def relax(
-    system: System,
-    settings: Settings,
-    schedule: Schedule,
-    backend: str,
-    report: Callable[[int, int], None],
-    stop: Callable[[], bool],
-) -> Wave | None:
-    """Follow the waves, together for as many frames as the run has; None if `stop` asked for an end."""
-    assert settings.thermodynamics is not None and settings.thermodynamics.relaxation is not None
-    asked = settings.thermodynamics.relaxation
-    frames = max(settings.frames // asked.waves, FEWEST_FRAMES)
+def relax(task: RunTask, asked: Relaxation, schedule: Schedule, report: Advance) -> Wave | None:
+    """Follow the waves, together for as many frames as the run has; None if asked to stop."""
+    frames = max(task.settings.frames // asked.waves, FEWEST_FRAMES)
     waves = []
     for number in range(asked.waves):
-        planes = _follow(system, settings, schedule, backend, frames, number)
+        planes = _follow(task, asked, schedule, frames, number)
         report(number + 1, asked.waves)
-        if stop():
+        if task.stop():
             return None
         waves.append(planes)
-    places = plane_fractions(system.tables, asked.axis)
-    return Wave(asked.axis, np.array(waves), places, dispersion(system, asked.axis))
+    tables = task.system.tables
+    return Wave(asked.axis, np.array(waves), plane_fractions(tables, asked.axis), dispersion(task.system, asked.axis))
 
 
 def dispersion(system: System, axis: int) -> NDArray[np.float64]:
-    """(C,) of the counted carriers: slowest rate of free hops at one wave per supercell, over its long-wave limit."""
+    """(C,) of the counted carriers: decay rate of one wave per supercell of non-interacting hops, over D k^2.
+
+    The slowest eigenvalue of the hop matrix at k = 2 pi/L, divided by its limit for long waves.
+    """
     tables = system.tables
     k = np.asarray(2.0 * np.pi * np.linalg.inv(tables.supercell.vectors_angstrom)[:, axis], dtype=np.float64)
     rates = list(bare_rates(tables).values())
@@ -112,7 +107,10 @@ def dispersion(system: System, axis: int) -> NDArray[np.float64]:
 
 
 def slowest(bonds: list[tuple[Stencil, float]], k: NDArray[np.float64]) -> float:
-    """Smallest eigenvalue of the matrix of free hops at a wave vector; of each family its bonds and its rate."""
+    """Smallest eigenvalue of the matrix of non-interacting hops at the wave vector k (1/angstrom).
+
+    bonds: of each hop family its bonds and its rate per bond.
+    """
     n = len(bonds[0][0].basis)
     matrix = np.zeros((n, n), dtype=complex)
     for stencil, rate in bonds:
@@ -124,19 +122,15 @@ def slowest(bonds: list[tuple[Stencil, float]], k: NDArray[np.float64]) -> float
     return float(np.linalg.eigvalsh(matrix)[0])
 
 
-def _follow(
-    system: System, settings: Settings, schedule: Schedule, backend: str, frames: int, number: int
-) -> NDArray[np.int32]:
+def _follow(task: RunTask, asked: Relaxation, schedule: Schedule, frames: int, number: int) -> NDArray[np.int32]:
     """(T + 1, R, C, P) planes of one wave."""
-    assert settings.thermodynamics is not None and settings.thermodynamics.relaxation is not None
-    asked = settings.thermodynamics.relaxation
-    block = settings.domains.block if settings.domains else None
-    state = waved_state(system, asked, number)
-    walker: Walker = make_walker(backend, system, state, schedule.selection, block=block)
+    system, settings = task.system, task.settings
+    walker = task.walker(waved_state(system, asked, number), schedule.selection, snapshots=False)
+    length = schedule.trials_per_window, schedule.trials_per_sweep
     kept = []
     for frame in range(frames + 1):
         positions = unwrapped_grid_positions(system.tables, walker.live())
         kept.append(plane_numbers(system.tables, positions, (asked.axis,))[0])
         for _ in range(schedule.windows_per_frame if frame < frames else 0):
-            advance_window(walker, system, settings, schedule.selection, schedule.mean, schedule.sweep)
+            advance_window(walker, system, settings, schedule.selection, *length)
     return np.array(kept)

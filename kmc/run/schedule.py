@@ -1,14 +1,14 @@
-"""How long a run lasts: equilibration until enough hops, then a production schedule frozen from integer counts.
+"""How long a run lasts: equilibration until there were enough hops, then a production schedule that stays fixed.
 
-Automatic choices use integer counts and fixed rules only, never timings, so that they repeat on every machine.
+Automatic choices use integer counts and fixed rules only, never timings, so that they are the same on every machine.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,97 +22,111 @@ from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 
 Selection = Literal["rejection", "rejection-free"]
-FREE_BELOW = 10  # rejection-free selection where fewer than one trial in so many is accepted
+FREE_BELOW = 10  # rejection-free selection where less than one trial in FREE_BELOW is accepted
 ENOUGH_HOPS, ENOUGH_TRIALS = 1000, 2**22  # of all replicas: either is enough to judge the acceptance
-LONGEST_MEAN = 2**50  # of a rejection-free window
-PATIENCE = 2**33  # trials of all replicas without a single hop after which nothing is said to move
+LONGEST_WINDOW = 2**50  # trials of a window that needs no Poisson number of them
+PATIENCE = 2**33  # trials of all replicas without a hop of the slowest carrier, after which the run is refused
 
 
 @dataclass
 class Equilibration:
     """Progress of the equilibration; part of the checkpoint.
 
-    mean: length of a window, in mean trials of the rejection clock. elapsed: time of all replicas together in the same
-    unit, and what it was half way. selection: as used; "" while "auto" is undecided, where rejection is used. sweep:
-    with domains, mean trials of a sweep and replica; else 0.
+    Times are in mean trials of the rejection clock. trials_per_window: length of a window, per replica.
+    trials_per_sweep: with domains, length of a sweep, per replica; else 0. selection: as used; "" while "auto" is
+    undecided and rejection is used. windows: walked so far. elapsed: time of all replicas together; half_elapsed: what
+    it was half way through, -1 before; half_accepted: (F,) hops of all replicas at that moment.
     """
 
-    mean: int
+    trials_per_window: int
+    half_accepted: list[int]
     selection: str = ""
     elapsed: int = 0
     half_elapsed: int = -1
     windows: int = 0
-    sweep: int = 0
+    trials_per_sweep: int = 0
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Production as frozen after equilibration. mean: mean trials of the rejection clock per window and replica.
+    """Production as fixed at the end of equilibration.
 
-    sweep: with domains, most mean trials of a sweep and replica; else 0.
+    trials_per_window: mean trials of the rejection clock per window and replica. trials_per_sweep: with domains, the
+    largest mean number of trials of a sweep and replica; else 0. frame_interval_s: simulated seconds between frames.
+    acceptance: of the slowest carrier, over all trials of the rejection clock; slowest: its name.
     """
 
-    mean: int
+    trials_per_window: int
     windows_per_frame: int
     frame_interval_s: float
-    acceptance: float  # of the slowest carrier, over all trials of the rejection clock
+    acceptance: float
     slowest: str
     selection: Selection
-    sweep: int = 0
+    trials_per_sweep: int = 0
 
     @property
     def visit_share(self) -> float:
-        """Length of a sweep over the wanted one: less than 1 where a frame is no whole number of them, or shorter."""
-        return self.mean / -(-self.mean // self.sweep) / self.sweep if self.sweep else 1.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """For files."""
-        return asdict(self)
+        """Length of a sweep over the wanted one: below 1 where a window is shorter, or no whole number of sweeps."""
+        if not self.trials_per_sweep:
+            return 1.0
+        sweeps = -(-self.trials_per_window // self.trials_per_sweep)
+        return self.trials_per_window / sweeps / self.trials_per_sweep
 
 
 def window_trials(system: System, window: int, mean: int) -> NDArray[np.int64]:
-    """(R,) Poisson numbers of trials of one window."""
+    """(R,) Poisson numbers of trials of one window with the given mean."""
     key = stream_key(system.seed, system.temperature_index, STREAM_POISSON)
     words = words64((0, window, 0, np.arange(system.replicas, dtype=np.uint64)), key)[0]
     return poisson_counts(mean, words)
 
 
 def slowest_carrier(tables: EventTables, accepted: NDArray[np.int64]) -> tuple[int, int, int]:
-    """(species code, hops, particles) of the carrier species with the fewest hops per particle, of those that may hop.
+    """(species code, hops, particles) of the species with the fewest hops per particle among carriers that can hop.
 
-    accepted: (F,) hops of all replicas by family; particles are those of one replica.
+    accepted: (F,) hops of all replicas by family; particles are those of one replica. InputError if none can hop.
     """
     best: tuple[int, int, int] | None = None
     for code in dict.fromkeys(int(c) for c in tables.carrier):
         particles = int(tables.counts[code])
         own = tables.carrier == code
-        free = tables.counts[tables.partner[own]].any()  # something to exchange with
-        if particles == 0 or not free or not tables.proposal_rate_per_s[own].any():
+        partners = tables.counts[tables.partner[own]].any()
+        if particles == 0 or not partners or not tables.proposal_rate_per_s[own].any():
             continue
         hops = int(accepted[tables.carrier == code].sum())
         if best is None or hops * best[2] < best[1] * particles:
             best = (code, hops, particles)
     if best is None:
-        raise InputError("no carrier to move: none is present, or none has a partner to exchange with")
+        raise InputError("no carrier can move: none is present, or none has a partner to exchange with")
     return best
 
 
 def start_equilibration(system: System, settings: Settings) -> Equilibration:
-    """First windows of about one trial per carrier and direction."""
+    """The first windows have about one trial per carrier and direction.
+
+    Raises InputError where the selection or the domains do not suit the system.
+    """
     slots = sum(system.tables.proposals(f) for f in range(system.tables.n_families))
     selection = "" if settings.selection == "auto" else settings.selection
     if selection == "rejection-free" and not system.tables.tracked:
         raise InputError('selection = "rejection-free" needs track = "all"; "auto" and "rejection" are allowed')
     if system.tables.long_range and (selection == "rejection-free" or settings.domains):
         raise InputError(
-            'coulomb energies reach everywhere: parallel = "replicas" and selection = "rejection" are needed'
+            'Coulomb energies have no cut-off: parallel = "replicas" and selection = "rejection" are needed'
         )
-    sweep = sweep_trials(system, settings, np.zeros(system.tables.n_families, dtype=np.int64), 0)
-    return Equilibration(mean=min(max(slots, 16), MAX_MEAN), selection=selection, sweep=sweep)
+    none = np.zeros(system.tables.n_families, dtype=np.int64)
+    return Equilibration(
+        trials_per_window=min(max(slots, 16), MAX_MEAN),
+        half_accepted=none.tolist(),
+        selection=selection,
+        trials_per_sweep=sweep_trials(system, settings, none, 0),
+    )
 
 
 def decide_selection(tables: EventTables, settings: Settings, hops: int, trials: int, over: bool) -> str:
-    """Selection by the acceptance seen, from counts of all replicas; "" while they are too few and it is not `over`."""
+    """The selection that suits the measured acceptance; "" while the counts are too small to tell.
+
+    hops, trials: of all replicas. over: equilibration has ended, so that the counts at hand must do.
+    """
     if tables.single_barrier.all() or not tables.tracked or settings.domains or tables.long_range:
         return "rejection"
     if hops < ENOUGH_HOPS and trials < ENOUGH_TRIALS and not over:
@@ -121,9 +135,9 @@ def decide_selection(tables: EventTables, settings: Settings, hops: int, trials:
 
 
 def sweep_trials(system: System, settings: Settings, accepted: NDArray[np.int64], elapsed: int) -> int:
-    """Mean trials of a sweep and replica after which the fastest carrier has made `hops_per_visit` hops each.
+    """Mean trials per sweep and replica in which the fastest carrier makes `hops_per_visit` hops; 0 without domains.
 
-    accepted: (F,) hops of all replicas in `elapsed` trials. While they are too few every trial is taken for a hop.
+    accepted: (F,) hops of all replicas in `elapsed` trials. While they are few, every trial is assumed to be accepted.
     """
     if settings.domains is None:
         return 0
@@ -137,60 +151,67 @@ def sweep_trials(system: System, settings: Settings, accepted: NDArray[np.int64]
 
 
 def window_length(system: System, settings: Settings, selection: str, window: int, mean: int) -> NDArray[np.int64]:
-    """(R,) what a walker is told: Poisson numbers of trials, or rejection-free and with domains the time of `mean`."""
+    """(R,) length of a window for the walker: Poisson numbers of trials of the given mean; rejection-free and with
+    domains, where time passes between trials, the mean itself.
+    """
     if selection == "rejection-free" or settings.domains:
         return np.full(system.replicas, mean, dtype=np.int64)
     return window_trials(system, window, mean)
 
 
-def advance_window(walker: Walker, system: System, settings: Settings, selection: str, mean: int, sweep: int) -> None:
-    """Walk one window of `mean` mean trials of the rejection clock per replica; with domains in sweeps."""
-    length = window_length(system, settings, selection, walker.window, mean)
-    walker.advance(length, sweeps=-(-mean // sweep) if sweep else 1)
+def advance_window(
+    walker: Walker, system: System, settings: Settings, selection: str, trials_per_window: int, trials_per_sweep: int
+) -> None:
+    """Walk one window, given in mean trials of the rejection clock per replica; with domains in whole sweeps."""
+    length = window_length(system, settings, selection, walker.window, trials_per_window)
+    walker.advance(length, sweeps=-(-trials_per_window // trials_per_sweep) if trials_per_sweep else 1)
 
 
 def equilibrated(
     system: System, settings: Settings, accepted: NDArray[np.int64], progress: Equilibration
 ) -> tuple[bool, float]:
-    """Whether equilibration is over, and the share done; lengthens the windows and marks half way as it goes.
+    """Whether equilibration is over, and the share of it that is done.
 
-    accepted: (F,) hops of all replicas.
+    Updates `progress`: it doubles the windows where they are short, and records half way. accepted: (F,) hops of all
+    replicas. Raises InputError if the slowest carrier does not move at all.
     """
     elapsed = progress.elapsed
     if isinstance(settings.equilibration, Seconds):
         wanted = settings.equilibration.value * system.tables.total_rate_per_s * system.replicas
-        _mark_half(progress, 2 * elapsed >= wanted)
+        _record_half(progress, 2 * elapsed >= wanted, accepted)
         return elapsed >= wanted, min(elapsed / wanted, 1.0) if wanted else 1.0
     _, hops, particles = slowest_carrier(system.tables, accepted)
     if hops == 0 and elapsed > PATIENCE:
         raise InputError(f"no hop of the slowest carrier in {elapsed} trials: nothing moves at this temperature")
     goal = max(Fraction(settings.equilibration.per_carrier) * particles * system.replicas, Fraction(100))
     share = Fraction(hops) / goal
-    _mark_half(progress, 2 * share >= 1)
-    longest = longest_mean(settings, progress.selection)
-    if progress.windows >= 4 and 32 * share < progress.windows and progress.mean < longest:
-        progress.mean = min(2 * progress.mean, longest)
+    _record_half(progress, 2 * share >= 1, accepted)
+    longest = longest_window(settings, progress.selection)
+    if progress.windows >= 4 and 32 * share < progress.windows and progress.trials_per_window < longest:
+        progress.trials_per_window = min(2 * progress.trials_per_window, longest)
     return share >= 1 and elapsed > progress.half_elapsed, float(min(share, Fraction(1)))
 
 
-def longest_mean(settings: Settings, selection: str) -> int:
-    """The longest window; a rejection-free one, or one of sweeps, needs no Poisson table of the whole."""
-    return LONGEST_MEAN if selection == "rejection-free" or settings.domains else MAX_MEAN
+def longest_window(settings: Settings, selection: str) -> int:
+    """Most mean trials of a window; only where trials are drawn one by one does it need a Poisson number of them."""
+    return LONGEST_WINDOW if selection == "rejection-free" or settings.domains else MAX_MEAN
 
 
-def _mark_half(progress: Equilibration, reached: bool) -> None:
-    """Acceptance is measured from half way on, when the start is forgotten."""
+def _record_half(progress: Equilibration, reached: bool, accepted: NDArray[np.int64]) -> None:
+    """Keep the counts half way through: the acceptance is measured from there, when the start is forgotten."""
     if reached and progress.half_elapsed < 0:
-        progress.half_elapsed = progress.elapsed
+        progress.half_elapsed, progress.half_accepted = progress.elapsed, accepted.tolist()
 
 
-def freeze(
-    system: System, settings: Settings, before: NDArray[np.int64], accepted: NDArray[np.int64], progress: Equilibration
-) -> Schedule:
-    """The production schedule from (F,) hops of all replicas half way through and at the end of equilibration."""
+def freeze(system: System, settings: Settings, accepted: NDArray[np.int64], progress: Equilibration) -> Schedule:
+    """The production schedule from the second half of equilibration.
+
+    accepted: (F,) hops of all replicas at its end. Raises InputError if the slowest carrier has not moved meanwhile.
+    """
+    accepted = accepted - np.array(progress.half_accepted)
     tables = system.tables
     elapsed = progress.elapsed - progress.half_elapsed
-    code, hops, particles = slowest_carrier(tables, accepted - before)
+    code, hops, particles = slowest_carrier(tables, accepted)
     acceptance = hops / elapsed if elapsed else 0.0
     duration = settings.scheduled_duration
     if isinstance(duration, Seconds):
@@ -200,9 +221,14 @@ def freeze(
             raise InputError("no hop of the slowest carrier during equilibration: lengthen it")
         total = Fraction(duration.per_carrier) * particles * elapsed / hops
     per_frame = total / settings.frames
-    windows = max(1, math.ceil(per_frame / longest_mean(settings, progress.selection)))
-    mean = max(1, round(per_frame / windows))
-    interval = mean * windows / tables.total_rate_per_s
-    selection: Selection = "rejection-free" if progress.selection == "rejection-free" else "rejection"
-    sweep = sweep_trials(system, settings, accepted - before, elapsed)
-    return Schedule(mean, windows, interval, acceptance, tables.species[code], selection, sweep)
+    windows = max(1, math.ceil(per_frame / longest_window(settings, progress.selection)))
+    trials = max(1, round(per_frame / windows))
+    return Schedule(
+        trials_per_window=trials,
+        windows_per_frame=windows,
+        frame_interval_s=trials * windows / tables.total_rate_per_s,
+        acceptance=acceptance,
+        slowest=tables.species[code],
+        selection="rejection-free" if progress.selection == "rejection-free" else "rejection",
+        trials_per_sweep=sweep_trials(system, settings, accepted, elapsed),
+    )

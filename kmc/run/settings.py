@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from kmc.measure.observer import Observer
 from kmc.measure.profile import ProfileSettings
 from lattices.errors import InputError
 
@@ -124,6 +126,7 @@ class Settings:
     duration: length of the walk from the first frame to the last; a Precision begins with a first stretch.
     frames: number of frames after the initial one, uniform in time. positions: replicas whose positions are written.
     checkpoint_every_s: wall time in seconds. selection: "auto" decides from the measured acceptance.
+    observers: further observables, each a class (or another callable without arguments) that makes a new observer.
     """
 
     equilibration: Hops | Seconds = Hops(100.0)
@@ -135,6 +138,7 @@ class Settings:
     domains: DomainSettings | None = None
     profile: ProfileSettings | None = None
     thermodynamics: Thermodynamics | None = None
+    observers: tuple[Callable[[], Observer], ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.equilibration, Hops | Seconds):

@@ -4,53 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, Protocol
 
 import numpy as np
 
 from kmc.carriers.neutral_component import neutral_component
 from kmc.files.writer import TrajectoryWriter
+from kmc.run.progress import Phase
 from kmc.run.relaxation import relax
 from kmc.run.scan import scan
 from kmc.run.schedule import Schedule
-from kmc.run.settings import Settings
+from kmc.run.task import RunTask
 from kmc.state.replicas import State
-from kmc.state.system import System
 
 
-class Tell(Protocol):
-    """Progress of a phase."""
-
-    def __call__(self, phase: Literal["chemical potentials", "relaxation"], done: int, total: int) -> None:
-        """So many of so many."""
-
-
-def afterwards(
-    system: System,
-    settings: Settings,
+def sample_thermodynamics(
+    task: RunTask,
     schedule: Schedule,
     state: State,
-    backend: str,
     writer: TrajectoryWriter,
-    tell: Tell,
-    stop: Callable[[], bool],
+    tell: Callable[[Phase, int, int], None],
 ) -> bool:
-    """Walk what the file does not hold yet, from the arrangement reached; False if asked to stop.
+    """Run the grand-canonical scan and relaxation waves that are missing from the file, starting from `state`.
 
-    Each part is written whole, so that a run that goes on begins with the first part that is missing.
+    tell: reports `done` of `total` of a phase. Each part is written as a whole, so that a resumed run begins with the
+    first part that is missing. Returns False if asked to stop.
     """
-    wanted = settings.thermodynamics
-    lacking = isinstance(neutral_component(system.tables, system.model.vacancies), str)
-    if wanted is None or lacking or np.any(system.tables.field_V_per_m):
+    system, wanted = task.system, task.settings.thermodynamics
+    no_component = isinstance(neutral_component(system.tables, system.model.vacancies), str)
+    if wanted is None or no_component or np.any(system.tables.field_V_per_m):
         return True
     if not writer.holds("grand_canonical"):
-        points = scan(system, wanted, state, backend, partial(tell, "chemical potentials"), stop)
+        points = scan(system, wanted, state, task.backend, partial(tell, "chemical potentials"), task.stop)
         if points is None:
             return False
         writer.add("grand_canonical", points.arrays())
     if wanted.relaxation and not writer.holds("relaxation"):
-        wave = relax(system, settings, schedule, backend, partial(tell, "relaxation"), stop)
-        if wave is None:
+        waves = relax(task, wanted.relaxation, schedule, partial(tell, "relaxation"))
+        if waves is None:
             return False
-        writer.add("relaxation", wave.arrays())
+        writer.add("relaxation", waves.arrays())
     return True

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from kmc.files.trajectory import FamilyRecord, SpeciesRecord, Trajectory
-from kmc.measure.msd import lags_of
+from kmc.files.header import FamilyRecord, SpeciesRecord
+from kmc.files.trajectory import Trajectory
+from kmc.measure.lag_windows import lags_of
 
 SPACING_M = 2.0e-10
 FRAME_S = 1.0e-9

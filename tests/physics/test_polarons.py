@@ -184,9 +184,9 @@ def test_frozen_ions_stand_in_equilibrium(tmp_path):
     system, prepare = box("frozen-ions", seed=5), box("scaled", 8.0, seed=5)
     asked = Settings(Hops(20.0), Hops(200.0), frames=20, positions="none")
     run(system, asked, tmp_path, backend=FAST[0], prepare=prepare)
-    from kmc.files.checkpoint import read_checkpoint
+    from kmc.run.saved_run import SavedRun
 
-    occupants = read_checkpoint(tmp_path)[0]["state_occupants"]
+    occupants = SavedRun.read(tmp_path).state.occupants
     start = system.initial_state().occupants
     codes = [system.model.code(name) for name in ("V_O", "electron")]
     assert contacts(system, occupants, codes) > 1.2 * contacts(system, start, codes)

@@ -129,9 +129,9 @@ def test_a_full_or_read_only_output_folder(refused: Refused, tmp_path: Path) -> 
 
 def test_a_disk_that_fills_up(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second checkpoint fails: one line, and the run goes on from the first once there is room."""
-    import kmc.run.engine
+    import kmc.run.saved_run
 
-    true_write, calls = kmc.run.engine.write_checkpoint, []
+    true_write, calls = kmc.run.saved_run.write_checkpoint, []
 
     def full(*given: object) -> None:
         calls.append(given)
@@ -140,7 +140,7 @@ def test_a_disk_that_fills_up(refused: Refused, tmp_path: Path, monkeypatch: pyt
         true_write(*given)  # type: ignore[arg-type]
 
     run = ["run", "smallest", "--out", str(tmp_path / "run"), *arguments(TINY), "--set", "run.checkpoint_every_s=1e-9"]
-    monkeypatch.setattr(kmc.run.engine, "write_checkpoint", full)
+    monkeypatch.setattr(kmc.run.saved_run, "write_checkpoint", full)
     assert "No space left on device" in refused(*run)
     monkeypatch.undo()
     assert main([*run, "--resume"]) == 0

@@ -1,0 +1,106 @@
+"""Time windows over which displacements are measured: lags, their windows, and the positions where each one began.
+
+Lags are powers of two of the frame interval. The windows of a lag follow one another without overlap, so that one
+snapshot per lag is all that must be kept; lags whose windows began at the same frame share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kmc.arrays import module_of, to_host
+from kmc.measure.observer import Arrays, Observer, Positions
+from kmc.state.replicas import State
+from kmc.tables.event_tables import EventTables
+
+WANTED_BLOCKS = 16  # replicas times time blocks: enough for an error bar from a single replica
+
+
+class LagWindows(Observer):
+    """K lags and B time blocks, shared by the observers that measure displacements.
+
+    It must be recorded after the observers that use it, because it replaces the snapshots of windows that end.
+
+    lag_frames: (K,) int64, in frames. count: (K, B) int64, windows that ended in each time block.
+    """
+
+    name = "lag_windows"
+
+    def __init__(self, frames: int, replicas: int) -> None:
+        blocks = min(max(-(-WANTED_BLOCKS // replicas), 1), frames)
+        self._block_frames = -(-frames // blocks)
+        self.lag_frames = np.array(lags_of(frames), dtype=np.int64)
+        self.count = np.zeros((len(self.lag_frames), -(-frames // self._block_frames)), dtype=np.int64)
+        self._first = np.zeros(len(self.lag_frames), dtype=np.int64)  # frame at which the first window of a lag began
+        self._begin = np.zeros(len(self.lag_frames), dtype=np.int64)  # frame at which its current window began
+        self._snapshots: dict[int, Positions] = {}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of lags and of time blocks."""
+        lags, blocks = self.count.shape
+        return lags, blocks
+
+    def block_of(self, frame: int) -> int:
+        """The time block that frame 1, 2, ... belongs to."""
+        return (frame - 1) // self._block_frames
+
+    def ending(self, frame: int) -> Iterator[tuple[int, Positions]]:
+        """Each lag, by its index, whose window ends at this frame, with the positions where that window began."""
+        for k in np.flatnonzero((frame > 0) & ((frame - self._first) % self.lag_frames == 0)).tolist():
+            yield k, self._snapshots[int(self._begin[k])]
+
+    def start(self, tables: EventTables, live: State) -> None:
+        """Every window begins at frame 0, with the positions that `record` will show."""
+
+    def record(self, frame: int, positions: Positions) -> Arrays:
+        """Count the windows that end and begin the next ones here."""
+        ended = [k for k, _ in self.ending(frame)]
+        self.count[ended, self.block_of(frame)] += 1
+        self._begin[ended] = frame
+        self._snapshots[frame] = positions
+        self._drop_unused()
+        return {}
+
+    def extend(self, frames: int, frame: int, positions: Positions) -> None:
+        """More time blocks, and longer lags whose windows begin at this frame."""
+        longer = [lag for lag in lags_of(frames) if lag > self.lag_frames[-1]]
+        blocks = -(-frames // self._block_frames)
+        self.count = np.pad(self.count, ((0, len(longer)), (0, max(blocks - self.count.shape[1], 0))))
+        if longer:
+            here = np.full(len(longer), frame, dtype=np.int64)
+            self.lag_frames = np.append(self.lag_frames, np.array(longer, dtype=np.int64))
+            self._first, self._begin = np.append(self._first, here), np.append(self._begin, here)
+            self._snapshots[frame] = positions
+
+    def state(self) -> Arrays:
+        """Lags, counts, and every snapshot once."""
+        frames = sorted(self._snapshots)
+        numbers = {"lag_frames": self.lag_frames, "count": self.count, "first": self._first, "begin": self._begin}
+        return {
+            **numbers,
+            "block_frames": np.array(self._block_frames),
+            "snapshot_frames": np.array(frames, dtype=np.int64),
+            "snapshots": np.stack([to_host(self._snapshots[frame]) for frame in frames]),
+        }
+
+    def restore(self, tables: EventTables, live: State, state: Arrays) -> None:
+        """Snapshots go back to where the walk has its arrays."""
+        self.lag_frames, self.count = state["lag_frames"], state["count"]
+        self._first, self._begin = state["first"], state["begin"]
+        self._block_frames = int(state["block_frames"])
+        xp = module_of(live.image)
+        # each a copy of its own, so that memory is released snapshot by snapshot
+        pairs = zip(state["snapshot_frames"].tolist(), state["snapshots"], strict=True)
+        self._snapshots = {frame: xp.array(positions) for frame, positions in pairs}
+
+    def _drop_unused(self) -> None:
+        used = set(self._begin.tolist())
+        self._snapshots = {frame: kept for frame, kept in self._snapshots.items() if frame in used}
+
+
+def lags_of(frames: int) -> list[int]:
+    """Lags of a run of `frames` frames: powers of two up to half of it."""
+    return [1 << k for k in range(64) if 1 << k <= max(frames // 2, 1)]

@@ -1,0 +1,134 @@
+"""Production: the walk frame by frame, with its observers, the trajectory file and checkpoints."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.arrays import to_host
+from kmc.backends import Walker
+from kmc.files.header import RunFacts
+from kmc.files.writer import Frame, TrajectoryWriter
+from kmc.measure.observer import Observers, Positions
+from kmc.run.equilibration import EquilibrationWalk
+from kmc.run.observers import observers_of
+from kmc.run.progress import Phase
+from kmc.run.saved_run import SavedProduction, SavedRun, identity_of
+from kmc.run.schedule import Schedule, advance_window
+from kmc.run.task import RunTask
+from kmc.run.thermodynamics import sample_thermodynamics
+from kmc.state.replicas import check_images, unwrapped_grid_positions
+from kmc.version import VERSION
+
+
+@dataclass
+class ProductionWalk:
+    """A production run in progress. start_trials, start_accepted: (R, F) int64 counters at frame 0."""
+
+    task: RunTask
+    walker: Walker
+    schedule: Schedule
+    observers: Observers
+    writer: TrajectoryWriter
+    start_trials: NDArray[np.int64]
+    start_accepted: NDArray[np.int64]
+    frame: int = 0
+    pending: list[Frame] = field(default_factory=list)  # not yet in the file
+
+    @classmethod
+    def begin(cls, equilibration: EquilibrationWalk) -> ProductionWalk:
+        """Start from the end of an equilibration: a new trajectory file with the initial frame, and a checkpoint."""
+        task, walker, schedule = equilibration.task, equilibration.walker, equilibration.schedule()
+        state = walker.read()
+        start = state.trials.copy(), state.accepted.copy()
+        walk = cls(task, walker, schedule, observers_of(task.system, task.settings), _writer(task), *start)
+        walk.observers.start(task.system.tables, walker.live())
+        walk.writer.create(state)
+        walk.record_frame()
+        walk.save()
+        return walk
+
+    @classmethod
+    def resume(cls, task: RunTask, saved: SavedRun, production: SavedProduction) -> ProductionWalk:
+        """Continue as the checkpoint left it; frames that were written after it are dropped."""
+        walker = task.walker(saved.state, production.schedule.selection)
+        observers = observers_of(task.system, task.settings)
+        observers.restore(task.system.tables, walker.live(), production.observers)
+        writer = _writer(task)
+        writer.truncate(production.frame + 1)
+        start = production.start_trials, production.start_accepted
+        return cls(task, walker, production.schedule, observers, writer, *start, production.frame)
+
+    def run(self, frames: int) -> bool:
+        """Walk up to frame `frames` and sample thermodynamics if asked for; False if asked to stop meanwhile."""
+        self.observers.extend(frames, self.frame, self._positions())
+        last_written = time.monotonic()
+        while self.frame < frames:
+            self._walk_frame()
+            finished = self.frame >= frames
+            due = time.monotonic() - last_written > self.task.settings.checkpoint_every_s
+            self._tell("production", self.frame, frames)
+            asked = self.task.stop()
+            if finished or due or asked:
+                self.save()
+                last_written = time.monotonic()
+            if asked and not finished:
+                return False
+        return sample_thermodynamics(self.task, self.schedule, self.walker.read(), self.writer, self._tell)
+
+    def record_frame(self) -> None:
+        """Keep the present frame for the file: counters, what the observers return, and the shown positions."""
+        positions = self._positions()
+        trials, accepted = self.walker.counters()
+        self.pending.append(
+            Frame(
+                time_s=self.frame * self.schedule.frame_interval_s,
+                trials=trials - self.start_trials,
+                accepted=accepted - self.start_accepted,
+                positions=to_host(positions[: self.writer.shown].copy()),
+                observed=self.observers.record(self.frame, positions),
+            )
+        )
+
+    def save(self) -> None:
+        """Append the frames since the last time, then write the checkpoint that belongs to them."""
+        if self.pending:
+            self.writer.append(self.pending, self.observers.datasets(), self.observers.attributes(), self._facts())
+            self.pending = []
+        start = self.start_trials, self.start_accepted
+        production = SavedProduction(self.schedule, self.frame, *start, self.observers.state())
+        identity = identity_of(self.task.system, self.task.settings)
+        SavedRun(identity, self.task.clock.elapsed_s, self.walker.read(), production).write(self.task.folder)
+
+    def _walk_frame(self) -> None:
+        schedule = self.schedule
+        length = schedule.trials_per_window, schedule.trials_per_sweep
+        for _ in range(schedule.windows_per_frame):
+            advance_window(self.walker, self.task.system, self.task.settings, schedule.selection, *length)
+        check_images(self.walker.live())
+        self.frame += 1
+        self.record_frame()
+
+    def _positions(self) -> Positions:
+        return unwrapped_grid_positions(self.task.system.tables, self.walker.live())
+
+    def _facts(self) -> RunFacts:
+        domains = self.task.settings.domains
+        return RunFacts(
+            backend=self.walker.name,
+            wall_s=self.task.clock.elapsed_s,
+            planned_frames=self.task.settings.frames,
+            versions={"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()},
+            hops_per_visit=domains.hops_per_visit * self.schedule.visit_share if domains else None,
+        )
+
+    def _tell(self, phase: Phase, done: int, total: int) -> None:
+        self.task.tell(phase, done, total, self.walker, self.frame * self.schedule.frame_interval_s)
+
+
+def _writer(task: RunTask) -> TrajectoryWriter:
+    return TrajectoryWriter(task.folder, task.system, task.settings.positions)

@@ -1,0 +1,145 @@
+"""The checkpoint of a run as a typed record: written and read here, and compared here with the run to be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmc.files.checkpoint import read_checkpoint, write_checkpoint
+from kmc.measure.observer import Arrays
+from kmc.run.observers import observers_of
+from kmc.run.schedule import Equilibration, Schedule
+from kmc.run.settings import Hops, Precision, Seconds, Settings
+from kmc.state.replicas import State
+from kmc.state.system import System
+from lattices.errors import InputError
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a run and the checkpoint it is resumed from must agree in; texts and numbers as JSON keeps them."""
+
+    digest: str
+    seed: int
+    temperature_index: int
+    replicas: int
+    equilibration: str
+    duration: str
+    frames: int
+    positions: str
+    selection: str
+    domains: str
+    profile: str
+    observers: str
+
+
+@dataclass(frozen=True)
+class SavedProduction:
+    """Production up to a frame. start_trials, start_accepted: (R, F) int64 counters at frame 0.
+
+    observers: the state of every observer by its name.
+    """
+
+    schedule: Schedule
+    frame: int
+    start_trials: NDArray[np.int64]
+    start_accepted: NDArray[np.int64]
+    observers: Mapping[str, Arrays]
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run at its last checkpoint. phase: how far the equilibration or the production had come."""
+
+    identity: Identity
+    wall_s: float
+    state: State
+    phase: Equilibration | SavedProduction
+
+    def write(self, folder: Path) -> None:
+        """Write the checkpoint of a folder. OSError of a full or read-only disk passes through."""
+        arrays = {f"state/{name}": value for name, value in self.state.arrays().items()}
+        meta: dict[str, Any] = {
+            "identity": asdict(self.identity),
+            "wall_s": self.wall_s,
+            "window": self.state.window,
+            "equilibration": None,
+            "production": None,
+        }
+        if isinstance(self.phase, Equilibration):
+            meta["equilibration"] = asdict(self.phase)
+        else:
+            meta["production"] = {"schedule": asdict(self.phase.schedule), "frame": self.phase.frame}
+            arrays |= {"start/trials": self.phase.start_trials, "start/accepted": self.phase.start_accepted}
+            for observer, kept in self.phase.observers.items():
+                arrays |= {f"observers/{observer}/{name}": np.asarray(value) for name, value in kept.items()}
+        write_checkpoint(folder, arrays, meta)
+
+    @classmethod
+    def read(cls, folder: Path) -> SavedRun:
+        """The newest sound checkpoint of a folder; InputError if there is none."""
+        arrays, meta = read_checkpoint(folder)
+        state = State(**_below("state", arrays), window=meta["window"])
+        phase: Equilibration | SavedProduction
+        if meta["production"] is None:
+            phase = Equilibration(**meta["equilibration"])
+        else:
+            observers: dict[str, dict[str, NDArray[Any]]] = {}
+            for path, value in _below("observers", arrays).items():
+                observer, name = path.split("/", 1)
+                observers.setdefault(observer, {})[name] = value
+            production = meta["production"]
+            schedule, start = Schedule(**production["schedule"]), (arrays["start/trials"], arrays["start/accepted"])
+            phase = SavedProduction(schedule, production["frame"], *start, observers)
+        return cls(Identity(**meta["identity"]), meta["wall_s"], state, phase)
+
+    @property
+    def frame(self) -> int:
+        """The last frame; 0 during equilibration."""
+        return self.phase.frame if isinstance(self.phase, SavedProduction) else 0
+
+    def check(self, here: Identity, folder: Path) -> None:
+        """InputError that names the first thing in which the run `here` differs from the checkpoint."""
+        for name, value in asdict(here).items():
+            there = getattr(self.identity, name)
+            if there != value:
+                raise InputError(f"{folder}: the checkpoint belongs to another run: its {name} is {there}, not {value}")
+
+
+def identity_of(system: System, settings: Settings) -> Identity:
+    """What a checkpoint of this run says of itself."""
+    domains, profile = settings.domains, settings.profile
+    return Identity(
+        digest=system.tables.digest,
+        seed=system.seed,
+        temperature_index=system.temperature_index,
+        replicas=system.replicas,
+        equilibration=_length(settings.equilibration),
+        duration=_length(settings.duration),
+        frames=settings.frames,
+        positions=settings.positions,
+        selection=settings.selection,
+        domains=f"block {domains.block}, {float(domains.hops_per_visit)!r} hops per visit" if domains else "none",
+        profile=f"axis {profile.axis}, {profile.bins} bins" if profile else "none",
+        observers=", ".join(observers_of(system, settings).names),
+    )
+
+
+def _length(duration: Hops | Seconds | Precision) -> str:
+    match duration:
+        case Hops(per_carrier):
+            return f"{float(per_carrier)!r} hops per carrier"
+        case Seconds(value):
+            return f"{float(value)!r} s"
+        case Precision(error):
+            return f"a relative error of {float(error)!r}"
+
+
+def _below(group: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    """The arrays of a group by the rest of their names."""
+    return {name.removeprefix(f"{group}/"): value for name, value in arrays.items() if name.startswith(f"{group}/")}

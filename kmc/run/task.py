@@ -1,0 +1,44 @@
+"""What every phase of a run shares: the system, the settings, where the run is written, and whom it reports to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kmc.backends import Walker, make_walker
+from kmc.measure.lag_windows import lags_of
+from kmc.run.progress import Phase, Progress, Report, Stop, WallClock
+from kmc.run.settings import Settings
+from kmc.state.replicas import State
+from kmc.state.system import System
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """A run on a backend that is known to be usable."""
+
+    system: System
+    settings: Settings
+    folder: Path
+    backend: str
+    report: Report
+    stop: Stop
+    clock: WallClock = field(default_factory=WallClock)
+
+    def walker(self, state: State, selection: str, snapshots: bool = True) -> Walker:
+        """A walker that owns `state`; rejection is used while the selection is undecided ("").
+
+        snapshots: whether there must be room beside it for the positions where the windows of the lags began.
+        """
+        block = self.settings.domains.block if self.settings.domains else None
+        lags = len(lags_of(self.settings.frames)) if snapshots else 0
+        return make_walker(self.backend, self.system, state, selection or "rejection", lags=lags, block=block)
+
+    def for_system(self, system: System) -> RunTask:
+        """The same task with other rates."""
+        return replace(self, system=system)
+
+    def tell(self, phase: Phase, done: int, total: int, walker: Walker, time_s: float = 0.0) -> None:
+        """Report `done` of `total` of a phase. time_s: simulated time."""
+        accepted = int(walker.counters()[1].sum())
+        self.report(Progress(phase, done, total, accepted, self.clock.elapsed_s, time_s))
