@@ -111,25 +111,24 @@ FILE_NAME = re.compile(r"(?<![\w./*{}-])((?:[\w.-]+/)*[\w-]+\.(?:py|cuh|cu|cpp|m
 MODULE = re.compile(rf"(?<![\w./-])((?:{'|'.join(FLOORS)})(?:\.[A-Za-z_]\w*)+)")
 
 
-def stale_files(path: Path, text: str, known: set[str]) -> list[str]:
-    """Names of files in a text that are no file of the repository: `room/file.py`, or the bare name in its own folder.
+def stale_files(path: Path, text: str, known: set[str], folders: set[str]) -> list[str]:
+    """Names of files in a text that are no file of the repository.
 
-    known: paths of the repository's files as text, relative to its root.
+    A path counts from the root, from a floor or from the folder above the text's own; a bare name is looked for in the
+    text's own folder and in `folders`, those of the full paths that the same file names. known: paths of all files.
     """
-    here = path.parent.relative_to(ROOT).as_posix()
-    found = []
-    for name in FILE_NAME.findall(text):
-        if name in WRITTEN_ELSEWHERE:
-            continue
-        places = {
-            name,
-            f"{here}/{name}",
-            f"{path.parent.parent.relative_to(ROOT).as_posix()}/{name}" if here != "." else name,
-        }
-        places |= {f"{floor}/{name}" for floor in (*FLOORS, "tests")} | {f"kmc/kernels/{name}"}
-        if not any(Path(place).as_posix().removeprefix("./") in known for place in places):
-            found.append(name)
-    return found
+    here = path.parent.relative_to(ROOT)
+    roots = {"", here.as_posix(), here.parent.as_posix(), *FLOORS, "tests", "kmc/kernels", *folders}
+    found = [name for name in FILE_NAME.findall(text) if name not in WRITTEN_ELSEWHERE]
+    return [name for name in found if not any((Path(root) / name).as_posix() in known for root in roots)]
+
+
+def folders_named(path: Path, known: set[str]) -> set[str]:
+    """Folders that a file names by their path from the root, alone (`kmc/tables`) or in that of a file."""
+    everything = "\n".join(text for _, text in texts_of(path))
+    of_files = {Path(name).parent.as_posix() for name in set(FILE_NAME.findall(everything)) & known}
+    alone = re.findall(rf"(?<![\w./])((?:{'|'.join(FLOORS)})/\w+)", everything)
+    return of_files | {name for name in alone if (ROOT / name).is_dir()}
 
 
 def is_module_or_member(name: str) -> bool:
@@ -155,8 +154,9 @@ def test_files_named_in_texts_exist() -> None:
     stale = [
         f"{path.relative_to(ROOT)}:{line} names {name}"
         for path in read_by_people()
+        for folders in [folders_named(path, known)]
         for line, text in texts_of(path)
-        for name in stale_files(path, text, known)
+        for name in stale_files(path, text, known, folders)
     ]
     assert not stale, "\n".join(stale)
 
@@ -203,8 +203,11 @@ def test_a_stale_name_is_seen() -> None:
     """A file that is gone, one in a folder where it is not, and one beside the text."""
     known = {"kmc/rng/philox.py", "kmc/rng/poisson.py"}
     path = ROOT / "kmc" / "rng" / "poisson.py"
-    assert stale_files(path, "as in philox.py and kmc/rng/philox.py (rng/philox.py)", known) == []
-    assert stale_files(path, "as in reference.py, kmc/philox.py", known) == ["reference.py", "kmc/philox.py"]
+    assert stale_files(path, "as in philox.py and kmc/rng/philox.py (rng/philox.py)", known, set()) == []
+    assert stale_files(path, "as in reference.py, kmc/philox.py", known, set()) == ["reference.py", "kmc/philox.py"]
+    elsewhere = ROOT / "runs" / "cli.py"
+    assert stale_files(elsewhere, "philox.py", known, set()) == ["philox.py"]
+    assert stale_files(elsewhere, "philox.py", known, {"kmc/rng"}) == []
     assert not is_module_or_member("kmc.engine") and is_module_or_member("kmc.rng.philox.philox4x32")
 
 
