@@ -50,6 +50,7 @@ def bare(system):
     return float(tables.proposal_rate_per_s[0]) * int(tables.directions[0]) * length**2 / 6
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("cells", "exact"), [(2, 0.6753926702), (3, 0.6580985834), (4, 0.6550404456)])
@@ -63,6 +64,7 @@ def test_correlation_factor_of_one_vacancy(backend, cells, exact, tmp_path):
     assert abs(f["value"] - exact) < 3 * f["stderr"]
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("vacancies", "repeats"), [(1, (3, 3, 3)), (54, (3, 3, 3))])
@@ -76,6 +78,7 @@ def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, 
         agrees(entry["tracer_diffusivity_m2_s"], bare(system), 0.015)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize(
@@ -99,6 +102,7 @@ def test_diffusivity_of_one_polaron(backend, prototype, repeats, bonds, length_m
         assert abs(entry[key]["value"] / exact - 1) < 0.01 * share(backend) ** -0.5
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize(
@@ -118,6 +122,7 @@ def test_correlation_factor_against_occupation(backend, occupied, f, tmp_path):
     assert seen["value"] == pytest.approx(f, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_arrhenius_returns_the_barrier_within_1_meV(backend, tmp_path):

@@ -132,6 +132,7 @@ def mean_and_error(values):
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize("trials", [0.25, 1.0, 4.0, 16.0])
@@ -176,6 +177,7 @@ def neighbours(system, state, f):
     return total / t.counts[t.carrier[f]]
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_hops_and_pairs_show_no_trace_of_the_blocks():
     """Where hops happen, and where neighbours are, by place in a block: flat, over many sweeps.
@@ -218,6 +220,7 @@ def flatness(counts):
     return stats.chi2.sf((z**2).sum(), counts.shape[1] - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 def test_transport_agrees_with_replicas_at_the_default_window(backend, tmp_path):
@@ -234,6 +237,7 @@ def test_transport_agrees_with_replicas_at_the_default_window(backend, tmp_path)
         assert abs(ours["value"] / theirs["value"] - 1) < 0.005 + error / theirs["value"]
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 def test_collective_diffusivity_is_the_exact_one(backend, tmp_path):

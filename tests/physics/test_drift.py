@@ -66,6 +66,7 @@ def closed_form(lattice, kind, applied):
     return float(speed @ bonds @ applied / np.linalg.norm(applied))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize("along", ALONG)
@@ -94,6 +95,7 @@ def bound_pair(**more):
     return made_up_system(model, (2, 2, 2), 1, TEMPERATURE_K, electrons=1, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize(("build", "field", "hops"), [(gas, 8e7, 4000.0), (bound_pair, 7e7, 7500.0)])

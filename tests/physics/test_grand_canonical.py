@@ -113,6 +113,7 @@ def walked(system, mu_eV, backend, trials=4000, blocks=6):
     return mean, histogram @ n**2 / histogram.sum(axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("mu_eV", "pairs"), [(0.1, None), (-0.15, [("V_O", "electron", 1, -0.1)])])
@@ -127,6 +128,7 @@ def test_neutral_pairs_against_the_exact_sum(backend, mu_eV, pairs):
         assert abs(found.mean() - exact) < 4 * error + 1e-9 and error < 0.02 * exact
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize(
     ("prototype", "repeats", "dopants", "mu_eV"), [("fluorite", 1, 0, 0.95), ("perovskite", 2, 1, 0.85)]
@@ -149,6 +151,7 @@ def test_charges_and_bound_dopants_against_the_exact_sum(prototype, repeats, dop
         assert abs(found.mean() - exact) < 4 * error + 1e-9 and error < 0.02 * exact
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("energy_eV", [0.12, -0.06])
 def test_a_lattice_gas_against_the_exact_sum(energy_eV):

@@ -89,6 +89,7 @@ def test_shell_0_is_the_same_place():
         with_layers(crystal, {"anion": "cation"})
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_priced_dopant_holds_its_boltzmann_share(backend):

@@ -78,6 +78,7 @@ def alike(one, other, systematic, looser):
     assert abs(one["value"] - other["value"]) < 4 * error + systematic * one["value"], (one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 def test_modes_agree_with_true_kinetics(backend, tmp_path):
@@ -133,6 +134,7 @@ def frozen_limit(small):
     return total, small.hop_rate()[1] * length**2 / 6.0
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
@@ -178,6 +180,7 @@ def test_frozen_ions_in_domains_walk_alike_on_all_backends(tmp_path):
     assert all(same(states[0], other) for other in states[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_frozen_ions_stand_in_equilibrium(tmp_path):
     """Beginning from the scaled walk: vacancies are bound to electrons as in true kinetics, not at random."""
@@ -248,6 +251,7 @@ def test_which_carriers_feel_one_another(changes, groups):
     assert coupled_groups(charged, made_up_system(charged, (4, 4, 4), 6, electrons=8).tables) == [["V_O", "electron"]]
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_cross_terms_of_carriers_that_do_not_feel_one_another_are_zero(tmp_path):
     """The sampled one is zero within four errors; the figures leave its noise out."""

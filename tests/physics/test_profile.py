@@ -37,6 +37,7 @@ def test_the_bins_sum_to_the_whole(backend, axis, tmp_path):
             assert np.array_equal(kept.moment[:, :, :, s].sum(axis=-2), seen.second_moment[:, :, :, s, :3])
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_a_flat_crystal_has_a_flat_profile(tmp_path):
     """Site fraction within 4 errors of the mean in every bin; the local diffusivities average to D* across."""

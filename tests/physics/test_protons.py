@@ -88,6 +88,7 @@ def test_protons_need_a_cubic_crystal():
         with_protons(stretched, "proton", "anion", "B", PLACE)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("temperature_K", [500.0, 800.0, 1200.0])
 def test_a_lone_proton(temperature_K, tmp_path):
@@ -118,6 +119,7 @@ def moments_after(system, occupants, mean, backend):
     return ((moved.sum(axis=1) @ scale) ** 2).sum(axis=1), ((moved @ scale) ** 2).sum(axis=2).mean(axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_blocking_at_finite_content_against_the_exact_solution():
     """Two protons, one per oxygen, in four cells: collective and single displacements after a fixed time."""
@@ -136,6 +138,7 @@ def test_blocking_at_finite_content_against_the_exact_solution():
         assert abs(found.mean() - exact) < 4 * error and error < 0.02 * exact
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_blocking_at_long_times_through_run_and_analyze(tmp_path):
     """The same two protons: D_sigma and D* of a whole run are the limits of the exact solution, 8 and 10 % below D0."""
@@ -156,6 +159,7 @@ def test_blocking_at_long_times_through_run_and_analyze(tmp_path):
         assert abs(figure["value"] - exact) < 4 * figure["stderr"]
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize(
     ("temperature_K", "replicas", "equilibration", "hops", "most"),

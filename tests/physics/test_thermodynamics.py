@@ -33,6 +33,7 @@ from tests.physics.walks import KT, TEMPERATURE_K, near, ran
 from tests.systems import NOTE, gas_system, made_up_model, made_up_system, neutral_vacancies
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize(("prototype", "repeats", "c"), [("fluorite", (6, 6, 6), 0.3), ("perovskite", (9, 9, 9), 0.1)])
 def test_a_gas_without_interactions(prototype, repeats, c, tmp_path):
@@ -93,6 +94,7 @@ def closed_form_p_value(system, trajectory, c, rate):
     return float(chi2.sf(total, freedom))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("energy_eV", [0.10, -0.05])
 def test_neighbours_that_repel_or_attract(energy_eV, tmp_path):
@@ -119,6 +121,7 @@ def test_neighbours_that_repel_or_attract(energy_eV, tmp_path):
     assert best["value"] == pytest.approx(chemical, rel=0.15) and best["stderr"] < 0.03 * chemical
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("energy_eV", [0.08, -0.06])
 def test_a_chain_where_the_quasi_chemical_form_is_exact(energy_eV, tmp_path):
@@ -141,6 +144,7 @@ def exact_moments(energy_eV, mu_eV):
     return mean, weight @ number**2 / weight.sum() - mean**2
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_lsf64_from_its_closed_form(tmp_path):
     """Theta_V = 1 + 4 d/p + 4 d/(1 - p) + d/(3 - d), and the pressure from K_ox, along a scan."""
@@ -159,6 +163,7 @@ def test_lsf64_from_its_closed_form(tmp_path):
         assert abs(math.log(point["pO2_bar"] / pressure)) < error < 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_dopants_with_energies(tmp_path):
     """Theta on frozen dopants that bind vacancies: frozen part taken out by pairs of replicas, and F decays to zero."""
@@ -222,6 +227,7 @@ def theta_in_a_field(system):
     return f.sum() / (f * (1 - f)).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_a_neutral_pair_by_the_onsager_route(tmp_path):
     """Undoped ceria, ideal with exclusion, D_e = 10 D_V: D~ = tau D_V (1 - x_V) Theta_V, 3 D_V in the dilute limit.
@@ -266,6 +272,7 @@ def theta_of_pairs(anions, cations, number):
     return (p @ n) / (p @ n**2 - (p @ n) ** 2)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_two_neutral_components(tmp_path):
     """Vacancies, a second ion and holes that only exclude each other on their own sites: D~ (2 x 2) from its parts."""

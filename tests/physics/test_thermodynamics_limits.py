@@ -73,6 +73,7 @@ def test_oxygen_gas_and_the_zero_of_lsf64():
         relative_mu_eV(load_model("ceria-reduced"), 1073.0, 0.21)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize(("trials", "told"), [(60.0, False), (10.0, True)])
 def test_theta_of_short_scans(trials, told, tmp_path):
@@ -90,6 +91,7 @@ def test_theta_of_short_scans(trials, told, tmp_path):
         near(theta, 1 / 0.9, 0.013)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_an_isotherm_beside_the_run(tmp_path):
     """Potentials named by the user that the run's composition is not among: the isotherm stands, D~ does not."""

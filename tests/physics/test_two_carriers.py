@@ -28,6 +28,7 @@ from tests.systems import NOTE, made_up_model, made_up_system, marcus, same
 TEMPERATURE_K = 1200.0
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize(
