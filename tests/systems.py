@@ -1,4 +1,4 @@
-"""Small systems that many tests share."""
+"""Small systems shared by many tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def made_up_model(
 ) -> Model:
     """Vacancies V_O in O, dopants D on the cations; with `polarons` (keys of a hop) electrons on the cations too.
 
-    vacancy_hop: keys of the vacancies' hop in place of its gate and barriers.
+    vacancy_hop: keys that replace the gate and the barriers of the vacancy hop.
     """
     cation = "cation" if prototype == "fluorite" else "B"
     species: dict[str, Any] = {
@@ -64,7 +64,7 @@ def marcus(reorganisation_energy_eV: float, transfer_integral_eV: float) -> dict
 
 
 def cell(prototype: str, repeats: tuple[int, int, int]) -> Supercell:
-    """A supercell whose hosts fit `made_up_model`."""
+    """A supercell with the host ions of `made_up_model`."""
     if prototype == "fluorite":
         return Supercell(fluorite({"cation": "Ce"}, 5.4), repeats)
     return Supercell(perovskite({"A": "La", "B": "Ce"}, 4.0), repeats)
@@ -99,7 +99,7 @@ def gas_system(
     energy_eV: float = 0.0,
     **more: Any,
 ) -> System:
-    """Neutral particles A with an energy between neighbours on one site per cell; the shortest axes are bonds.
+    """Neutral particles A on one site per cell, with an energy between neighbours; bonds lie along the shortest axes.
 
     Cells of (4, 9, 11) angstrom make a chain, (4, 4, 9) a square lattice, (4, 4, 4) a simple cubic one.
     """
@@ -128,7 +128,7 @@ def gas_system(
 def neutral_vacancies(
     prototype: str, repeats: tuple[int, int, int], fraction: float, temperature_K: float, **more: Any
 ) -> System:
-    """Vacancies without charge on the anions of a prototype: a lattice gas."""
+    """Neutral vacancies on the anion sublattice of a prototype: a lattice gas."""
     model = made_up_model(prototype)
     species = dict(model.species)
     species["V_O"] = species["V_O"].model_copy(update={"charge": 0})
@@ -138,7 +138,7 @@ def neutral_vacancies(
 
 
 def walked(system: System, windows: int, mean: int, backend: str = "numpy", **options: Any) -> Any:
-    """The state after some windows of a mean number of trials."""
+    """The state after `windows` windows of `mean` trials each on average."""
     walker = make_walker(backend, system, system.initial_state())
     for name, value in options.items():
         setattr(walker, name, value)

@@ -1,4 +1,4 @@
-"""Carriers by plane: few planes whatever the coordinates, and their Fourier sums are those of the positions."""
+"""Numbers of carriers by lattice plane: few planes for any coordinates, and the Fourier sums of the positions."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.systems import BACKENDS, NOTE, walked
 
 FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)
 
-# No multiples of 1/64 of the cell; the last but one is 65535.7/65536, so that its grid coordinate is that of the next
-# cell, and shares its plane with the first.
+# No multiples of 1/64 of the cell. The x coordinate of the last site is 65535.7/65536, which the grid rounds into the
+# next cell, so that it shares its plane with the first site.
 PLACES = np.array([[0.0, 0.137, 0.291], [0.5003, 0.4127, 0.291], [0.999995, 0.6411, 0.777]])
 
 
 def crooked(repeats=(3, 2, 4), particles=11, **more):
-    """Ions on three sites of a triclinic cell at arbitrary places, beside an atom that never moves."""
+    """Ions on three sites at arbitrary positions of a triclinic cell, beside an immobile atom."""
     vectors = [[4.0, 0.0, 0.0], [0.4, 4.3, 0.0], [0.2, 0.3, 4.7]]
     atoms = Atoms("He3Fe", scaled_positions=[*PLACES, [0.2511, 0.9, 0.53]], cell=vectors, pbc=True)
     nu = {"value": 1e13, **NOTE}
@@ -64,11 +64,11 @@ def test_only_planes_that_hold_sites_are_counted():
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_density_modes_are_the_fourier_sums_of_positions(axis):
-    """Whole numbers, so equal but for the last digits."""
+    """The plane numbers are integers, so both sums agree to rounding."""
     system = crooked(replicas=3)
     positions = unwrapped_grid_positions(system.tables, walked(system, 4, 400))
     (numbers,) = plane_numbers(system.tables, positions, (axis,))
-    assert numbers.sum() == 3 * 11 and positions.min() < 0  # beyond the cell, too
+    assert numbers.sum() == 3 * 11 and positions.min() < 0  # some are outside the cell
     first = int(system.tables.first_particle[system.model.code("A")])
     edge = system.tables.supercell.repeats[axis] * 2**16
     for n in (1, 2, 5):
@@ -78,7 +78,7 @@ def test_density_modes_are_the_fourier_sums_of_positions(axis):
 
 
 def test_the_file_keeps_where_the_planes_are(tmp_path):
-    """Density modes read from a file against the positions of the same file (float32)."""
+    """Density modes read from a file agree with the positions in the same file (float32)."""
     asked = Settings(Hops(2.0), Hops(5.0), 6, "all", thermodynamics=Thermodynamics(points=1))
     run(crooked(replicas=2), asked, tmp_path, backend=FAST)
     trajectory = read_trajectory(tmp_path / "trajectory.h5")
@@ -95,10 +95,10 @@ def test_the_file_keeps_where_the_planes_are(tmp_path):
 
 @pytest.mark.statistical
 def test_a_wave_starts_with_its_amplitude(tmp_path):
-    """Layers of cells filled as a cosine of amplitude A, a third of them in each of three planes.
+    """Layers of cells are filled as a cosine of amplitude A, a third of the particles in each of three planes.
 
-    Where in a layer a particle stands is drawn at random: 12 waves of 4 replicas leave 1 %, four errors are 4 %, and
-    planes taken as evenly spaced would give 8 % less.
+    The position of a particle in its layer is random: 12 waves of 4 replicas leave an error of 1 %, and four errors
+    are 4 %; assuming evenly spaced planes would give 8 % less.
     """
     system = crooked((6, 3, 6), 100, replicas=4, seed=3)
     asked = Thermodynamics(1, 0.5, (0.0,), 1.0, Relaxation(1, 0.8, waves=12))

@@ -1,7 +1,7 @@
-"""What is known exactly of lattice gases, from the walk through the file to the analysed figures, on every backend.
+"""Exact results for lattice gases, from the simulation through the file to the analysis, on every backend.
 
-Fixed seeds. Each figure must lie within 4 of its own standard errors of the exact value (false alarms 6e-5 each) and
-that error must be small enough for the comparison to mean something.
+Fixed seeds. Each estimate must lie within 4 of its own standard errors of the exact value (false alarms 6e-5 each), and
+that error must be small enough for the comparison to be meaningful.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
 
 
 def share(backend):
-    """Part of the hops that the NumPy backend is given in the long tests; errors are larger by one over its root."""
+    """Fraction of the hops that the NumPy backend makes in long tests; its errors grow as one over the square root."""
     return 1 / 64 if backend == "numpy" else 1.0
 
 
@@ -37,7 +37,7 @@ def figures(system, folder, backend, fit_range=(0.05, 0.5), **settings):
 
 
 def agrees(figure, exact, largest_error):
-    """Whether a figure is right within 4 errors of at most the given relative size."""
+    """Assert that an estimate is within 4 errors of the exact value, with at most the given relative error."""
     assert figure["value"] is not None, figure["reason"]
     assert figure["stderr"] < largest_error * abs(exact), (figure, exact)
     assert abs(figure["value"] - exact) < 4 * figure["stderr"], (figure, exact)
@@ -55,7 +55,7 @@ def bare(system):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("cells", "exact"), [(2, 0.6753926702), (3, 0.6580985834), (4, 0.6550404456)])
 def test_correlation_factor_of_one_vacancy(backend, cells, exact, tmp_path):
-    """Exact for these periodic cells; error at most 0.1 %, within 3 errors as asked (false alarms 0.3 % each)."""
+    """Exact for these periodic cells; error at most 0.1 %, tolerance 3 errors (false alarms 0.3 % each)."""
     sites = (2 * cells) ** 3
     system = made_up_system(made_up_model(), (cells,) * 3, vacancies=1, replicas=256, seed=11)
     lags = {"equilibration": Hops(5.0), "duration": Hops(3000.0 * share(backend) * sites), "frames": 256}
@@ -109,9 +109,9 @@ def test_diffusivity_of_one_polaron(backend, prototype, repeats, bonds, length_m
     ("occupied", "f"), [(0.10, 0.972), (0.25, 0.9277), (0.50, 0.8462), (0.75, 0.7525), (0.90, 0.6938), (0.95, 0.6735)]
 )
 def test_correlation_factor_against_occupation(backend, occupied, f, tmp_path):
-    """The table of the references (16^3 sites, simple cubic) within 1 %, with an error below 0.3 %.
+    """Independent simulations of 16^3 simple cubic sites are reproduced within 1 %, with an error below 0.3 %.
 
-    Not on NumPy where a compiled backend is there: its walk is the same, bit for bit, and takes far longer.
+    Not run on NumPy if a compiled backend is available: its trajectory is the same, bit for bit, and takes far longer.
     """
     vacancies = round((1 - occupied) * 4096)
     system = made_up_system(made_up_model(), (8, 8, 8), vacancies, replicas=40, seed=7)
@@ -126,7 +126,7 @@ def test_correlation_factor_against_occupation(backend, occupied, f, tmp_path):
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_arrhenius_returns_the_barrier_within_1_meV(backend, tmp_path):
-    """The ideal gas at three temperatures, each with random numbers of its own: 0.52 eV from D* of the oxygen."""
+    """The ideal gas at three temperatures with independent random numbers: 0.52 eV from D* of the oxygen."""
     model = load_model("ideal-fluorite")
     cell = Supercell(fluorite({"cation": "Ce"}, 5.411), (6, 6, 6))
     numbers = compose(model, cell, {}, {"V_O": Doping(fraction=0.05)})
@@ -141,7 +141,7 @@ def test_arrhenius_returns_the_barrier_within_1_meV(backend, tmp_path):
 
 
 def test_the_seed_decides(tmp_path):
-    """The same seed gives the same file, dataset for dataset; another seed another one."""
+    """The same seed gives the same file, dataset for dataset; another seed gives another trajectory."""
     import h5py
 
     def content(seed, name):
@@ -159,7 +159,7 @@ def test_the_seed_decides(tmp_path):
 
 
 @pytest.mark.skipif(len(BACKENDS) < 2, reason="only the NumPy backend is usable on this machine")
-def test_a_run_goes_on_on_another_backend(tmp_path):
+def test_a_run_continues_on_another_backend(tmp_path):
     """Stopped on NumPy, resumed on a compiled backend: the same summed displacements as one run."""
     system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (3, 3, 3), 6, replicas=3, seed=8)
     settings = Settings(duration=Hops(40), equilibration=Hops(10), frames=20)

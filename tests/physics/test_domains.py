@@ -1,7 +1,7 @@
-"""Domains: every bond has one block, every backend the same walk, and the figures are those of the whole supercell.
+"""Domains: each bond belongs to one block, backends agree bit for bit, and coefficients are those of the whole cell.
 
-Statistical tests have fixed seeds; each figure lies within 4 of its own standard errors (false alarms 6e-5 each) or, a
-chi-square, above a probability of 1e-4.
+Statistical tests have fixed seeds; each estimate lies within 4 of its own standard errors (false alarms 6e-5 each), and
+the p-value of each chi-square is above 1e-4.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ POLARONS = {"barriers": [{"energy_eV": 0.4, **NOTE}]}
 
 
 def sweeps_of(walker, system, sweeps, trials_per_carrier):
-    """So many sweeps of so many trials per carrier each."""
+    """Advance by `sweeps` sweeps of `trials` trials per carrier each."""
     carriers = int(system.tables.counts[system.tables.carrier].sum())
     walker.advance(np.full(system.replicas, round(sweeps * trials_per_carrier * carriers), dtype=np.int64), sweeps)
 
 
 @pytest.mark.parametrize(("prototype", "repeats"), [("fluorite", (6, 7, 9)), ("perovskite", (7, 6, 10))])
-def test_every_bond_belongs_to_one_block_whichever_end_asks(prototype, repeats):
+def test_every_bond_belongs_to_one_block_seen_from_either_end(prototype, repeats):
     """All bonds of vacancies (simple cubic; perovskite anions) and polarons (fcc; simple cubic), random origins."""
     model = made_up_model(prototype, polarons=POLARONS)
     tables = made_up_system(model, repeats, vacancies=3, electrons=3).tables
@@ -75,7 +75,7 @@ def test_the_plan_is_uniform():
 
 @st.composite
 def large_systems(draw):
-    """Random models on both lattices, in cells that can be cut."""
+    """Random models on both lattices, in supercells that can be cut into blocks."""
     prototype = draw(st.sampled_from(["fluorite", "perovskite"]))
     kinds = ["M", "D"] + (["electron"] if (polarons := draw(st.booleans())) else [])
     gates: dict[tuple[str, ...], float] = {(): 0.4}
@@ -138,7 +138,7 @@ def mean_and_error(values):
 @pytest.mark.parametrize("trials", [0.25, 1.0, 4.0, 16.0])
 @pytest.mark.parametrize("lattice", ["simple cubic", "perovskite anions", "fcc"])
 def test_hop_rate_and_coordination_are_exact_at_any_window(backend, trials, lattice):
-    """Carriers without energies: the share of free targets, and neighbours of a carrier, (N - M)/(N - 1) and so on."""
+    """Ideal carriers: the fraction of free targets is (N - M)/(N - 1), and the number of neighbours follows."""
     polarons = {"barriers": [{"energy_eV": 0.1, **NOTE}]} if lattice == "fcc" else None
     model = made_up_model("fluorite" if lattice != "perovskite anions" else "perovskite", {(): 0.5}, polarons=polarons)
     numbers = {"vacancies": 1, "electrons": 90} if lattice == "fcc" else {"vacancies": 90}
@@ -164,7 +164,7 @@ def test_hop_rate_and_coordination_are_exact_at_any_window(backend, trials, latt
 
 
 def neighbours(system, state, f):
-    """(R,) carriers of family f beside a carrier, on average."""
+    """(R,) mean number of carriers of family f next to a carrier."""
     t = system.tables
     n, n_basis = np.asarray(t.supercell.repeats), int(t.n_basis[t.sublattice[f]])
     begin = int(t.site_offset[t.sublattice[f]])
@@ -180,9 +180,9 @@ def neighbours(system, state, f):
 @pytest.mark.slow
 @pytest.mark.statistical
 def test_hops_and_pairs_show_no_trace_of_the_blocks():
-    """Where hops happen, and where neighbours are, by place in a block: flat, over many sweeps.
+    """Hops and neighbour pairs are distributed uniformly over the positions in a block, over many sweeps.
 
-    A carrier that hops to and fro counts the same bond again and again, so that the scatter is taken between replicas.
+    A carrier that hops back and forth counts the same bond repeatedly, so the scatter is taken between replicas.
     """
     system = made_up_system(made_up_model(), (8, 8, 8), vacancies=205, replicas=64, seed=8)
     domains = build_domains(system.tables, 4)
@@ -214,7 +214,7 @@ def test_hops_and_pairs_show_no_trace_of_the_blocks():
 
 
 def flatness(counts):
-    """Probability of the scatter of (R, K) counts about their common mean, with the scatter between replicas."""
+    """p-value of the scatter of (R, K) counts about their common mean, given the scatter between replicas."""
     share = counts / counts.mean(axis=1, keepdims=True)
     z = (share.mean(axis=0) - 1) / (share.std(axis=0, ddof=1) / np.sqrt(len(share)))
     return stats.chi2.sf((z**2).sum(), counts.shape[1] - 1)
@@ -248,8 +248,8 @@ def test_collective_diffusivity_is_the_exact_one(backend, tmp_path):
     agrees(cut["V_O"]["collective_diffusivity_m2_s"], bare(system) * (1728 - 86) / 1727, 0.008)
 
 
-def test_a_run_goes_on_where_it_stopped(tmp_path):
-    """Stopped after some frames on one backend and resumed on another: the same file as in one go."""
+def test_a_stopped_run_continues(tmp_path):
+    """A run stopped on one backend and resumed on another gives the same file as an uninterrupted run."""
     from kmc.files.trajectory import read_trajectory
 
     system = made_up_system(

@@ -1,6 +1,6 @@
-"""Walks in a field against closed forms: a single carrier on four lattices; interacting ones in their linear range.
+"""Drift in a field against closed forms: a single carrier on four lattices, interacting carriers in linear response.
 
-Fixed seeds; each figure lies within 4 of its own standard errors (false alarms 6e-5 each), of 1 % or less.
+Fixed seeds; each estimate lies within 4 of its own standard errors (false alarms 6e-5 each), which are 1 % or less.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ TEMPERATURE_K = 1200.0
 KT = BOLTZMANN_EV_K * TEMPERATURE_K
 
 
-# what moves -> charge; prototype and repeats (any cell does for a single carrier); of its bonds the unit in metres, how
-# many components are not zero, and at what share of the sites each begins
+# name -> charge; prototype and repeats (any cell will do for a single carrier); for its bonds the unit in metres, the
+# number of non-zero components, and the fraction of the sites at which each starts
 LATTICES = {
     "electron, simple cubic": (-1, "perovskite", (3, 3, 3), 4e-10, 1, 1.0),
     "electron, fcc": (-1, "fluorite", (2, 2, 2), 2.7e-10, 2, 1.0),
@@ -43,7 +43,7 @@ ALONG = {
 
 
 def single(lattice, kind, field):
-    """One carrier on a lattice, its hops without a field at 0.3 eV (KRA) or 1.0/4 - 0.05 eV (Marcus)."""
+    """One carrier on a lattice; without a field its barrier is 0.3 eV (KRA) or 1.0/4 - 0.05 eV (Marcus)."""
     charge, prototype, repeats, *_ = LATTICES[lattice]
     hop = {"barriers": [{"energy_eV": 0.3, **NOTE}]} if kind == "kra" else marcus(1.0, 0.05)
     model = made_up_model(prototype, polarons=hop, vacancy_hop=hop)
@@ -55,7 +55,7 @@ def single(lattice, kind, field):
 def closed_form(lattice, kind, applied):
     """v = sum over bonds of b G sinh(q E.b/2kT), Marcus terms times exp(-(q E.b)^2/(4 lambda kT)), along the field.
 
-    On perovskite anions each bond begins at two of the three kinds of site, and the three stay equally occupied.
+    On perovskite anions each bond starts at two of the three kinds of site, and all three remain equally occupied.
     """
     charge, _, _, scale, nonzero, weight = LATTICES[lattice]
     directions = [v for v in itertools.product((-1, 0, 1), repeat=3) if np.abs(v).sum() == nonzero]
@@ -84,13 +84,13 @@ def test_drift_of_a_single_carrier(backend, lattice, kind, along, tmp_path):
 
 
 def gas(**more):
-    """Three vacancies that repel one another."""
+    """Three vacancies that repel each other."""
     model = made_up_model("fluorite", pairs=[("V_O", "V_O", 1, 0.08)])
     return made_up_system(model, (2, 2, 2), 3, TEMPERATURE_K, **more)
 
 
 def bound_pair(**more):
-    """A vacancy and a Marcus polaron that it binds: without its cross term the conductivity would be 2 % larger."""
+    """A vacancy that binds a Marcus polaron: without the cross term the conductivity would be 2 % larger."""
     model = made_up_model("fluorite", {(): 0.3}, [("V_O", "electron", 1, -0.15)], polarons=marcus(1.1, 0.0))
     return made_up_system(model, (2, 2, 2), 1, TEMPERATURE_K, electrons=1, **more)
 
@@ -100,10 +100,10 @@ def bound_pair(**more):
 @pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize(("build", "field", "hops"), [(gas, 8e7, 4000.0), (bound_pair, 7e7, 7500.0)])
 def test_drift_and_onsager_conductivity_agree_in_the_linear_range(backend, build, field, hops, tmp_path):
-    """Within 1 %, with an error of the ratio below 0.25 %; by the exact solution these fields add 0.2 % themselves.
+    """Agreement within 1 %, the error of the ratio being below 0.25 %; the fields add 0.2 % by the exact solution.
 
-    3 errors are left for chance: false alarms 3e-3 each with other seeds. On NumPy alone 1/64 of the walk, with errors
-    and what is allowed ten times as large.
+    This leaves 3 errors for chance: false alarms 3e-3 each with other seeds. With NumPy alone the run has 1/64 of the
+    length, and errors and tolerance are ten times as large.
     """
     looser = 10.0 if backend == "numpy" else 1.0
     common = {"replicas": round(2048 * share(backend)), "tracked": False}
@@ -125,8 +125,8 @@ def test_drift_and_onsager_conductivity_agree_in_the_linear_range(backend, build
     assert error < 0.0025 * looser and abs(ratio - 1) < 0.01 * looser
 
 
-def test_a_field_beyond_the_linear_response_is_told(tmp_path):
-    """x = |z| e E l/(2 kT): x^2/6 against 1 %."""
+def test_a_field_beyond_linear_response_is_reported(tmp_path):
+    """A warning appears where x^2/6, with x = |z| e E l/(2 kT), exceeds 1 %."""
     system = made_up_system(made_up_model(), (3, 3, 3), 2, TEMPERATURE_K, replicas=4, field_V_per_m=(1e7, 0.0, 0.0))
     run(system, Settings(Hops(1.0), Hops(5.0), frames=10, positions="none"), tmp_path)
     seen = read_trajectory(tmp_path / "trajectory.h5")

@@ -1,4 +1,4 @@
-"""The grand-canonical walk against exact sums, and backend against backend.
+"""Grand-canonical simulation against exact sums, and backends against each other.
 
 Fixed seeds; means lie within 4 standard errors over replicas (false alarms 6e-5 each).
 """
@@ -43,9 +43,9 @@ def component_of(system):
 
 
 def exact_moments(system, mu_eV):
-    """(<N>, Var N) of vacancies at fixed dopants, all arrangements with neutral changes enumerated.
+    """(<N>, Var N) of vacancies at fixed dopants, by enumerating every neutral arrangement.
 
-    The energy of an arrangement is summed by turning its sites one after another, from the integers of the tables.
+    The energy of an arrangement is summed by changing its sites one by one, with the integers of the tables.
     """
     tables, part = system.tables, component_of(system)
     occupants = system.initial_state().occupants[0]
@@ -72,7 +72,7 @@ def exact_moments(system, mu_eV):
 
 
 def energies(system, states):
-    """(n,) eV, by pair energies of the model over all neighbours, each pair once."""
+    """(n,) eV, pair energies of the model over all neighbours, counting each pair once."""
     from kmc.tables.bonds import neighbour_sites
     from kmc.tables.pair_energies import to_micro
     from lattices.stencils import stencil_of
@@ -93,7 +93,7 @@ def energies(system, states):
 
 
 def coulomb(system, states):
-    """(n,) eV, the Ewald sum over all charges, their own images included."""
+    """(n,) eV, the Ewald sum over all charges, including their own images."""
     cell = system.tables.supercell
     places = np.concatenate([cell.positions_angstrom(s) for s in range(len(cell.crystal.sublattices))])
     apart = (places[:, None] - places).reshape(-1, 3)
@@ -104,7 +104,7 @@ def coulomb(system, states):
 
 
 def walked(system, mu_eV, backend, trials=4000, blocks=6):
-    """Scan of one point from replicas that share their dopants."""
+    """A scan of one chemical potential with replicas that share their dopants."""
     found = scan(system, Thermodynamics(mu_eV=(mu_eV,), trials_per_carrier=trials), system.initial_state(), backend)
     assert found is not None
     n = found.first + np.arange(found.histogram.shape[-1])
@@ -118,7 +118,7 @@ def walked(system, mu_eV, backend, trials=4000, blocks=6):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("mu_eV", "pairs"), [(0.1, None), (-0.15, [("V_O", "electron", 1, -0.1)])])
 def test_neutral_pairs_against_the_exact_sum(backend, mu_eV, pairs):
-    """One fluorite cell of 8 anions and 4 cations, a dopant among them: V_O with two electrons each."""
+    """One fluorite cell of 8 anions and 4 cations, one of them a dopant: each V_O comes with two electrons."""
     system = ceria(pairs, vacancies=1, electrons=1, dopants=1, replicas=64, replicas_per_configuration=64, seed=3)
     mean, variance = exact_moments(system, mu_eV)
     trials = 40_000 if backend != "numpy" else 3000
@@ -134,9 +134,9 @@ def test_neutral_pairs_against_the_exact_sum(backend, mu_eV, pairs):
     ("prototype", "repeats", "dopants", "mu_eV"), [("fluorite", 1, 0, 0.95), ("perovskite", 2, 1, 0.85)]
 )
 def test_charges_and_bound_dopants_against_the_exact_sum(prototype, repeats, dopants, mu_eV):
-    """Long-range energies, one cell of fluorite and eight of perovskite (62335 arrangements) with a dopant that binds.
+    """Long-range energies in one fluorite cell and eight perovskite cells (62335 arrangements) with a binding dopant.
 
-    The images of the charges that come and go count 0.3 eV of mu here: <N> would move by more than half.
+    The images of the inserted charges contribute 0.3 eV to mu: without them <N> would change by more than half.
     """
     model = made_up_model(prototype, pairs=[("V_O", "D", 1, -0.1)], polarons=POLARONS)
     screened = {"relative_permittivity": {"value": 30.0, **NOTE}}
@@ -170,7 +170,7 @@ def test_a_lattice_gas_against_the_exact_sum(energy_eV):
 
 
 def test_backends_walk_alike_with_holes():
-    """A vacancy more takes two holes away: the other direction of the electronic list."""
+    """Adding a vacancy removes two holes: the other direction of the electronic list."""
     system = system_of(*load_config("lsf64", ["crystal.repeats=[3, 3, 3]", "crystal.vacancies={number=3}"]), 0)
     ends = []
     for name in BACKENDS:
@@ -203,11 +203,11 @@ def test_backends_walk_alike():
     assert len(set(end.number[:, 0].tolist())) > 1
     assert np.array_equal(end.potential, exchange_potential(system.tables, end.occupants))
     assert np.array_equal(end.number[:, 0], (end.occupants == 1).sum(axis=1))
-    assert (end.number[:, 2] - 2 * end.number[:, 0] == 9 - 12).all()  # neutrality is kept
+    assert (end.number[:, 2] - 2 * end.number[:, 0] == 9 - 12).all()  # still neutral
 
 
-def test_ways_and_energies_decide_together():
-    """Acceptance over 2^64 equals forth/back exp(-x/2kT) from 1e-12 to 1, whatever the sign of x."""
+def test_acceptance_combines_combinatorial_factor_and_energy():
+    """The acceptance over 2^64 equals forward/reverse exp(-x/2kT) from 1e-12 to 1, for either sign of x."""
     table = acceptance_table(TEMPERATURE_K)
     for x, forth, back in [(0, 3, 7), (400_000, 10**12, 10**11), (-900_000, 1, 10**6), (4_000_000, 10**17, 2)]:
         exact = min(1.0, forth / back * math.exp(-x * 0.5e-6 / KT))
@@ -221,7 +221,7 @@ def test_ways_and_energies_decide_together():
         assert low / 2**64 == pytest.approx(exact, rel=2e-9)
 
 
-def test_the_scan_stands_about_the_composition_of_the_run():
+def test_the_scan_is_centred_on_the_composition_of_the_run():
     system = ceria([("V_O", "electron", 1, -0.1)], (3, 3, 3), 20, 40, replicas=4)
     found = scan(system, Thermodynamics(points=3, trials_per_carrier=200), system.initial_state(), FAST[0])
     assert found is not None and found.found

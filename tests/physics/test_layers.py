@@ -1,6 +1,6 @@
-"""Carriers on a layer: an electron on a cation that keeps its own name, so that its stay on a dopant has a price.
+"""Carriers on a layer: the cation under an electron keeps its species, so that an electron on a dopant has an energy.
 
-Fixed seeds; the walk lies within 4 standard errors of the exact solution (false alarms 6e-5 each).
+Fixed seeds; the simulation lies within 4 standard errors of the exact solution (false alarms 6e-5 each).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PRICE_EV = 0.15
 
 
 def priced(pair):
-    """Electrons on a layer over the cations of fluorite, dopants D below; `pair` says what an electron on D costs."""
+    """Electrons on a layer over the cations of fluorite with dopants D; `pair` is the energy of an electron on D."""
     nu = {"value": 1e13, **NOTE}
     barriers = [{"energy_eV": 0.4, **NOTE}]
     hop = {
@@ -69,7 +69,7 @@ def priced_system(pair, repeats=(2, 2, 2), dopants=12, electrons=1, replicas=256
 
 
 def on_dopants(system, state):
-    """(R,) share of electrons that stand on a dopant."""
+    """(R,) fraction of the electrons that are on a dopant."""
     tables = system.tables
     layer, cation = (int(tables.site_offset[tables.sublattice_of[system.model.code(n)]]) for n in ("electron", "D"))
     size = int(tables.counts[system.model.code("M")] + tables.counts[system.model.code("D")])
@@ -78,7 +78,7 @@ def on_dopants(system, state):
     return (electron & dopant).sum(axis=1) / electron.sum(axis=1)
 
 
-def test_shell_0_is_the_same_place():
+def test_shell_0_is_the_same_position():
     crystal = with_layers(fluorite({"cation": "Ce"}, 5.4), {"polarons": "cation"})
     assert [one.name for one in crystal.sublattices] == ["anion", "polarons", "cation"]
     stencil = stencil_of(crystal, 1, 2, Neighbours((0,)))
@@ -92,8 +92,8 @@ def test_shell_0_is_the_same_place():
 @pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_priced_dopant_holds_its_boltzmann_share(backend):
-    """x exp(-E/kT) over 1 - x + x exp(-E/kT) with x the share of dopants; exact rates by the small-cell solver."""
+def test_occupation_of_a_dopant_follows_boltzmann(backend):
+    """x exp(-E/kT)/(1 - x + x exp(-E/kT)) with x the fraction of dopants; exact rates from the master equation."""
     system = priced_system({"energy_eV": PRICE_EV})
     weight = math.exp(-PRICE_EV / (BOLTZMANN_EV_K * TEMPERATURE_K))
     share = 12 * weight / (20 + 12 * weight)
@@ -108,7 +108,7 @@ def test_a_priced_dopant_holds_its_boltzmann_share(backend):
     assert abs(found.mean() - share) < 4 * error and error < 0.03
 
 
-def test_a_forbidden_dopant_holds_none_and_blocks():
+def test_a_forbidden_dopant_stays_empty_and_blocks():
     system = priced_system({"forbidden": True}, electrons=4)
     assert not on_dopants(system, system.initial_state()).any()
     state = walked(system, 10, 400)

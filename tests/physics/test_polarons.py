@@ -1,6 +1,6 @@
-"""The ways to walk fast electronic carriers beside ions agree with true kinetics on a small box.
+"""The treatments of fast electronic carriers beside ions agree with true kinetics in a small supercell.
 
-Fixed seeds; figures lie within 4 joint standard errors (false alarms 6e-5 each).
+Fixed seeds; estimates agree within 4 joint standard errors (false alarms 6e-5 each).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BOUND = [("V_O", "electron", 1, -0.08)]
 
 
 def box(mode, scale=10.0, electrons=18, **more):
-    """Vacancies at 0.55 eV with bound polarons at 0.33 eV: about ten times as fast, fcc."""
+    """Vacancies with a barrier of 0.55 eV bind polarons (fcc) of 0.33 eV, which are about ten times as fast."""
     model = made_up_model("fluorite", {(): 0.55}, BOUND, polarons={"barriers": [{"energy_eV": 0.33, **NOTE}]})
     return made_up_system(
         model, (3, 3, 3), 9, TEMPERATURE_K, electrons=electrons, replicas=96, mode=mode, scale=scale, **more
@@ -64,7 +64,7 @@ def walked(system, folder, backend, hops, prepare=None):
 
 
 def separated(mode, scale=10.0, replicas=512, **more):
-    """Polarons 250 times as fast as vacancies, as in a real mixed conductor, each vacancy binding them by 0.15 eV."""
+    """Polarons 250 times as fast as vacancies, as in a real mixed conductor; each vacancy binds them by 0.15 eV."""
     pairs = [("V_O", "electron", 1, -0.15)]
     model = made_up_model("fluorite", {(): 0.85}, pairs, polarons={"barriers": [{"energy_eV": 0.35, **NOTE}]})
     what = {"electrons": 4, "replicas": replicas, "mode": mode, "scale": scale}
@@ -72,7 +72,7 @@ def separated(mode, scale=10.0, replicas=512, **more):
 
 
 def alike(one, other, systematic, looser):
-    """Within 4 joint errors, of at most 2 %, and what the ways to walk may differ by, as a fraction."""
+    """Assert agreement within 4 joint errors of at most 2 %, plus a systematic difference of the modes (a fraction)."""
     error = np.hypot(one["stderr"], other["stderr"])
     assert error < 0.02 * looser * one["value"], (one, other)
     assert abs(one["value"] - other["value"]) < 4 * error + systematic * one["value"], (one, other)
@@ -82,11 +82,11 @@ def alike(one, other, systematic, looser):
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 def test_modes_agree_with_true_kinetics(backend, tmp_path):
-    """Figures of the scaled walk at two scales, and electronic ones on frozen ions, with V-electron binding.
+    """Scaled kinetics at two scales, and electronic coefficients with frozen ions, with vacancy-electron binding.
 
-    By the exact solution of one such pair D_sigma of the vacancy is 0.4 % lower at a scale of 10 than in true kinetics
-    and 0.2 % at 20; with four electrons four times as much: 2 % are allowed. Electrons that see ions move 250 times as
-    slowly, not infinitely so, are allowed as much. On NumPy alone a sixteenth of the replicas, with errors of 8 %.
+    By the exact solution of one such pair, D_sigma of the vacancy is 0.4 % lower at a scale of 10 than in true
+    kinetics, and 0.2 % at 20; with four electrons it is four times as much, so 2 % are allowed. The same is allowed for
+    electrons, whose ions are 250 times slower, not frozen. With NumPy alone: a sixteenth of the replicas, errors of 8 %.
     """
     part = 1 / 16 if backend == "numpy" else 1.0
     looser, replicas = part**-0.5, round(512 * part)
@@ -119,7 +119,7 @@ def test_modes_agree_with_true_kinetics(backend, tmp_path):
 
 
 def frozen_limit(small):
-    """Exact (D_sigma, uncorrelated D) of one electron in m2/s, over vacancy arrangements frozen in equilibrium."""
+    """Exact (D_sigma, uncorrelated D) of one electron in m2/s, over frozen equilibrium arrangements of vacancies."""
     tables, chain = small.tables, small.collective("electron")
     ions = small.occupants[:, : int(tables.counts[tables.sublattice_of == 0].sum())]
     polaron = tables.carrier[small.family] == tables.species.index("electron")
@@ -138,10 +138,10 @@ def frozen_limit(small):
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
-    """An electron beside a vacancy that binds it and that dopants attract: D_sigma over frozen arrangements.
+    """An electron beside a vacancy that binds it, and dopants that attract the vacancy: D_sigma with frozen ions.
 
-    Arrangements at random instead of from equilibrium would give a quarter less; turning back takes 14 %.
-    Three cells on two axes: with two alone the bonds of an axis join the same sites, and nothing is correlated.
+    Random instead of equilibrium arrangements would give a quarter less; backward correlation takes 14 %. Two axes have
+    three cells: with two cells the bonds of an axis join the same two sites, and nothing would be correlated.
     """
     pairs = [("V_O", "electron", 1, -0.25), ("V_O", "D", 1, -0.25)]
     model = made_up_model("perovskite", {(): 0.4}, pairs, polarons={"barriers": [{"energy_eV": 0.3, **NOTE}]})
@@ -153,7 +153,7 @@ def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
     occupants = replace(true, replicas=1).initial_state().occupants[0]
     exact, uncorrelated = frozen_limit(enumerate_cell(model, true.tables, occupants))
     assert exact < 0.9 * uncorrelated
-    assert len(enumerate_cell(model, still.tables, occupants).occupants) == 14  # sites free for the electron alone
+    assert len(enumerate_cell(model, still.tables, occupants).occupants) == 14  # sites free for the electron only
     asked = Settings(Hops(50.0), Hops(400.0), frames=100, positions="none")
     run(still, asked, tmp_path, backend=backend, prepare=slow)
     figures = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.3))["species"]["electron"]
@@ -182,8 +182,8 @@ def test_frozen_ions_in_domains_walk_alike_on_all_backends(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.statistical
-def test_frozen_ions_stand_in_equilibrium(tmp_path):
-    """Beginning from the scaled walk: vacancies are bound to electrons as in true kinetics, not at random."""
+def test_frozen_ions_are_in_equilibrium(tmp_path):
+    """Frozen ions start from a scaled run: vacancies are bound to electrons as in true kinetics."""
     system, prepare = box("frozen-ions", seed=5), box("scaled", 8.0, seed=5)
     asked = Settings(Hops(20.0), Hops(200.0), frames=20, positions="none")
     run(system, asked, tmp_path, backend=FAST[0], prepare=prepare)
@@ -196,7 +196,7 @@ def test_frozen_ions_stand_in_equilibrium(tmp_path):
 
 
 def contacts(system, occupants, codes):
-    """Electrons on the four cations around a vacancy, on average."""
+    """Mean number of electrons on the four cations around a vacancy."""
     from lattices.stencils import shells
 
     cell = system.tables.supercell
@@ -213,7 +213,7 @@ def contacts(system, occupants, codes):
     return total / (len(occupants) * 9)
 
 
-def test_the_mode_of_a_run_file_is_told(tmp_path, capsys):
+def test_the_mode_of_a_run_file_is_reported(tmp_path, capsys):
     from runs.cli import main
 
     config, base = load_config("ceria-reduced", ["polarons.mode=scaled", "polarons.scale=2.0"])
@@ -242,8 +242,8 @@ def test_the_mode_of_a_run_file_is_told(tmp_path, capsys):
         ({"barriers": GATES | {("D", "M"): 0.6, ("D", "electron"): 0.7}}, [["V_O", "electron"]]),
     ],
 )
-def test_which_carriers_feel_one_another(changes, groups):
-    """By a pair energy, a ban or a barrier that tells their species apart; what never moves joins nobody."""
+def test_which_carriers_are_coupled(changes, groups):
+    """A pair energy, an exclusion or a barrier that depends on both couples carriers; immobile species couple nothing."""
     model = made_up_model("fluorite", polarons={"barriers": [{"energy_eV": 0.4, **NOTE}]}, **changes)
     system = made_up_system(model, (4, 4, 4), 6, dopants=4, electrons=8)
     assert coupled_groups(model, system.tables) == groups
@@ -253,8 +253,8 @@ def test_which_carriers_feel_one_another(changes, groups):
 
 @pytest.mark.slow
 @pytest.mark.statistical
-def test_cross_terms_of_carriers_that_do_not_feel_one_another_are_zero(tmp_path):
-    """The sampled one is zero within four errors; the figures leave its noise out."""
+def test_cross_terms_of_uncoupled_carriers_are_zero(tmp_path):
+    """The sampled cross term is zero within four errors; the reported coefficients leave its noise out."""
     model = made_up_model("fluorite", {(): 0.5}, polarons={"barriers": [{"energy_eV": 0.33, **NOTE}]})
     seen = walked(made_up_system(model, (3, 3, 3), 6, 1200.0, electrons=12, replicas=64), tmp_path, FAST[0], 60.0)
     sampled = seen["onsager"]["sampled_matrix_1_per_J_m_s"]

@@ -1,4 +1,4 @@
-"""Profiles: sums over bins are the totals, and vacancies gather where dopants hold them."""
+"""Profiles: sums over bins are the totals, and vacancies accumulate where dopants bind them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _system(**more):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("axis", [0, 2])
-def test_the_bins_sum_to_the_whole(backend, axis, tmp_path):
+def test_the_bins_sum_to_the_total(backend, axis, tmp_path):
     bins = 3 if axis == 0 else 4
     asked = Settings(Hops(2.0), Hops(40.0), frames=40, profile=ProfileSettings(axis, bins))
     run(_system(), asked, tmp_path, backend=backend)
@@ -40,7 +40,7 @@ def test_the_bins_sum_to_the_whole(backend, axis, tmp_path):
 @pytest.mark.slow
 @pytest.mark.statistical
 def test_a_flat_crystal_has_a_flat_profile(tmp_path):
-    """Site fraction within 4 errors of the mean in every bin; the local diffusivities average to D* across."""
+    """Every bin has the mean site fraction within 4 errors, and the local diffusivities average to D*."""
     run(
         _system(),
         Settings(Hops(2.0), Hops(400.0), frames=100, profile=ProfileSettings(0, 6)),

@@ -1,6 +1,6 @@
-"""Protons in a perovskite: four places per oxygen, rotation and transfer, exclusion, trapping, three carriers.
+"""Protons in a perovskite: four sites per oxygen, rotation and transfer, exclusion, trapping, three carriers.
 
-Fixed seeds; the walk lies within 4 standard errors of exact values (false alarms 6e-5 each).
+Fixed seeds; estimates lie within 4 standard errors of exact values (false alarms 6e-5 each).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def barium_zirconate(repeats, protons, dopants=0, vacancies=0, temperature_K=800
 
 
 def rates(temperature_K):
-    """Per-jump rates of rotation and transfer."""
+    """Rates of one rotation and of one transfer."""
     kt = BOLTZMANN_EV_K * temperature_K
     return 1e13 * math.exp(-0.17 / kt), 1e13 * math.exp(-0.25 / kt)
 
@@ -68,15 +68,15 @@ def test_the_sites_and_their_shells():
 
 
 @pytest.mark.parametrize("place", [0.2072, 0.21, 0.2499])
-def test_rotation_transfer_and_the_opposite_place_come_in_this_order(place):
-    """A longer rotation than transfer above 1/4, a transfer longer than the way across below (sqrt(2) - 1)/2."""
+def test_shells_are_rotation_transfer_and_opposite_site_in_this_order(place):
+    """Above 1/4 a rotation is longer than a transfer; below (sqrt(2) - 1)/2 a transfer is longer than the way across."""
     crystal = with_protons(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), "proton", "anion", "B", place)
     lengths = [s.length_angstrom / A_ANGSTROM for s in shells(crystal, 0, 0, 3)]
     assert lengths == pytest.approx([2**0.5 * place, 2**0.5 * (0.5 - place), 2 * place], rel=1e-6)
 
 
 @pytest.mark.parametrize("place", [0.05, 0.2, 0.2071, 0.25, 0.3, math.nan])
-def test_places_that_would_mix_up_the_hops_are_refused(place):
+def test_displacements_that_confuse_the_hops_are_refused(place):
     with pytest.raises(InputError, match=rf"displacement = {place}: from 0\.2072 to below 0\.25"):
         with_protons(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), "proton", "anion", "B", place)
 
@@ -92,7 +92,7 @@ def test_protons_need_a_cubic_crystal():
 @pytest.mark.statistical
 @pytest.mark.parametrize("temperature_K", [500.0, 800.0, 1200.0])
 def test_a_lone_proton(temperature_K, tmp_path):
-    """D = (a^2/6) Gr Gt/(Gr + Gt) of the walk at three temperatures within 1 %; exactly by the solver."""
+    """D = (a^2/6) Gr Gt/(Gr + Gt): within 1 % by simulation, and exactly by the master equation."""
     gr, gt = rates(temperature_K)
     exact = (A_ANGSTROM * 1e-10) ** 2 / 6 * gr * gt / (gr + gt)
     small = barium_zirconate((2, 2, 2), 1, temperature_K=temperature_K)
@@ -107,7 +107,7 @@ def test_a_lone_proton(temperature_K, tmp_path):
 
 
 def moments_after(system, occupants, mean, backend):
-    """(R,) squared displacement of all protons together after one window of `mean` trials."""
+    """(R,) square of the summed displacement of all protons after one window of `mean` trials."""
     state = state_from_occupants(system.tables, occupants)
     first = int(system.tables.first_particle[system.model.code("H")])
     ids = slice(first, first + int(system.tables.counts[system.model.code("H")]))
@@ -122,12 +122,12 @@ def moments_after(system, occupants, mean, backend):
 @pytest.mark.slow
 @pytest.mark.statistical
 def test_blocking_at_finite_content_against_the_exact_solution():
-    """Two protons, one per oxygen, in four cells: collective and single displacements after a fixed time."""
+    """Two protons on different oxygens in four cells: collective and single displacements after a fixed time."""
     model = load_model("bzy")
     model = model.model_copy(update={"pairs": tuple(pair for pair in model.pairs if pair.forbidden)})
     system = barium_zirconate((2, 2, 1), 2, model=model, replicas=4096, seed=6)
     small = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
-    assert len(small.occupants) == 12 * 11 // 2 * 16  # never two on one oxygen
+    assert len(small.occupants) == 12 * 11 // 2 * 16  # at most one per oxygen
     rng = np.random.default_rng(6)
     chosen = rng.choice(len(small.occupants), size=4096, p=small.stationary())
     together, alone = moments_after(system, small.occupants[chosen].copy(), 40, FAST)
@@ -141,7 +141,7 @@ def test_blocking_at_finite_content_against_the_exact_solution():
 @pytest.mark.slow
 @pytest.mark.statistical
 def test_blocking_at_long_times_through_run_and_analyze(tmp_path):
-    """The same two protons: D_sigma and D* of a whole run are the limits of the exact solution, 8 and 10 % below D0."""
+    """The same two protons: D_sigma and D* of a run are those of the exact solution, 8 and 10 % below D0."""
     model = load_model("bzy")
     model = model.model_copy(update={"pairs": tuple(pair for pair in model.pairs if pair.forbidden)})
     system = barium_zirconate((2, 2, 1), 2, model=model, replicas=256, seed=7)
@@ -165,8 +165,10 @@ def test_blocking_at_long_times_through_run_and_analyze(tmp_path):
     ("temperature_K", "replicas", "equilibration", "hops", "most"),
     [(600.0, 256, 12000.0, 20000.0, 0.04), (800.0, 384, 5000.0, 30000.0, 0.016)],
 )
-def test_a_walk_among_traps_is_as_slow_as_two_states_say(temperature_K, replicas, equilibration, hops, most, tmp_path):
-    """One Y in 1000 cells, D/D0 = 0.60 and 0.87: within 2 % (1.3 % is what terms in 1/n leave) and 4 errors."""
+def test_simulated_trapping_agrees_with_the_two_state_model(
+    temperature_K, replicas, equilibration, hops, most, tmp_path
+):
+    """One Y in 1000 cells, D/D0 = 0.60 and 0.87: within 2 % (terms in 1/n are 1.3 %) and 4 errors."""
     system = barium_zirconate((10,) * 3, 1, dopants=1, temperature_K=temperature_K, replicas=replicas, tracked=False)
     run(system, Settings(Hops(equilibration), Hops(hops), 200, "none"), tmp_path, backend=FAST)
     found = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.1))["species"]["H"]["tracer_diffusivity_m2_s"]
@@ -178,8 +180,8 @@ def test_a_walk_among_traps_is_as_slow_as_two_states_say(temperature_K, replicas
     assert abs(found["value"] - two_states) < 0.02 * two_states + 4 * found["stderr"] < 0.9 * (bare - two_states)
 
 
-def test_a_trap_lowers_D_as_two_states_say():
-    """One Y in n cells: D/D0 = share of time on the 12 n - 24 free sites, exact but for terms that fall as 1/n."""
+def test_exact_trapping_agrees_with_the_two_state_model():
+    """One Y in n cells: D/D0 is the fraction of time on the 12 n - 24 free sites, up to terms of order 1/n."""
     temperature_K = 800.0
     gr, gt = rates(temperature_K)
     bare = (A_ANGSTROM * 1e-10) ** 2 / 6 * gr * gt / (gr + gt)
@@ -197,7 +199,7 @@ def test_a_trap_lowers_D_as_two_states_say():
 
 
 def three_carriers():
-    """The shipped set with mobile vacancies and holes on the oxygen ions; made-up barriers."""
+    """The shipped parameter set with mobile vacancies, and holes on the oxygen ions; made-up barriers."""
     data = load_model("bzy").model_dump(mode="json", exclude_none=True)
     nu = {"value": 1e13, **NOTE}
     data["layers"] = {"holes": "anion"}
@@ -223,7 +225,7 @@ def mixed(repeats=(3, 3, 3), **more):
 
 
 def test_three_carriers_at_once(tmp_path):
-    """Bit for bit on all backends; vacancies never sit where a proton is; L is 3 x 3 and positive."""
+    """Backends agree bit for bit; vacancies and protons exclude each other; L is 3 x 3 and positive."""
     system = mixed(replicas=3)
     states = [walked(system, 3, 600, name) for name in BACKENDS]
     assert all(same(states[0], other) for other in states[1:])
@@ -237,7 +239,7 @@ def test_three_carriers_at_once(tmp_path):
 
 
 def test_three_carriers_with_thermodynamics_in_a_small_file(tmp_path):
-    """Four planes in a cell: at 0, 9/40, 1/2 and 31/40, those of the oxygen ions among them."""
+    """A cell has four planes, at 0, 9/40, 1/2 and 31/40, which include those of the oxygen ions."""
     system = mixed((3, 3, 6), replicas=4)
     assert n_planes(system.tables) == (3 * 4, 3 * 4, 6 * 4)
     asked = Settings(Hops(1.0), Hops(3.0), 20, "none", thermodynamics=Thermodynamics(points=1, trials_per_carrier=1.0))

@@ -1,7 +1,7 @@
 """Theta and D~ by every route against exact values.
 
-Fixed seeds. A figure lies within 4 of its own standard errors of the exact value (false alarm 6e-5 for a normal one),
-and that error is small enough to mean something; `benchmarks/thermodynamics.py` does the same to 2 % in minutes.
+Fixed seeds. An estimate lies within 4 of its own standard errors of the exact value (false alarm 6e-5 if normal), and
+that error is small enough to be meaningful; `benchmarks/thermodynamics.py` does the same to 2 % in minutes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.systems import NOTE, gas_system, made_up_model, made_up_system, neutr
 @pytest.mark.statistical
 @pytest.mark.parametrize(("prototype", "repeats", "c"), [("fluorite", (6, 6, 6), 0.3), ("perovskite", (9, 9, 9), 0.1)])
 def test_a_gas_without_interactions(prototype, repeats, c, tmp_path):
-    """Theta = 1/(1 - c) by three ways; D~ = z G l^2/6 by all routes; F(k, t) at every k as in closed form."""
+    """Theta = 1/(1 - c) by three methods; D~ = z G l^2/6 by all routes; F(k, t) at every k has its closed form."""
     system = neutral_vacancies(prototype, repeats, c, TEMPERATURE_K, replicas=48)
     wave = Relaxation(2, 0.8, waves=8)
     trajectory = ran(system, tmp_path, 300.0 * (1 - c), 400, points=3, relaxation=wave)
@@ -89,7 +89,7 @@ def closed_form_p_value(system, trajectory, c, rate):
         hotelling = off @ np.linalg.solve(covariance, off) * (n - p) / (p * (n - 1))
         from scipy.stats import f as fisher
 
-        total += -2.0 * math.log(fisher.sf(hotelling, p, n - p))  # Fisher's way of pooling p-values
+        total += -2.0 * math.log(fisher.sf(hotelling, p, n - p))  # Fisher's method of combining p-values
         freedom += 2
     return float(chi2.sf(total, freedom))
 
@@ -98,7 +98,7 @@ def closed_form_p_value(system, trajectory, c, rate):
 @pytest.mark.statistical
 @pytest.mark.parametrize("energy_eV", [0.10, -0.05])
 def test_neighbours_that_repel_or_attract(energy_eV, tmp_path):
-    """A square lattice of 4 x 4 sites: Theta on the exact isotherm; then 24 x 24, all routes within their errors."""
+    """Theta of a 4 x 4 square lattice on the exact isotherm; on 24 x 24 sites all routes agree within errors."""
     small = gas_system((4.0, 4.0, 9.0), (4, 4, 1), 6, TEMPERATURE_K, energy_eV, replicas=32)
     found = ran(small, tmp_path / "small", 30.0, 20, mu_eV=(2 * energy_eV,), trials_per_carrier=20_000)
     curve = isotherm(found, independent_samples(found))
@@ -117,7 +117,7 @@ def test_neighbours_that_repel_or_attract(energy_eV, tmp_path):
     assert abs(1.5 * one["value"] - other["value"]) < 4 * np.hypot(1.5 * one["stderr"], other["stderr"])
     assert 4 * other["stderr"] < 0.6 * one["value"] and "that axis alone" in other["formula"]
     b = math.sqrt(1 - 4 * 0.3 * 0.7 * (1 - math.exp(-energy_eV / KT)))
-    chemical = (1 + 2 * (1 / b - 1)) / 0.7  # quasi-chemical, z = 4: an orientation
+    chemical = (1 + 2 * (1 / b - 1)) / 0.7  # quasi-chemical approximation, z = 4: orientation only
     assert best["value"] == pytest.approx(chemical, rel=0.15) and best["stderr"] < 0.03 * chemical
 
 
@@ -125,7 +125,7 @@ def test_neighbours_that_repel_or_attract(energy_eV, tmp_path):
 @pytest.mark.statistical
 @pytest.mark.parametrize("energy_eV", [0.08, -0.06])
 def test_a_chain_where_the_quasi_chemical_form_is_exact(energy_eV, tmp_path):
-    """Two neighbours each: Theta = (1/b)/(1 - c), b^2 = 1 - 4 c (1 - c)(1 - exp(-J/kT)), by all three ways."""
+    """With two neighbours Theta = (1/b)/(1 - c), b^2 = 1 - 4 c (1 - c)(1 - exp(-J/kT)); by all three methods."""
     chain = gas_system((4.0, 9.0, 11.0), (60, 1, 1), 18, TEMPERATURE_K, energy_eV, replicas=192)
     results = analyze(ran(chain, tmp_path, 200.0, 400, points=3, trials_per_carrier=3000), (0.02, 0.25))
     exact = 1 / (0.7 * math.sqrt(1 - 4 * 0.3 * 0.7 * (1 - math.exp(-energy_eV / KT))))
@@ -153,7 +153,7 @@ def test_lsf64_from_its_closed_form(tmp_path):
     results = analyze(ran(system, tmp_path, 20.0, 60, points=5, step_kT=0.35, trials_per_carrier=20_000))
     for point in results["thermodynamics"]["isotherm"]:
         delta = 3 * point["site_fraction"]["value"]
-        p = 205 / 512 - 2 * delta  # whole numbers of dopants: 205 Sr on 512 sites
+        p = 205 / 512 - 2 * delta  # integer number of dopants: 205 Sr on 512 sites
         exact = 1 + 4 * delta / p + 4 * delta / (1 - p) + delta / (3 - delta)
         near(point["thermodynamic_factor_carrier"], exact, 0.03)
         k_ox = math.exp((95620 / 8.314462618 / 1073) - 54.27 / 8.314462618)
@@ -166,7 +166,7 @@ def test_lsf64_from_its_closed_form(tmp_path):
 @pytest.mark.slow
 @pytest.mark.statistical
 def test_dopants_with_energies(tmp_path):
-    """Theta on frozen dopants that bind vacancies: frozen part taken out by pairs of replicas, and F decays to zero."""
+    """Theta with quenched dopants that bind vacancies: pairs of replicas remove the quenched part; F decays to 0."""
     model = made_up_model("fluorite", pairs=[("V_O", "D", 1, -0.08)])
     species = dict(model.species)
     species["V_O"] = species["V_O"].model_copy(update={"charge": 0})
@@ -186,15 +186,15 @@ def test_dopants_with_energies(tmp_path):
         late = rows[:, 120:].mean(axis=1)
         assert abs(late[0]) < 4 * float(jackknife_stderr(late)) < (0.5 if mode.n == 1 else 0.1) * rows[0, 0], mode
         naive = np.abs(density(trajectory, mode).mean(axis=0)) ** 2
-        assert naive.mean() > 4 * abs(late[0])  # the frozen part was there
+        assert naive.mean() > 4 * abs(late[0])  # the quenched part was present
     assert stats.chi2.sf(*by_configuration(system, trajectory)) > 1e-4
-    # by hand: the share of each replica's own dopants, ideal vacancies in their field
+    # by hand: ideal vacancies in the field of each replica's own dopants
     exact = theta_in_a_field(system)
     assert one["value"] == pytest.approx(exact, abs=4 * one["stderr"])
 
 
 def by_configuration(system, trajectory):
-    """(chi-square, number) of <N> of every dopant configuration at every potential against its exact sum.
+    """(chi-square, number) of <N> against its exact sum, over all dopant configurations and potentials.
 
     Sum of f = 1/(1 + exp((e + mu)/kT)) over the sites; the error from the length of the walk in correlation times.
     """
@@ -212,7 +212,7 @@ def by_configuration(system, trajectory):
 
 
 def theta_in_a_field(system):
-    """Vacancies that only see dopants: Theta = N/Var N, Var N = sum of f (1 - f), f = 1/(1 + exp((e - mu)/kT))."""
+    """Vacancies that only dopants attract: Theta = N/Var N, Var N = sum of f (1 - f), f = 1/(1 + exp((e - mu)/kT))."""
     from scipy.optimize import brentq
 
     tables, state = system.tables, system.initial_state()
@@ -232,7 +232,7 @@ def theta_in_a_field(system):
 def test_a_neutral_pair_by_the_onsager_route(tmp_path):
     """Undoped ceria, ideal with exclusion, D_e = 10 D_V: D~ = tau D_V (1 - x_V) Theta_V, 3 D_V in the dilute limit.
 
-    Theta_V of this supercell by its exact sum; 1/(1 - x_V) + 2/(1 - x_e) is that of an endless one.
+    Theta_V is the exact sum for this supercell; 1/(1 - x_V) + 2/(1 - x_e) holds for an infinite one.
     """
     barrier = 0.5 + KT * math.log(4 / (10 * 0.5))  # electrons on fcc: z l^2 = 12 (a/sqrt 2)^2, vacancies 6 (a/2)^2
     model = made_up_model("fluorite", {(): 0.5}, polarons={"barriers": [{"energy_eV": barrier, **NOTE}]})
@@ -256,7 +256,7 @@ def test_a_neutral_pair_by_the_onsager_route(tmp_path):
 
 
 def theta_of_pairs(anions, cations, number):
-    """N/Var N of n vacancies and 2 n electrons on so many sites, at the potential where <N> is `number`."""
+    """N/Var N of n vacancies and 2 n electrons on the given sites, at the potential where <N> is `number`."""
     from scipy.optimize import brentq
     from scipy.special import gammaln
 
@@ -275,7 +275,7 @@ def theta_of_pairs(anions, cations, number):
 @pytest.mark.slow
 @pytest.mark.statistical
 def test_two_neutral_components(tmp_path):
-    """Vacancies, a second ion and holes that only exclude each other on their own sites: D~ (2 x 2) from its parts."""
+    """Vacancies, a second ion and holes with site exclusion only: the 2 x 2 matrix of D~ from its factors."""
     model = three_species()
     supercell = Supercell(with_layers(fluorite({"cation": "Ce"}, 5.4), model.layers), (6, 6, 9))
     amounts = {"V_O": Doping(number=120), "ion": Doping(number=90), "hole": Doping(number=75)}

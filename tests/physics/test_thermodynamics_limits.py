@@ -1,6 +1,6 @@
-"""What a run can and cannot say of Theta and D~: short scans, potentials beside the run, missing decays; the gas.
+"""Limits of Theta and D~: short scans, chemical potentials far from the run, missing decays; the oxygen gas.
 
-Fixed seeds; figures lie within 4 of their own standard errors of the exact value (false alarm 6e-5).
+Fixed seeds; estimates lie within 4 of their own standard errors of the exact value (false alarm 6e-5).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.physics.walks import KT, TEMPERATURE_K, near, ran
 from tests.systems import gas_system, made_up_model, made_up_system, neutral_vacancies
 
 
-def test_what_cannot_be_had_is_null_with_its_reason(tmp_path):
+def test_what_is_unavailable_is_null_with_its_reason(tmp_path):
     alone = made_up_system(made_up_model(), (4, 4, 4), 20, TEMPERATURE_K, replicas=4)
     results = analyze(ran(alone, tmp_path / "alone", 20.0, 20))
     assert "pure ionic conductor" in results["thermodynamic_factor_O"]["reason"]
@@ -43,8 +43,8 @@ def test_what_cannot_be_had_is_null_with_its_reason(tmp_path):
         ran(gas_system((4.0, 4.0, 4.0), (4, 4, 4), 50, 1000.0), tmp_path / "w", 5.0, 20, relaxation=Relaxation(0, 0.9))
 
 
-def test_a_decay_is_fitted_where_it_can_be():
-    """An exact exponential gives its rate; one with a fast part at the start gives the slow rate."""
+def test_a_decay_is_fitted_only_if_it_can_be():
+    """An exact exponential gives its rate; with an additional fast part the slow rate is found."""
     t = np.arange(200) * 0.01
     slow = np.exp(-3.0 * t)
     rows = np.tile(slow, (6, 1)) * (1 + 1e-4 * np.arange(6))[:, None]
@@ -58,7 +58,7 @@ def test_a_decay_is_fitted_where_it_can_be():
 
 
 def test_oxygen_gas_and_the_zero_of_lsf64():
-    """S(298.15 K) = 205.15 J/(mol K) and H = 0 (Chase 1998); the two ranges meet; K_ox back from the potential."""
+    """S(298.15 K) = 205.15 J/(mol K) and H = 0 (Chase 1998); the two ranges meet; K_ox follows from the potential."""
     enthalpy, entropy = enthalpy_entropy_O2(298.15)
     assert entropy == pytest.approx(205.15, abs=0.01) and enthalpy == pytest.approx(0.0, abs=1.0)
     below, above = enthalpy_entropy_O2(700.0), enthalpy_entropy_O2(700.0001)
@@ -77,9 +77,9 @@ def test_oxygen_gas_and_the_zero_of_lsf64():
 @pytest.mark.statistical
 @pytest.mark.parametrize(("trials", "told"), [(60.0, False), (10.0, True)])
 def test_theta_of_short_scans(trials, told, tmp_path):
-    """A scan of thirty correlation times is unbiased, replicas without dopants being one pool; one of five is refused.
+    """A scan of thirty correlation times is unbiased (replicas without dopants form one pool); one of five is refused.
 
-    About each replica's own mean the variance of the longer one would be 6 % too small: five errors.
+    Taken about each replica's own mean, the variance of the longer scan would be 6 % too small: five errors.
     """
     gas = neutral_vacancies("fluorite", (6, 6, 6), 0.1, TEMPERATURE_K, replicas=512)
     results = analyze(ran(gas, tmp_path, 2.0, 8, points=3, trials_per_carrier=trials), (0.1, 0.5))
@@ -93,8 +93,8 @@ def test_theta_of_short_scans(trials, told, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.statistical
-def test_an_isotherm_beside_the_run(tmp_path):
-    """Potentials named by the user that the run's composition is not among: the isotherm stands, D~ does not."""
+def test_an_isotherm_that_misses_the_composition_of_the_run(tmp_path):
+    """With chemical potentials that miss the composition of the run, the isotherm is given and D~ is not."""
     gas = neutral_vacancies("fluorite", (6, 6, 6), 0.1, TEMPERATURE_K, replicas=8)
     results = analyze(ran(gas, tmp_path, 5.0, 10, mu_eV=(0.0, 0.02), trials_per_carrier=1000.0), (0.1, 0.5))
     for point in results["thermodynamics"]["isotherm"]:

@@ -1,7 +1,7 @@
-"""Vacancies and electrons together: a bound pair from the walk through the file to the Onsager matrix, against the
-exact solution; and Marcus electrons beside vacancies in domains, bit for bit.
+"""Vacancies and electrons together: the Onsager matrix of a bound pair, from the simulation through the file to the
+analysis, against the exact solution; and Marcus electrons beside vacancies in domains, bit for bit.
 
-Fixed seeds; each figure lies within 4 of its own standard errors (false alarms 6e-5 each).
+Fixed seeds; each estimate lies within 4 of its own standard errors (false alarms 6e-5 each).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TEMPERATURE_K = 1200.0
 def test_onsager_matrix_of_a_bound_pair(backend, prototype, repeats, polarons, tmp_path):
     """L_VV, L_ee, L_Ve, and the conductivities with their cross terms: sigma_i = e^2 z_i sum over j of z_j L_ij.
 
-    Lags begin at 16 hops of the vacancy, long after a pair has parted. The error of L_Ve is less than a tenth of it.
+    Lags start at 16 hops of the vacancy, long after a pair has dissociated. L_Ve has an error below a tenth of itself.
     """
     model = made_up_model(prototype, {(): 0.45}, [("V_O", "electron", 1, -0.35)], polarons=polarons)
     what = {"electrons": 1, "replicas": round(1024 * share(backend)), "seed": 41, "tracked": False}
@@ -66,7 +66,7 @@ def test_onsager_matrix_of_a_bound_pair(backend, prototype, repeats, polarons, t
 
 
 def layered(repeats):
-    """Vacancies, and Marcus polarons on a layer over the cations, where dopants stand below."""
+    """Vacancies, and Marcus polarons on a layer over the cations and dopants."""
     pairs = [("V_O", "electron", 1, -0.15), ("V_O", "D", 1, -0.1)]
     flat = made_up_model("fluorite", {(): 0.3}, pairs, polarons=marcus(1.2, 0.05)).model_dump(exclude_none=True)
     species = {name: flat["species"][name] for name in ("O", "V_O")}
@@ -87,7 +87,7 @@ def layered(repeats):
 @pytest.mark.parametrize("backend", COMPILED)
 @pytest.mark.parametrize("kind", ["fluorite", "perovskite", "layer"])
 def test_marcus_polarons_beside_vacancies_walk_alike(backend, kind):
-    """Two families, barriers that change with what stands near: bit for bit, and each family's hops are many."""
+    """Two families with barriers that depend on the surroundings: bit for bit, and both families make many hops."""
     if kind == "layer":
         system = layered((8, 8, 8))
     else:

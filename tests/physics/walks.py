@@ -1,4 +1,4 @@
-"""Walks with thermodynamics on the fastest backend, and how near a figure is to an exact value."""
+"""Simulations with thermodynamics on the fastest backend, and comparison of an estimate with an exact value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ran(system, folder, hops, frames, **asked):
 
 
 def near(figure, exact, most):
-    """Whether a figure is within 4 errors of the exact value, the error being at most so much of it."""
+    """Assert that an estimate is within 4 errors of the exact value, with a relative error of at most `most`."""
     assert figure["value"] is not None, figure["reason"]
     assert figure["stderr"] < most * exact, figure
     assert abs(figure["value"] - exact) < 4 * figure["stderr"], (figure, exact)
