@@ -86,7 +86,7 @@ def test_modes_agree_with_true_kinetics(backend, tmp_path):
 
     By the exact solution of one such pair, D_sigma of the vacancy is 0.4 % lower at a scale of 10 than in true
     kinetics, and 0.2 % at 20; with four electrons it is four times as much, so 2 % are allowed. The same is allowed for
-    electrons, whose ions are 250 times slower, not frozen. With NumPy alone: a sixteenth of the replicas, errors of 8 %.
+    electrons, whose ions are 250 times slower. With NumPy alone: a sixteenth of the replicas, errors of 8 %.
     """
     part = 1 / 16 if backend == "numpy" else 1.0
     looser, replicas = part**-0.5, round(512 * part)
@@ -243,7 +243,7 @@ def test_the_mode_of_a_run_file_is_reported(tmp_path, capsys):
     ],
 )
 def test_which_carriers_are_coupled(changes, groups):
-    """A pair energy, an exclusion or a barrier that depends on both couples carriers; immobile species couple nothing."""
+    """A pair energy, an exclusion or a barrier that depends on both couples carriers; immobile species do not."""
     model = made_up_model("fluorite", polarons={"barriers": [{"energy_eV": 0.4, **NOTE}]}, **changes)
     system = made_up_system(model, (4, 4, 4), 6, dopants=4, electrons=8)
     assert coupled_groups(model, system.tables) == groups

@@ -69,7 +69,7 @@ def test_the_sites_and_their_shells():
 
 @pytest.mark.parametrize("place", [0.2072, 0.21, 0.2499])
 def test_shells_are_rotation_transfer_and_opposite_site_in_this_order(place):
-    """Above 1/4 a rotation is longer than a transfer; below (sqrt(2) - 1)/2 a transfer is longer than the way across."""
+    """Above 1/4 a rotation is longer than a transfer; below (sqrt(2) - 1)/2 a transfer is longer than the crossing."""
     crystal = with_protons(perovskite({"A": "Ba", "B": "Zr"}, A_ANGSTROM), "proton", "anion", "B", place)
     lengths = [s.length_angstrom / A_ANGSTROM for s in shells(crystal, 0, 0, 3)]
     assert lengths == pytest.approx([2**0.5 * place, 2**0.5 * (0.5 - place), 2 * place], rel=1e-6)
