@@ -73,6 +73,7 @@ def _start(system):
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", COMPILED)
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(system=systems(), selection=st.sampled_from(["rejection", "rejection-free"]))
@@ -101,6 +102,7 @@ def test_looking_ahead_changes_nothing(system, block):
     assert same(walkers[0].read(), walkers[1].read())
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(system=systems())
 def test_potentials_follow_the_hops(system):

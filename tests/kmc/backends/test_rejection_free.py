@@ -42,6 +42,7 @@ def test_exponential_numbers_are_minus_the_logarithm():
     assert stats.kstest(got[5:], "expon").pvalue > 1e-4
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(system=systems())
 def test_weights_follow_the_hops_and_bound_every_rate(system):
@@ -98,6 +99,7 @@ def test_selection_is_decided_by_counts():
     assert decide_selection(plain, Settings(), 0, 0, False) == "rejection"
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.skipif(BACKENDS == ["numpy"], reason="long for NumPy alone: the compiled extension is missing")
 @pytest.mark.parametrize(("temperature_K", "trials"), [(773.0, 1_500_000), (1273.0, 300_000)])
