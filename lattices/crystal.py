@@ -34,11 +34,14 @@ class Sublattice:
     name: how models and run files call it ("anion", "cation", "A", "B").
     element: chemical symbol of the host atom.
     basis: (n_basis, 3) float64, fractional coordinates in the crystal's cell, within [0, 1).
+    contents: of each basis site, chemical symbol -> occupancy (what is missing to 1 is vacant), where a structure file
+    gives more than the host; empty where every site is full of the host.
     """
 
     name: str
     element: str
     basis: NDArray[np.float64]
+    contents: tuple[Mapping[str, float], ...] = ()
 
     @property
     def n_basis(self) -> int:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lattices.crystal import Crystal, Sublattice
+from lattices.crystal import SHELL_TOLERANCE, Crystal, Sublattice
 from lattices.errors import InputError
+from lattices.structure_checks import check_structure
+from lattices.structure_files import Content, read_structure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -18,55 +20,82 @@ if TYPE_CHECKING:
 Members = str | Sequence[str] | Sequence[int]
 
 
-def crystal_from_atoms(atoms: Atoms, sublattices: Mapping[str, Members]) -> Crystal:
+def crystal_from_atoms(
+    atoms: Atoms,
+    sublattices: Mapping[str, Members],
+    contents: Sequence[Content] | None = None,
+    shell_tolerance: float = SHELL_TOLERANCE,
+) -> Crystal:
     """The unit cell `atoms` with its atoms sorted into named sublattices.
 
-    sublattices: name -> chemical symbol(s) or atom indices, in the order of the engine's sites; list those
-    whose atoms move first. Every atom must belong to exactly one sublattice.
-    Raises InputError for a cell without volume, a symbol that does not occur, or an atom in none or two.
+    sublattices: name -> chemical symbol(s) or atom indices, in the order of the engine's sites; list first the
+    sublattices whose atoms move. Every atom must belong to exactly one sublattice. The host of a sublattice with
+    several elements is the most frequent one (of equally frequent ones, the first in the alphabet); the others are kept
+    as the sublattice's `contents`. contents: what each atom's site holds, where sites are shared or partly vacant.
+    Raises InputError for a structure that is not plausible (see structure_checks), a symbol that does not occur, or an
+    atom that is in no sublattice, in two, or named twice.
     """
-    if abs(atoms.cell.volume) < 1e-6:
-        raise InputError("the structure has no three-dimensional cell")
+    check_structure(atoms)
+    symbols = atoms.get_chemical_symbols()
+    sites: list[Content] = list(contents) if contents is not None else [{symbol: 1.0} for symbol in symbols]
     owner = np.full(len(atoms), -1)
     built = []
-    symbols = np.array(atoms.get_chemical_symbols())
     scaled = np.mod(np.round(atoms.get_scaled_positions(wrap=True), 9), 1.0)
     for number, (name, members) in enumerate(sublattices.items()):
-        chosen = _select(name, members, symbols)
+        chosen = _select(name, members, sites)
         if (owner[chosen] >= 0).any():
-            raise InputError(f"sublattice {name!r}: an atom already belongs to another sublattice")
+            taken = int(chosen[owner[chosen] >= 0][0])
+            other = list(sublattices)[int(owner[taken])]
+            raise InputError(
+                f"sublattice {name!r}: atom {taken} ({symbols[taken]}) already belongs to another sublattice, {other!r}"
+            )
         owner[chosen] = number
-        built.append(Sublattice(name, str(symbols[chosen[0]]), scaled[chosen]))
+        held = [sites[i] for i in chosen.tolist()]
+        host = _host(held)
+        plain = all(content == {host: 1.0} for content in held)
+        built.append(Sublattice(name, host, scaled[chosen], () if plain else tuple(held)))
     if (owner < 0).any():
-        left = sorted(set(symbols[owner < 0].tolist()))
+        left = sorted({symbols[i] for i in np.flatnonzero(owner < 0).tolist()})
         raise InputError(f"atoms in no sublattice: {', '.join(left)}; name one for each")
-    return Crystal(np.array(atoms.cell[:], dtype=float), tuple(built))
+    return Crystal(np.array(atoms.cell[:], dtype=float), tuple(built), shell_tolerance)
 
 
-def crystal_from_file(path: Path | str, sublattices: Mapping[str, Members]) -> Crystal:
-    """Like `crystal_from_atoms`, reading a CIF or anything else that ASE reads; InputError if it cannot."""
-    from ase.io import read
-
+def crystal_from_file(
+    path: Path | str, sublattices: Mapping[str, Members], shell_tolerance: float = SHELL_TOLERANCE
+) -> Crystal:
+    """Like `crystal_from_atoms`, from a CIF or anything else that ASE reads; InputError if it cannot be read."""
+    atoms, contents = read_structure(path)
     try:
-        atoms = read(str(path))
-    except Exception as error:  # ASE's readers raise whatever their parsers do
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"cannot read the structure file {path}: {reason}") from error
-    if isinstance(atoms, list):
-        raise InputError(f"the structure file {path} holds {len(atoms)} structures; one is needed")
-    return crystal_from_atoms(atoms, sublattices)
+        return crystal_from_atoms(atoms, sublattices, contents, shell_tolerance)
+    except InputError as error:
+        raise InputError(f"structure file {path}: {error}") from error
 
 
-def _select(name: str, members: Members, symbols: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Atom indices that `members` names; InputError if none or out of range."""
-    wanted: list[Any] = [members] if isinstance(members, str) else list(members)
+def _host(held: Sequence[Content]) -> str:
+    """The most frequent element of a sublattice, whatever the order of the atoms."""
+    total: dict[str, float] = {}
+    for content in held:
+        for symbol, share in content.items():
+            total[symbol] = total.get(symbol, 0.0) + share
+    return min(total, key=lambda symbol: (-round(total[symbol], 6), symbol))
+
+
+def _select(name: str, members: Members, sites: Sequence[Content]) -> NDArray[np.int64]:
+    """Atom indices that `members` names; InputError if none, out of range or repeated."""
+    wanted: list[str | int] = [members] if isinstance(members, str) else list(members)
+    present = sorted({symbol for content in sites for symbol in content})
     if wanted and all(isinstance(entry, str) for entry in wanted):
-        chosen = np.flatnonzero(np.isin(symbols, wanted))
-    else:
-        chosen = np.array([int(entry) for entry in wanted], dtype=np.int64)
-        if len(chosen) and (chosen.min() < 0 or chosen.max() >= len(symbols)):
-            raise InputError(f"sublattice {name!r}: atom indices must lie from 0 to {len(symbols) - 1}")
-    if len(chosen) == 0:
-        present = ", ".join(sorted(set(symbols.tolist())))
-        raise InputError(f"sublattice {name!r}: no atom matches {members!r}; the structure has {present}")
+        missing = [entry for entry in wanted if entry not in present]
+        if missing:
+            raise InputError(
+                f"sublattice {name!r}: no atom matches {missing[0]!r}; the structure has {', '.join(present)}"
+            )
+        return np.flatnonzero([any(symbol in wanted for symbol in content) for content in sites])
+    if not wanted or any(isinstance(entry, str | bool) for entry in wanted):
+        raise InputError(f"sublattice {name!r} = {members!r}: chemical symbols or atom indices are needed")
+    chosen = np.array([int(entry) for entry in wanted], dtype=np.int64)
+    if chosen.min() < 0 or chosen.max() >= len(sites):
+        raise InputError(f"sublattice {name!r}: atom indices must lie from 0 to {len(sites) - 1}")
+    if len(np.unique(chosen)) != len(chosen):
+        raise InputError(f"sublattice {name!r}: an atom index is listed twice")
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from kmc.model.parameters import CoulombSpec, Model, Sourced, load_model, shippe
 from lattices.errors import InputError
 from lattices.notes import Note
 from runs.config import RunConfig, naming
+from runs.file_composition import species_of_file
 from runs.schema.crystal import AmountSpec, CarrierSpec, CrystalSpec
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from kmc.run.settings import Hops, Seconds, Settings, Thermodynamics
     from kmc.state.system import System
     from lattices.crystal import Crystal, Supercell
+    from lattices.doping import Doping
     from runs.schema.run_file import DurationSpec, EquilibrationSpec
 
 
@@ -54,12 +57,14 @@ def model_of(config: RunConfig, base: Path) -> Model:
 
 def crystal_of(config: RunConfig, base: Path, model: Model) -> Crystal:
     """The unit cell."""
+    from lattices.crystal import SHELL_TOLERANCE
     from lattices.from_atoms import crystal_from_file
     from lattices.prototypes import fluorite, perovskite
 
     spec = config.crystal
     if spec.file is not None:
-        return _with_more_sites(crystal_from_file(base / spec.file, spec.sublattices), model)
+        tolerance = SHELL_TOLERANCE if spec.shell_tolerance is None else spec.shell_tolerance
+        return _with_more_sites(crystal_from_file(base / spec.file, spec.sublattices, tolerance), model)
     if model.prototype is not None and model.prototype != spec.prototype:
         raise InputError(f"crystal.prototype = {spec.prototype!r}: model {model.name!r} is for {model.prototype}")
     build = fluorite if spec.prototype == "fluorite" else perovskite
@@ -100,7 +105,10 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell, temper
     from kmc.model.composition import balance_words, compose
 
     spec = config.crystal
-    doping = {name: _amount(value) for name, value in spec.doping.items()}
+    given = species_of_file(model, supercell)
+    doping: dict[str, Amount] = {name: amount for name, amount in given.items() if name not in model.vacancies}
+    doping |= {name: _amount(value) for name, value in spec.doping.items()}
+    file_notes = _file_notes(given, {*spec.doping, *model.vacancies})
     if config.gas:
         from runs.gas import carriers_of_gas
 
@@ -109,13 +117,15 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell, temper
             found = compose(model, supercell, doping, amounts)
         except InputError as error:
             raise InputError(f"{error}; {'; '.join(note.line for note in notes)}") from error
-        return replace(found, notes=(*notes, *found.notes))
-    carriers = {name: _amount(value) for name, value in spec.carriers.items()}
+        return replace(found, notes=(*file_notes, *notes, *found.notes))
+    carriers: dict[str, Amount] = {name: _amount(value) for name, value in spec.carriers.items()}
     if spec.vacancies is not None:
         name = _vacancy(model)
         if name in carriers:
             raise InputError(f"crystal.carriers.{name} and crystal.vacancies are both given")
         carriers[name] = _vacancies(spec)
+    file_notes = _file_notes(given, {*spec.doping, *carriers})
+    carriers |= {name: amount for name, amount in given.items() if name in model.vacancies and name not in carriers}
     found = compose(model, supercell, doping, carriers)
     electronic = [hop.carrier for hop in model.hops if hop.carrier in model.electronic]
     if found.net_charge and electronic:
@@ -125,7 +135,20 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell, temper
         raise InputError(
             f"crystal.carriers: the supercell is not neutral: {balance_words(model, found.counts)}; {remedy}"
         )
-    return found
+    return replace(found, notes=(*file_notes, *found.notes))
+
+
+def _file_notes(given: Mapping[str, Doping], in_run_file: set[str]) -> list[Note]:
+    """What the structure file says of the composition, and where the run file says otherwise."""
+    notes = []
+    for name, doping in given.items():
+        amount = f"{doping.fraction:.4g} of its sites" if doping.sites is None else f"{len(doping.sites)} ordered sites"
+        if name in in_run_file:
+            text = f"{name}: the structure file gives {amount}; the run file's amount is used instead"
+            notes.append(Note(text, warning=True))
+        else:
+            notes.append(Note(f"{name}: {amount}, from the structure file"))
+    return notes
 
 
 def _expanded(

@@ -51,9 +51,9 @@ def _read(name_or_path: str | Path) -> tuple[str, str, Path]:
     path = Path(name_or_path)
     if str(name_or_path) in shipped_examples() and not path.is_file():
         entry = resources.files("runs") / "examples" / f"{name_or_path}.toml"
-        return entry.read_text(encoding="utf-8"), f"example {name_or_path}", Path.cwd()
+        return entry.read_text(encoding="utf-8-sig"), f"example {name_or_path}", Path.cwd()
     try:
-        return path.read_text(encoding="utf-8"), str(path), path.resolve().parent
+        return path.read_text(encoding="utf-8-sig"), str(path), path.resolve().parent
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         known = ", ".join(shipped_examples())

@@ -73,7 +73,7 @@ def load_study(file: Path) -> tuple[StudyConfig, Path]:
     shipped = resources.files("runs") / "studies" / f"{file}.toml"
     try:
         text = file if file.is_file() or not shipped.is_file() else shipped
-        data = tomllib.loads(text.read_text(encoding="utf-8"))
+        data = tomllib.loads(text.read_text(encoding="utf-8-sig"))
         study = StudyConfig.model_validate(data)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error

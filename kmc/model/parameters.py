@@ -365,13 +365,13 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
     shipped = shipped_models()
     if str(name_or_path) in shipped:
         entry = resources.files("kmc") / "model" / "parameter_sets" / f"{name_or_path}.toml"
-        return entry.read_text(encoding="utf-8"), f"parameter set {name_or_path}"
+        return entry.read_text(encoding="utf-8-sig"), f"parameter set {name_or_path}"
     path = Path(name_or_path)
     if not path.is_file():
         raise InputError(
             f"parameters = {str(name_or_path)!r}: no such file, and the shipped sets are {', '.join(shipped)}"
         )
     try:
-        return path.read_text(encoding="utf-8"), str(path)
+        return path.read_text(encoding="utf-8-sig"), str(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error

@@ -104,12 +104,16 @@ class ExpansionSpec(Strict):
 
 
 class CrystalSpec(Strict):
-    """[crystal]: a prototype with hosts, or a structure file with named sublattices; repeats; doping; carriers."""
+    """[crystal]: a prototype with hosts, or a structure file with named sublattices; repeats; doping; carriers.
+
+    shell_tolerance: of a structure file, relative gap between distances that separates two neighbour shells.
+    """
 
     prototype: Literal["fluorite", "perovskite"] | None = None
     host: dict[str, str] = {}
     file: str | None = None
     sublattices: dict[str, str | list[str] | list[int]] = {}
+    shell_tolerance: Annotated[float, Field(strict=True, ge=1e-6, le=0.2)] | None = None
     lattice_parameter_angstrom: Positive | None = None
     expansion: ExpansionSpec | None = None
     repeats: tuple[Annotated[int, Field(strict=True, ge=1, le=32767)], ...]
@@ -134,6 +138,8 @@ class CrystalSpec(Strict):
             )
         if self.file is not None and self.expansion:
             raise ValueError("expansion is for prototypes; a structure file has its own lattice parameters")
+        if self.prototype is not None and self.shell_tolerance is not None:
+            raise ValueError("shell_tolerance is for structure files; the shells of a prototype have equal distances")
         if self.prototype is not None and self.sublattices:
             raise ValueError("a prototype names its sublattices itself; leave sublattices out")
         return self

@@ -170,11 +170,10 @@ def test_an_unreadable_cif_is_one_line(tmp_path: Path, content: str | bytes | No
     assert "\n" not in str(caught.value)
 
 
-def test_many_structures_in_one_file_are_refused_or_one_is_taken(tmp_path: Path) -> None:
-    """ASE reads the last structure of a file with several; the sublattices then decide whether it fits."""
+def test_many_structures_in_one_file_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "two.extxyz", [SALT, SALT])
-    crystal = crystal_from_file(tmp_path / "two.extxyz", {"anion": "Cl", "cation": "Na"})
-    assert [s.n_basis for s in crystal.sublattices] == [4, 4]
+    with pytest.raises(InputError, match=r"two\.extxyz holds 2 structures; one is needed"):
+        crystal_from_file(tmp_path / "two.extxyz", {"anion": "Cl", "cation": "Na"})
 
 
 def test_odd_coordinates_fall_back_to_a_fine_grid() -> None:

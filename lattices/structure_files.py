@@ -1,0 +1,111 @@
+"""Structure files: one structure, complete, with what its sites hold where they are shared or partly empty."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lattices.errors import InputError
+from lattices.space_groups import symmetry_operations
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.io.cif import CIFBlock
+
+Content = dict[str, float]  # chemical symbol -> occupancy of a site; what is missing to 1 is vacant
+
+OPERATION_KEYS = (
+    "_space_group_symop_operation_xyz",
+    "_space_group_symop.operation_xyz",
+    "_symmetry_equiv_pos_as_xyz",
+)
+NAME_KEYS = ("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group.name_h-m_alt")
+NUMBER_KEYS = ("_space_group_it_number", "_symmetry_int_tables_number", "_space_group.it_number")
+SYSTEM_KEYS = ("_space_group_crystal_system", "_symmetry_cell_setting", "_symmetry_space_group_setting")
+CIF_SUFFIXES = (".cif", ".mcif")
+FULL = 1e-3  # occupancies closer to 1 than this are full
+
+
+def read_structure(path: Path | str) -> tuple[Atoms, list[Content] | None]:
+    """(atoms, content of each atom's site) of a CIF or anything else that ASE reads; None where all sites are full.
+
+    A shared site is one atom, of its most frequent element. InputError for a file that cannot be read, holds more than
+    one structure, names an unknown space group, or gives a site occupancies that add up to more than 1.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of ASE, about settings that are decided here
+            found = _read_cif(Path(path)) if Path(path).suffix.lower() in CIF_SUFFIXES else _read_any(Path(path))
+    except InputError as error:
+        raise InputError(f"structure file {path}: {error}") from error
+    except Exception as error:  # ASE's readers raise whatever their parsers do
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"cannot read the structure file {path}: {reason}") from error
+    if len(found) != 1:
+        raise InputError(f"the structure file {path} holds {len(found)} structures; one is needed")
+    try:
+        return found[0], _contents(found[0])
+    except InputError as error:
+        raise InputError(f"structure file {path}: {error}") from error
+
+
+def _read_any(path: Path) -> list[Atoms]:
+    from ase.io import read
+
+    found = read(str(path), index=":")
+    return found if isinstance(found, list) else [found]
+
+
+def _read_cif(path: Path) -> list[Atoms]:
+    """The structures of a CIF, each from its symmetry operations, or those of its space group."""
+    from ase.io.cif import parse_cif
+
+    with open(path, encoding="utf-8-sig") as handle:
+        blocks = [block for block in parse_cif(handle) if block.has_structure()]
+    if not blocks:
+        raise ValueError("no atom sites")
+    return [_expanded(block) for block in blocks]
+
+
+def _expanded(block: CIFBlock) -> Atoms:
+    from ase.io.cif import CIFBlock
+
+    tags: dict[str, Any] = {key: block[key] for key in block if key not in (*NAME_KEYS, *NUMBER_KEYS, *SYSTEM_KEYS)}
+    if not any(key in tags for key in OPERATION_KEYS):
+        name = next((str(block[key]) for key in NAME_KEYS if key in block and block[key] not in (".", "?")), None)
+        number = next((int(str(block[key])) for key in NUMBER_KEYS if key in block), None)
+        tags[OPERATION_KEYS[0]] = symmetry_operations(name, number, np.asarray(block.get_cell().array))
+    occupancies = tags.get("_atom_site_occupancy")
+    if isinstance(occupancies, list):
+        tags["_atom_site_occupancy"] = [_occupancy(value) for value in occupancies]
+    tags[NUMBER_KEYS[0]] = 1  # ASE wants a number, and takes the operations
+    return CIFBlock(block.name, tags).get_atoms(fractional_occupancies=True)
+
+
+def _occupancy(value: object) -> float:
+    """An occupancy of a CIF; "." and "?" stand for a full site."""
+    if value in (".", "?"):
+        return 1.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value <= 1.0 or math.isnan(value):
+        raise InputError(f"occupancy {value!r}: a number above 0 and up to 1 is needed")
+    return float(value)
+
+
+def _contents(atoms: Atoms) -> list[Content] | None:
+    """What each atom's site holds by its CIF; None where every site is full of one element."""
+    given = atoms.info.get("occupancy")
+    if given is None or "spacegroup_kinds" not in atoms.arrays:
+        return None
+    found: list[Content] = []
+    for kind in atoms.arrays["spacegroup_kinds"].tolist():
+        content = {str(symbol): float(share) for symbol, share in given[str(kind)].items()}
+        if sum(content.values()) > 1.0 + FULL:
+            shown = ", ".join(f"{symbol} {share:g}" for symbol, share in content.items())
+            raise InputError(f"the occupancies of a site add up to more than 1: {shown}")
+        found.append(content)
+    full = all(len(content) == 1 and next(iter(content.values())) > 1.0 - FULL for content in found)
+    return None if full else found
