@@ -57,7 +57,8 @@ def test_occupancies_are_the_composition(zirconia: Path) -> None:
 
 
 def test_the_run_file_is_used_where_it_says_otherwise(zirconia: Path) -> None:
-    config, base = load_config(run_file(zirconia, "test.cif", "Zr", doping={"Y": {"number": 12}}, vacancies="charge-balance"))
+    amounts = {"doping": {"Y": {"number": 12}}, "vacancies": "charge-balance"}
+    config, base = load_config(run_file(zirconia, "test.cif", "Zr", **amounts))
     composition = system_of(config, base, 0).composition
     assert {name: composition.counts[name] for name in ("Y", "V_O")} == {"Y": 12, "V_O": 6}
     lines = [note.line for note in composition.notes]
