@@ -6,10 +6,9 @@ from pathlib import Path
 
 from runs.build import system_of
 from runs.config import RunConfig, naming
-from runs.schema.run_file import DomainsSpec, ParallelSpec, PolaronSpec
+from runs.schema.run_file import PART_STREAMS, DomainsSpec, ParallelSpec, PolaronSpec
 
 WINDOW_SHARES = (1.0, 0.5**0.5, 0.5)  # of the length of a visit, where it is extrapolated to zero
-WINDOW_STREAMS = 2**16  # apart, in temperature indices
 
 
 def jobs_of(config: RunConfig, base: Path, folder: Path) -> list[tuple[RunConfig, Path]]:
@@ -53,7 +52,7 @@ def _with_mode(config: RunConfig, part: str) -> RunConfig:
     """The run file of one part of mode "auto", with random numbers of its own."""
     from analysis.transport.polaron_modes import MODES
 
-    update = {"temperature_index": config.run.temperature_index + MODES.index(part) * WINDOW_STREAMS}
+    update = {"temperature_index": config.run.temperature_index + MODES.index(part) * PART_STREAMS}
     scale = config.polarons.scale * (0.5 if part == "scaled-half" else 1.0)
     polarons = PolaronSpec.model_validate({"mode": part.removesuffix("-half"), "scale": scale})
     # Equilibrium does not depend on rates: sampled once is enough.
@@ -68,7 +67,7 @@ def _with_visit(config: RunConfig, asked: DomainsSpec, number: int) -> RunConfig
     domains = DomainsSpec(block=asked.block, hops_per_visit=asked.hops_per_visit * WINDOW_SHARES[number])
     update = {
         "parallel": ParallelSpec(domains=domains),
-        "temperature_index": run.temperature_index + number * WINDOW_STREAMS,
+        "temperature_index": run.temperature_index + number * PART_STREAMS,
     }
     return config.model_copy(update={"run": run.model_copy(update=update)})
 

@@ -16,6 +16,9 @@ from runs.schema.crystal import (
     Temperature,
 )
 
+STREAMS = 2**24  # temperature indices that the key of the random numbers can tell apart (kmc/rng/philox.py)
+PART_STREAMS = 2**16  # distance between the temperature indices of the parts of a run
+
 
 class GasSpec(Strict):
     """[gas]: pressures in bar that decide the numbers of carriers, by the defect equilibrium of a material.
@@ -113,7 +116,7 @@ class RunSpec(Strict):
     """
 
     temperature_K: Annotated[list[Temperature], Field(min_length=1)]
-    temperature_index: Annotated[int, Field(strict=True, ge=0, lt=2**24)] = 0
+    temperature_index: Annotated[int, Field(strict=True, ge=0, lt=STREAMS)] = 0
     replicas: AtLeastOne = 8
     replicas_per_configuration: AtLeastOne = 1
     equilibration: EquilibrationSpec = EquilibrationSpec(hops_per_carrier=100.0)
@@ -218,6 +221,21 @@ class RunConfig(Strict):
     def _gas_or_numbers(self) -> RunConfig:
         if self.gas and (self.crystal.vacancies or self.crystal.carriers):
             raise ValueError("[gas] decides the carriers: crystal.vacancies and crystal.carriers must be left out")
+        return self
+
+    @model_validator(mode="after")
+    def _streams_of_their_own(self) -> RunConfig:
+        """The parts of a run have random streams PART_STREAMS apart, which a list of temperatures must not reach."""
+        first, temperatures = self.run.temperature_index, len(self.run.temperature_K)
+        domains = self.run.parallel.domains
+        parts = self.polarons.mode == "auto" or (domains is not None and domains.extrapolate)
+        most = (PART_STREAMS if parts else STREAMS) - temperatures
+        if first > most:
+            of = "a run in parts" if parts else "a run"
+            raise ValueError(
+                f"run.temperature_index = {first}: at most {most} is allowed for {of} of {temperatures} temperatures, "
+                "or two walks would share their random numbers"
+            )
         return self
 
     @model_validator(mode="after")

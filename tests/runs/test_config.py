@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from kmc.model.parameters import load_model
+from kmc.rng.philox import STREAM_TRIALS, stream_key
 from kmc.run.settings import Hops, Precision, Seconds
 from lattices.errors import InputError
 from runs.build import resolve, settings_of, system_of
 from runs.config import first_difference, load_config, resolved_toml, shipped_examples
+from runs.jobs import jobs_of
 
 FLUORITE = """
 [crystal]
@@ -141,6 +143,33 @@ def test_a_temperature_of_a_list_walks_the_same_alone(run_file: Path) -> None:
     other = system_of(load_config(run_file)[0], base, 0).initial_state()
     assert np.array_equal(states[0].occupants, states[1].occupants)
     assert not np.array_equal(states[0].occupants, other.occupants)
+
+
+PARTS = "run.parallel={domains={extrapolate=true}}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "most"),
+    [([], 2**24 - 2), ([PARTS], 2**16 - 2), (['polarons.mode="auto"'], 2**16 - 2)],
+)
+def test_no_walk_runs_into_the_random_numbers_of_another(run_file: Path, changes: list[str], most: int) -> None:
+    """Two temperatures; the parts of a run have streams 2^16 apart, and the key of the random numbers has 24 bits."""
+    changes = [*changes, "run.temperature_K=[1000, 1200]"]
+    load_config(run_file, [*changes, f"run.temperature_index={most}"])
+    with pytest.raises(InputError, match=rf"run\.temperature_index = {most + 1}: at most {most} is allowed"):
+        load_config(run_file, [*changes, f"run.temperature_index={most + 1}"])
+
+
+def test_the_parts_of_a_run_have_random_numbers_of_their_own(run_file: Path, tmp_path: Path) -> None:
+    """At the largest index that is allowed; a part can be run alone from its own run file."""
+    changes = [PARTS, "run.temperature_K=[1000, 1200]", f"run.temperature_index={2**16 - 2}"]
+    config, base = load_config(run_file, changes)
+    jobs = [job.run.temperature_index for job, _ in jobs_of(config, base, tmp_path)]
+    assert len(jobs) == 6 == len({stream_key(1, index, STREAM_TRIALS) for index in jobs})
+    alone = resolved_toml(jobs_of(config, base, tmp_path)[-1][0], {})
+    assert f"temperature_index = {max(jobs)}" in alone
+    (tmp_path / "alone.toml").write_text(alone.replace("extrapolate = true", ""))
+    load_config(tmp_path / "alone.toml")
 
 
 def test_a_structure_file_with_named_sublattices(tmp_path: Path) -> None:
