@@ -59,6 +59,7 @@ def test_lattice_gas_collective_diffusivity(vacancies):
     assert np.trace(diffusivity(small.collective("V_O"))) / 3 / vacancies == pytest.approx(exact, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_mean_square_starts_with_the_hop_rate_and_ends_with_the_diffusivity():
     system, small = _single_vacancy("perovskite", 2)
     chain = small.tagged("O")

@@ -55,6 +55,7 @@ def walk(system):
     return np.array(frames), 5 / tables.total_rate_per_s * rate
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_every_k_against_its_three_modes():
     """Hotelling's test of four lags over replicas at 31 wave vectors, pooled; one exponential alone is refused."""

@@ -179,6 +179,7 @@ def test_backends_and_grand_canonical_moves_agree_with_charges():
     assert len(set(ends[0].number[:, 0].tolist())) > 1 or ends[0].counters[:, 1].min() > 10
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_a_vacancy_and_an_electron_that_attract_against_the_exact_solution():
     """Second moments of both and their product after a fixed time, from exact equilibrium: within 4.5 errors each.
