@@ -199,6 +199,18 @@ def test_the_first_test_of_a_contributor_passes() -> None:
     test()
 
 
+def test_scripts_beside_the_packages_import_what_exists() -> None:
+    """Benchmarks and the scripts of the pages, which no other test runs."""
+    missing = [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for folder in ("benchmarks", "docs")
+        for path in (ROOT / folder).glob("*.py")
+        for line, module in imports_of(path)
+        if module.split(".")[0] in FLOORS and not is_module_or_member(module)
+    ]
+    assert not missing, "\n".join(missing)
+
+
 def test_a_stale_name_is_seen() -> None:
     """A file that is gone, one in a folder where it is not, and one beside the text."""
     known = {"kmc/rng/philox.py", "kmc/rng/poisson.py"}
