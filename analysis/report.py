@@ -9,24 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.statistics.arrhenius import ArrheniusFit, fit_arrhenius
-from analysis.statistics.estimates import Estimate, Result, Unavailable, UnavailableError, attempt, available
-from analysis.statistics.msd_fit import (
-    FIT_RANGE,
-    IndependentSamples,
-    check_range,
-    independent_samples,
-    planned_range,
-)
+from analysis.statistics.estimates import Estimate, Unavailable, UnavailableError, attempt
+from analysis.statistics.independent_samples import FIT_RANGE, IndependentSamples
 from analysis.table import SPECIES_KEYS
 from analysis.thermodynamics.chemical_diffusion import chemical_json
+from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.drift import drift_estimates, drift_warning
-from analysis.transport.onsager import (
-    CollectiveSamples,
-    collective_samples,
-    conductivity_estimates,
-    onsager_json,
-    species_estimates,
-)
+from analysis.transport.onsager import onsager_json, species_estimates, transport_coefficients
 from analysis.transport.polaron_modes import MODES, combine
 from analysis.transport.profile import profile_json
 from analysis.transport.tracer import tracer_estimates
@@ -34,6 +23,7 @@ from analysis.transport.visit_extrapolation import extrapolate
 from lattices.errors import InputError
 
 if TYPE_CHECKING:
+    from kmc.files.header import SpeciesRecord
     from kmc.files.trajectory import Trajectory
 
 ONE_SCALE = 'only one scale was run: compare with a run at another, or take polarons.mode = "auto", which does so'
@@ -45,25 +35,30 @@ def analyze(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) 
     fit_range: lags of the fits, as fractions of the run; the lower one as a fraction of the run as first planned, where
     the run was extended. Raises InputError for a fit range that is not allowed.
     """
-    check_range(fit_range)
-    fit_range = planned_range(trajectory, fit_range)
-    independent = attempt(lambda: independent_samples(trajectory, fit_range))
-    collective = attempt(lambda: collective_samples(trajectory, available(independent), fit_range))
-    return _results(trajectory, independent, collective, fit_range)
+    analysis = TransportAnalysis(trajectory, fit_range)
+    independent = analysis.independent
+    results = _header(trajectory, independent)
+    results["species"] = {
+        record.name: _species(analysis, record) for record in trajectory.species if record.mobile and record.count
+    }
+    results["onsager"] = onsager_json(analysis.collective)
+    results |= {key: each.as_json() for key, each in transport_coefficients(analysis.collective).items()}
+    results |= _drift(trajectory, independent)
+    chemical, doubts = chemical_json(analysis)
+    results |= chemical
+    if (profile := profile_json(trajectory, independent, analysis.fit_range)) is not None:
+        results["profile"] = profile
+    results["hops"] = _hops(trajectory)
+    results["notes"] = [note.text for note in trajectory.notes if not note.warning]
+    of_run = [note.text for note in trajectory.notes if note.warning]
+    results["warnings"] = of_run + _warnings(analysis) + drift_warning(trajectory) + doubts
+    if trajectory.polaron_mode == "scaled":
+        results["scale_check"] = Unavailable(ONE_SCALE).as_json()
+    return results
 
 
-def _results(
-    trajectory: Trajectory,
-    independent: IndependentSamples | Unavailable,
-    collective: CollectiveSamples | Unavailable,
-    fit_range: tuple[float, float],
-) -> dict[str, Any]:
-    if isinstance(independent, Unavailable):
-        errors_from = note = None
-    else:
-        errors_from, note = independent.description, independent.note
-    warnings = [note] if note else []
-    results: dict[str, Any] = {
+def _header(trajectory: Trajectory, independent: IndependentSamples | Unavailable) -> dict[str, Any]:
+    return {
         "temperature_K": trajectory.temperature_K,
         "model": trajectory.model,
         "backend": trajectory.backend,
@@ -72,47 +67,34 @@ def _results(
         "hops_per_visit": trajectory.hops_per_visit,
         "polaron_mode": trajectory.polaron_mode,
         "coupled_groups": [list(group) for group in trajectory.coupled_groups],
-        "errors_from": errors_from,
-        "species": {},
+        "errors_from": None if isinstance(independent, Unavailable) else independent.description,
     }
-    for record in trajectory.species:
-        if not (record.mobile and record.count):
-            continue
-        entry: dict[str, Any] = {
-            "charge_e": record.charge_e,
-            "kind": record.kind,
-            "number_density_m3": record.count / trajectory.volume_m3,
-        }
-        estimates: list[Result]
-        if isinstance(independent, Unavailable):
-            estimates = [independent] * 4
-        else:
-            tracer, correlation, more = tracer_estimates(trajectory, independent, record.name, fit_range)
-            diffusivity, haven = species_estimates(trajectory, independent, collective, record.name, fit_range)
-            estimates = [tracer, diffusivity, correlation, haven]
-            warnings.extend(more)
-        results["species"][record.name] = entry | {
-            key: each.as_json() for key, each in zip(SPECIES_KEYS, estimates, strict=True)
-        }
-    results["onsager"] = onsager_json(collective)
-    results |= {key: each.as_json() for key, each in conductivity_estimates(trajectory, collective).items()}
-    results |= _drift(trajectory, independent)
-    chemical, doubts = chemical_json(trajectory, independent, collective, fit_range)
-    results |= chemical
-    if (profile := profile_json(trajectory, independent, fit_range)) is not None:
-        results["profile"] = profile
-    results["hops"] = _hops(trajectory)
-    of_file = [note.text for note in trajectory.notes if note.warning]
-    results["notes"] = [note.text for note in trajectory.notes if not note.warning]
-    results["warnings"] = of_file + warnings + drift_warning(trajectory) + doubts
-    if trajectory.polaron_mode == "scaled":
-        results["scale_check"] = Unavailable(ONE_SCALE).as_json()
-    return results
+
+
+def _species(analysis: TransportAnalysis, record: SpeciesRecord) -> dict[str, Any]:
+    trajectory, tracer = analysis.trajectory, analysis.tracer(record.name)
+    diffusivity, correlation = tracer_estimates(trajectory, tracer)
+    collective, haven = species_estimates(trajectory, analysis.collective, tracer, record.name)
+    estimates = zip(SPECIES_KEYS, (diffusivity, collective, correlation, haven), strict=True)
+    return {
+        "charge_e": record.charge_e,
+        "kind": record.kind,
+        "number_density_m3": record.count / trajectory.volume_m3,
+        **{key: each.as_json() for key, each in estimates},
+    }
+
+
+def _warnings(analysis: TransportAnalysis) -> list[str]:
+    """What the errors exclude, and fits of species whose mean-square displacement is not yet linear."""
+    independent = analysis.independent
+    if isinstance(independent, Unavailable):
+        return []
+    mobile = [record.name for record in analysis.trajectory.species if record.mobile and record.count]
+    fits = [fit.warning for name in mobile if not isinstance(fit := analysis.tracer(name), Unavailable)]
+    return [line for line in (independent.note, *fits) if line]
 
 
 def _drift(trajectory: Trajectory, independent: IndependentSamples | Unavailable) -> dict[str, Any]:
-    if isinstance(independent, Unavailable):
-        return {"drift_conductivity_S_m": independent.as_json()}
     conductivity, velocities = drift_estimates(trajectory, independent)
     return {
         "drift_conductivity_S_m": conductivity.as_json(),

@@ -168,7 +168,7 @@ def _study(arguments: argparse.Namespace) -> int:
 
 def _analyze(arguments: argparse.Namespace) -> int:
     from analysis.report import analyze_folder
-    from analysis.statistics.msd_fit import FIT_RANGE
+    from analysis.statistics.independent_samples import FIT_RANGE
     from analysis.table import format_table
 
     results = analyze_folder(arguments.folder, tuple(arguments.fit_range or FIT_RANGE))

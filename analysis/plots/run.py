@@ -15,7 +15,7 @@ from analysis.plots.transport import plot_conductivities, plot_onsager
 from analysis.report import mode_folders, temperature_folders, window_folders
 from analysis.statistics.arrhenius import fit_arrhenius
 from analysis.statistics.estimates import Unavailable, attempt
-from analysis.statistics.msd_fit import FIT_RANGE, planned_range
+from analysis.statistics.independent_samples import FIT_RANGE, planned_range
 from analysis.table import with_error
 from analysis.transport.tracer import msd_curve
 from lattices.errors import InputError

@@ -8,7 +8,7 @@ only where ions and electronic carriers stay together: for one neutral species, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,47 +17,35 @@ from analysis.statistics.estimates import (
     Result,
     Unavailable,
     attempt,
-    available,
     disagreements,
     positive_from_samples,
 )
-from analysis.statistics.msd_fit import IndependentSamples
 from analysis.thermodynamics.decay_routes import decay_routes
 from analysis.thermodynamics.inputs import ChemicalDiffusionInputs
 from analysis.thermodynamics.thermodynamic_factor import theta_json
 from analysis.thermodynamics.two_components import chemical_matrix_json
-from analysis.transport.onsager import CollectiveSamples
-from lattices.constants import BOLTZMANN_J_K
-
-if TYPE_CHECKING:
-    from kmc.files.trajectory import Trajectory
+from analysis.transport.analysis import TransportAnalysis
+from analysis.transport.conductivity import DIAGONAL_SHARE_FORMULA, TAU_FORMULA, diffusivity
 
 NO_THERMODYNAMICS = "the run had no [thermodynamics]: fluctuations of composition were not sampled"
 ROUTES = ("tracer_theta", "tracer_theta_te", "tracer_theta_tau", "onsager", "decay", "relaxation")
 INDEPENDENT = ("onsager", "decay", "relaxation")  # tau Theta D*/H_R is the Onsager route in other words
 
 
-def chemical_json(
-    trajectory: Trajectory,
-    independent: IndependentSamples | Unavailable,
-    collective: CollectiveSamples | Unavailable,
-    fit_range: tuple[float, float],
-) -> tuple[dict[str, Any], list[str]]:
+def chemical_json(analysis: TransportAnalysis) -> tuple[dict[str, Any], list[str]]:
     """(entries of results.json, warnings)."""
-    reason = _why_not(trajectory, independent)
+    trajectory = analysis.trajectory
+    lacking = _why_not(analysis)
     result: dict[str, Any]
-    if reason is not None:
-        absent = Unavailable(reason).as_json()
+    if lacking is not None:
         keys = ("thermodynamic_factor_O", "thermodynamic_factor_V")
-        result = dict.fromkeys(keys, absent) | {"chemical_diffusivity_m2_s": dict.fromkeys(ROUTES, absent)}
-        matrix = None
-        if trajectory.planes and not isinstance(independent, Unavailable):
-            matrix = chemical_matrix_json(trajectory, independent, collective)
-        if matrix:
+        result = dict.fromkeys(keys, lacking.as_json())
+        result["chemical_diffusivity_m2_s"] = dict.fromkeys(ROUTES, lacking.as_json())
+        if trajectory.planes and (matrix := chemical_matrix_json(analysis)):
             return result | {"chemical_diffusivity_matrix_m2_s": matrix}, []
-        lost = [f"no thermodynamic factor and no D~: {reason}"] if trajectory.planes else []
+        lost = [f"no thermodynamic factor and no D~: {lacking.reason}"] if trajectory.planes else []
         return result, lost
-    inputs = ChemicalDiffusionInputs(trajectory, available(independent), collective, fit_range)
+    inputs = ChemicalDiffusionInputs(analysis)
     result, thetas = theta_json(inputs)
     diffusivities, details = _diffusivities(inputs)
     result["chemical_diffusivity_m2_s"] = {name: each.as_json() for name, each in diffusivities.items()}
@@ -75,20 +63,21 @@ def warnings_of(diffusivities: dict[str, Result], thetas: dict[str, Result], car
     return disagreements(compared, "D~ in m2/s") + disagreements(thetas, f"Theta of {carrier}")
 
 
-def _why_not(trajectory: Trajectory, independent: IndependentSamples | Unavailable) -> str | None:
+def _why_not(analysis: TransportAnalysis) -> Unavailable | None:
+    trajectory = analysis.trajectory
     if "reason" in trajectory.component:
-        return str(trajectory.component["reason"])
+        return Unavailable(str(trajectory.component["reason"]))
     if np.any(trajectory.field_V_per_m):
-        return "run in a field: composition was not sampled"
+        return Unavailable("run in a field: composition was not sampled")
     if trajectory.scan is None and not trajectory.planes:
-        return NO_THERMODYNAMICS
-    return independent.reason if isinstance(independent, Unavailable) else None
+        return Unavailable(NO_THERMODYNAMICS)
+    return analysis.independent if isinstance(analysis.independent, Unavailable) else None
 
 
 def _diffusivities(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Result], dict[str, Any]]:
     """(D~ by route, their ingredients)."""
     particle, carrier = inputs.particle, inputs.carrier
-    kt = BOLTZMANN_J_K * inputs.trajectory.temperature_K
+    temperature = inputs.trajectory.temperature_K
 
     def estimate(formula: str, samples: Callable[[], FloatArray]) -> Result:
         return attempt(lambda: positive_from_samples(samples(), formula), formula)
@@ -108,9 +97,9 @@ def _diffusivities(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Result], 
         ),
         "onsager": estimate(
             f"D~ = kT L_amb Theta_{carrier}/c_{carrier}",
-            lambda: kt * inputs.amb() * inputs.theta_carrier() / inputs.density,
+            lambda: diffusivity(inputs.amb(), temperature, inputs.density) * inputs.theta_carrier(),
         ),
     }
     decayed, details = decay_routes(inputs)
-    parts = {"tau": estimate("tau = L_amb/L_VV", inputs.tau), "t_e": estimate("t_e, diagonal parts of L", inputs.t_e)}
+    parts = {"tau": estimate(TAU_FORMULA, inputs.tau), "t_e": estimate(DIAGONAL_SHARE_FORMULA, inputs.t_e)}
     return result | decayed, {name: part.as_json() for name, part in parts.items()} | details

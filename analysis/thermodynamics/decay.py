@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.statistics.estimates import FloatArray, Unavailable, UnavailableError, attempt, jackknife_stderr
-from analysis.statistics.msd_fit import IndependentSamples
+from analysis.statistics.independent_samples import IndependentSamples
 from analysis.thermodynamics.density_modes import Mode, correlation, density, limit, modes_of
 
 if TYPE_CHECKING:

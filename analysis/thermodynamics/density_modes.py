@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.statistics.estimates import FloatArray, UnavailableError
-from analysis.statistics.msd_fit import IndependentSamples
-from analysis.transport.tracer import group_edges
+from analysis.statistics.independent_samples import IndependentSamples, group_of_frames
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory
@@ -77,7 +76,7 @@ def density(trajectory: Trajectory, mode: Mode) -> ComplexArray:
 
 def correlation(rho: ComplexArray, trajectory: Trajectory, independent: IndependentSamples, lags: int) -> FloatArray:
     """(U+1, lags, C, C) rows of Re <rho_i(t) rho_j(0)*>, thermal, averaged over time origins and replicas."""
-    group_of = _groups(trajectory, independent.groups)
+    group_of = group_of_frames(trajectory, independent.groups)
     replicas, carriers = rho.shape[1:]
     total = np.zeros((replicas, independent.groups, lags, carriers, carriers))
     number = np.zeros((replicas, independent.groups, lags))
@@ -93,12 +92,6 @@ def correlation(rho: ComplexArray, trajectory: Trajectory, independent: Independ
     total = 0.5 * (total + np.swapaxes(total, -1, -2))
     rows = independent.pool(total) / np.maximum(independent.pool(number), 1.0)[..., None, None]
     return np.asarray(rows - _frozen(rho, trajectory, independent, rows) if trajectory.dopants else rows)
-
-
-def _groups(trajectory: Trajectory, groups: int) -> NDArray[np.int64]:
-    """(T+1,) time group of every frame, the initial one with the first."""
-    edges = group_edges(trajectory, groups)
-    return np.maximum(np.searchsorted(edges, np.arange(trajectory.n_frames + 1), side="left") - 1, 0)
 
 
 def _frozen(rho: ComplexArray, trajectory: Trajectory, independent: IndependentSamples, rows: FloatArray) -> FloatArray:
@@ -210,7 +203,7 @@ def slab_theta(trajectory: Trajectory, independent: IndependentSamples) -> Float
     slab_of = np.floor(trajectory.plane_fractions[axis] * slabs + 1e-9)
     counted = np.stack([numbers[..., slab_of == slab].sum(axis=-1) for slab in range(slabs)], axis=-1)
     counted -= counted.mean(axis=-1, keepdims=True)  # of a closed cell: exactly the mean number
-    group_of = _groups(trajectory, independent.groups)
+    group_of = group_of_frames(trajectory, independent.groups)
     replicas = counted.shape[1]
     total = np.zeros((replicas, independent.groups, len(order), len(order)))
     weight = np.zeros((replicas, independent.groups))

@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
 
-from analysis.statistics.estimates import FloatArray, Unavailable, UnavailableError, available
-from analysis.statistics.msd_fit import IndependentSamples
-from analysis.thermodynamics.isotherm import at_composition, check_point, ion_numbers, theta_samples
-from analysis.transport.onsager import CollectiveSamples, collective_diffusivity
-from analysis.transport.tracer import tracer_samples
-
-if TYPE_CHECKING:
-    from kmc.files.trajectory import Trajectory
+from analysis.statistics.estimates import FloatArray, Unavailable, attempt, available
+from analysis.thermodynamics.isotherm import Isotherm, at_composition, check_point, ion_numbers, theta_samples
+from analysis.thermodynamics.multihistogram import Joined, joined
+from analysis.transport.analysis import TransportAnalysis
+from analysis.transport.conductivity import ambipolar_coefficient, electronic_share, require_positive, tau
+from analysis.transport.onsager import collective_diffusivity
 
 
 class ChemicalDiffusionInputs:
-    """Inputs of one run with a neutral component, (U+1,) each; an unavailable one raises UnavailableError."""
+    """Inputs of one run with a neutral component and independent samples; each is computed once.
 
-    def __init__(
-        self,
-        trajectory: Trajectory,
-        independent: IndependentSamples,
-        collective: CollectiveSamples | Unavailable,
-        fit_range: tuple[float, float],
-    ) -> None:
-        self.trajectory, self.independent, self.collective, self.fit_range = (
-            trajectory,
-            independent,
-            collective,
-            fit_range,
-        )
-        part = trajectory.component
-        self.carrier, self.electronic = part["carrier"], part["electronic_carrier"]
-        self.particle = part["name"]
-        number, both = ion_numbers(trajectory)
+    Methods return (U+1,) jackknife samples and raise UnavailableError where the run cannot support them.
+    """
+
+    def __init__(self, analysis: TransportAnalysis) -> None:
+        self.analysis, self.trajectory = analysis, analysis.trajectory
+        self.independent = available(analysis.independent)
+        component = self.trajectory.component
+        self.carrier, self.electronic = component["carrier"], component["electronic_carrier"]
+        self.particle = component["name"]
+        number, both = ion_numbers(self.trajectory)
         self.site_fraction = number / both
-        self.density = number / trajectory.volume_m3
-        self.particle_share = 1.0 if part["per_carrier"] > 0 else (both - number) / number
+        self.density = number / self.trajectory.volume_m3
+        self.particle_share = 1.0 if component["per_carrier"] > 0 else (both - number) / number
+
+    @cached_property
+    def histograms(self) -> Joined | Unavailable:
+        """The histograms of the grand-canonical scan, joined."""
+        return attempt(lambda: joined(self.trajectory, self.independent))
+
+    @cached_property
+    def point(self) -> Isotherm | Unavailable:
+        """The point of the isotherm at the run's composition."""
+        return attempt(lambda: at_composition(self.trajectory, available(self.histograms)))
 
     def theta_carrier(self) -> FloatArray:
         """Theta of the ion carrier from the grand-canonical walk."""
-        point = at_composition(self.trajectory, self.independent)
+        point = available(self.point)
         check_point(point, 0)
         return theta_samples(self.trajectory, point)[0][:, 0]
 
@@ -52,40 +53,35 @@ class ChemicalDiffusionInputs:
 
     def tracer(self) -> FloatArray:
         """D* of the component's particle."""
-        return tracer_samples(self.trajectory, self.independent, self.particle, self.fit_range).diffusivity
-
-    def onsager(self) -> tuple[FloatArray, FloatArray]:
-        """((U+1, C, C) L of ion and electronic carrier, charges moved)."""
-        collective = available(self.collective)
-        names = list(collective.names)
-        wanted = [self.carrier, *([self.electronic] if self.electronic else [])]
-        if missing := [name for name in wanted if name not in names]:
-            raise UnavailableError(collective.left_out or f"no {missing[0]} moved")
-        place = [names.index(name) for name in wanted]
-        return collective.scalars[:, place][:, :, place], collective.charges[place]
+        return available(self.analysis.tracer(self.particle)).diffusivity
 
     def haven(self) -> FloatArray:
         """D* over D_sigma of the particle."""
-        own = collective_diffusivity(self.trajectory, available(self.collective), self.particle)
+        own = collective_diffusivity(self.trajectory, available(self.analysis.collective), self.particle)
         return np.asarray(self.tracer() / (np.trace(own, axis1=1, axis2=2) / 3.0))
 
+    def onsager(self) -> tuple[FloatArray, FloatArray]:
+        """((U+1, C, C) L of the ion and, where there is one, the electronic carrier; (C,) charges moved)."""
+        wanted = [self.carrier, *([self.electronic] if self.electronic else [])]
+        return available(self.analysis.collective).of_names(wanted)
+
     def amb(self) -> FloatArray:
-        """L_amb: the ion's coefficient at zero electric current."""
-        matrix, z = self.onsager()
-        if len(z) == 1:
-            return matrix[:, 0, 0]
-        if np.linalg.eigvalsh(matrix[0]).min() < 0:
-            raise UnavailableError("the matrix L is not positive semi-definite within this run: take a longer one")
-        return np.asarray(z[1] ** 2 * np.linalg.det(matrix) / np.einsum("i,uij,j->u", z, matrix, z))
+        """L_amb: the ion's coefficient at zero electric current; L_VV for a neutral species."""
+        matrix, z = self._positive_pair()
+        return matrix[:, 0, 0] if len(z) == 1 else ambipolar_coefficient(matrix, z)
 
     def tau(self) -> FloatArray:
-        """L_amb/L_VV, which becomes t_e without cross terms."""
-        return np.asarray(self.amb() / self.onsager()[0][:, 0, 0])
+        """L_amb/L_VV, which becomes t_e without cross terms; 1 for a neutral species."""
+        matrix, z = self._positive_pair()
+        return np.ones(len(matrix)) if len(z) == 1 else tau(matrix, z)
 
     def t_e(self) -> FloatArray:
-        """Electronic transference number from the diagonal parts; 1 for a neutral species."""
+        """Electronic transference number from the diagonal parts of L; 1 for a neutral species."""
         matrix, z = self.onsager()
-        if len(z) == 1:
-            return np.ones(len(matrix))
-        own = z**2 * np.diagonal(matrix, axis1=1, axis2=2)
-        return np.asarray(own[:, 1] / own.sum(axis=1))
+        return np.ones(len(matrix)) if len(z) == 1 else electronic_share(matrix, z)
+
+    def _positive_pair(self) -> tuple[FloatArray, FloatArray]:
+        matrix, z = self.onsager()
+        if len(z) > 1:
+            require_positive(matrix[0])
+        return matrix, z

@@ -20,8 +20,7 @@ from analysis.statistics.estimates import (
     from_samples,
     positive_from_samples,
 )
-from analysis.statistics.msd_fit import IndependentSamples
-from analysis.thermodynamics.multihistogram import Joined, joined
+from analysis.thermodynamics.multihistogram import Joined
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
@@ -50,14 +49,12 @@ class Isotherm:
     lengths: FloatArray
 
 
-def isotherm(
-    trajectory: Trajectory,
-    independent: IndependentSamples,
-    mu_eV: FloatArray | None = None,
-    known: Joined | None = None,
-) -> Isotherm:
-    """Rows at the potentials of the scan, or at given ones; UnavailableError where none of the scan is near enough."""
-    known, kt = known or joined(trajectory, independent), BOLTZMANN_EV_K * trajectory.temperature_K
+def isotherm(trajectory: Trajectory, known: Joined, mu_eV: FloatArray | None = None) -> Isotherm:
+    """Jackknife samples at the potentials of the scan, or at given ones.
+
+    Raises UnavailableError for a given potential that the scan does not reach.
+    """
+    kt = BOLTZMANN_EV_K * trajectory.temperature_K
     assert trajectory.scan is not None
     mu = np.asarray(trajectory.scan.mu_eV if mu_eV is None else mu_eV)
     reservoirs = [-trajectory.component["per_carrier"] * each / kt for each in mu.tolist()]
@@ -68,16 +65,15 @@ def isotherm(
     return Isotherm(mu, mean, variance, edge, known.lengths[[known.nearest(each) for each in reservoirs]])
 
 
-def at_composition(trajectory: Trajectory, independent: IndependentSamples) -> Isotherm:
+def at_composition(trajectory: Trajectory, known: Joined) -> Isotherm:
     """The point with as many carriers as the canonical run; UnavailableError where the scan does not reach it."""
     from scipy.optimize import brentq
 
     scan = trajectory.scan
-    known = joined(trajectory, independent)
     assert scan is not None
     wanted = ion_numbers(trajectory)[0]
     kt, per = BOLTZMANN_EV_K * trajectory.temperature_K, trajectory.component["per_carrier"]
-    nearest = scan.mu_eV[int(np.abs(isotherm(trajectory, independent).mean[0] - wanted).argmin())]
+    nearest = scan.mu_eV[int(np.abs(isotherm(trajectory, known).mean[0] - wanted).argmin())]
     sigma = math.sqrt(max(float(known.rows(known.moments(-per * nearest / kt)[1])[0]), 1e-3))
     reach = REACH * kt / sigma
 
@@ -87,7 +83,7 @@ def at_composition(trajectory: Trajectory, independent: IndependentSamples) -> I
     if abs(off(nearest)) > REACH * sigma or off(nearest - reach) * off(nearest + reach) > 0:
         raise UnavailableError(_not_found(trajectory))
     middle = float(brentq(off, nearest - reach, nearest + reach, xtol=1e-9))
-    return isotherm(trajectory, independent, np.array([middle]))
+    return isotherm(trajectory, known, np.array([middle]))
 
 
 def _not_found(trajectory: Trajectory) -> str:
@@ -150,9 +146,9 @@ def theta_estimates(trajectory: Trajectory, point: Isotherm, j: int) -> tuple[Re
     return build(0, carrier), build(1, partner)
 
 
-def isotherm_json(trajectory: Trajectory, independent: IndependentSamples) -> list[dict[str, Any]]:
+def isotherm_json(trajectory: Trajectory, known: Joined) -> list[dict[str, Any]]:
     """The points of the scan for results.json, by chemical potential."""
-    curve = isotherm(trajectory, independent)
+    curve = isotherm(trajectory, known)
     _, both = ion_numbers(trajectory)
     points = []
     for j in np.argsort(curve.mu_eV).tolist():
@@ -169,18 +165,17 @@ def isotherm_json(trajectory: Trajectory, independent: IndependentSamples) -> li
     return points
 
 
-def curve_json(trajectory: Trajectory, independent: IndependentSamples) -> dict[str, list[float | None]]:
+def curve_json(trajectory: Trajectory, known: Joined) -> dict[str, list[float | None]]:
     """The isotherm and Theta between the outermost potentials of the scan, by reweighting; lists with errors.
 
     An entry is null where the scan cannot give it.
     """
     assert trajectory.scan is not None
     ends = trajectory.scan.mu_eV.min(), trajectory.scan.mu_eV.max()
-    known = joined(trajectory, independent)
     found: dict[str, list[float | None]] = {"mu_eV": []}
     for mu in np.linspace(*ends, CURVE_POINTS).tolist() if ends[1] > ends[0] else []:
         found["mu_eV"].append(mu)
-        point = attempt(partial(_curve_point, trajectory, independent, mu, known))
+        point = attempt(partial(_curve_point, trajectory, known, mu))
         for k, name in enumerate(("site_fraction", "theta_carrier")):
             value, stderr = (None, None) if isinstance(point, Unavailable) else (point[k].value, point[k].stderr)
             found.setdefault(name, []).append(value)
@@ -188,11 +183,9 @@ def curve_json(trajectory: Trajectory, independent: IndependentSamples) -> dict[
     return found
 
 
-def _curve_point(
-    trajectory: Trajectory, independent: IndependentSamples, mu_eV: float, known: Joined
-) -> tuple[Estimate, Estimate]:
+def _curve_point(trajectory: Trajectory, known: Joined, mu_eV: float) -> tuple[Estimate, Estimate]:
     """(site fraction, Theta of the ion carrier) at a potential between those of the scan."""
-    point = isotherm(trajectory, independent, np.array([mu_eV]), known)
+    point = isotherm(trajectory, known, np.array([mu_eV]))
     check_point(point, 0)
     _, both = ion_numbers(trajectory)
     return from_samples(point.mean[:, 0] / both), from_samples(theta_samples(trajectory, point)[0][:, 0])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.statistics.estimates import FloatArray, UnavailableError
-from analysis.statistics.msd_fit import IndependentSamples, group_blocks
+from analysis.statistics.independent_samples import IndependentSamples, group_blocks
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 
 if TYPE_CHECKING:

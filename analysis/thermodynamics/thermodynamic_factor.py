@@ -11,6 +11,7 @@ from analysis.statistics.estimates import (
     Result,
     Unavailable,
     attempt,
+    available,
     jackknife_stderr,
     positive_from_samples,
     without_bias,
@@ -18,7 +19,6 @@ from analysis.statistics.estimates import (
 from analysis.thermodynamics.density_modes import counted_json, limit, neutral_vector, slab_theta, structure, theta_of_k
 from analysis.thermodynamics.inputs import ChemicalDiffusionInputs
 from analysis.thermodynamics.isotherm import (
-    at_composition,
     counts_of,
     curve_json,
     isotherm_json,
@@ -32,10 +32,10 @@ SLAB_FORMULA = "Theta_{} = c n^T chi^-1 n, chi_ij V_slab (1 - V_slab/V) = Cov(N_
 
 def theta_json(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Any], dict[str, Result]]:
     """(entries of results.json: Theta of carrier and partner, the isotherm; Theta of the carrier by each method)."""
-    trajectory, independent = inputs.trajectory, inputs.independent
-    points = attempt(lambda: isotherm_json(trajectory, independent))
-    curve = attempt(lambda: curve_json(trajectory, independent))
-    point = attempt(lambda: at_composition(trajectory, independent))
+    trajectory = inputs.trajectory
+    points = attempt(lambda: isotherm_json(trajectory, available(inputs.histograms)))
+    curve = attempt(lambda: curve_json(trajectory, available(inputs.histograms)))
+    point = inputs.point
     own: Result
     partner: Result
     if isinstance(point, Unavailable):

@@ -6,7 +6,7 @@ n_j = e_j - (z_j/z_h) e_h, and D~ = kT A (N^T chi^-1 N), a 2 x 2 matrix (derived
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,26 +18,22 @@ from analysis.statistics.estimates import (
     available,
     jackknife_stderr,
 )
-from analysis.statistics.msd_fit import IndependentSamples
 from analysis.thermodynamics.density_modes import limit, structure
-from analysis.transport.onsager import CollectiveSamples
+from analysis.transport.analysis import TransportAnalysis
+from analysis.transport.conductivity import at_zero_current, block, require_positive
 from lattices.constants import BOLTZMANN_J_K
-
-if TYPE_CHECKING:
-    from kmc.files.trajectory import Trajectory
 
 MATRIX_FORMULA = "D~ = kT A (N^T chi^-1 N), A = L - L z z^T L/(z^T L z) of the ions, n_j = e_j - (z_j/z_h) e_h"
 
 
-def chemical_matrix_json(
-    trajectory: Trajectory, independent: IndependentSamples, collective: CollectiveSamples | Unavailable
-) -> dict[str, Any] | None:
+def chemical_matrix_json(analysis: TransportAnalysis) -> dict[str, Any] | None:
     """The entry of results.json; None unless the run has two kinds of ion and one electronic carrier."""
+    trajectory = analysis.trajectory
     names = list(trajectory.plane_species)
     ions = [name for name in names if name not in trajectory.electronic]
     if len(names) != 3 or len(ions) != 2:
         return None
-    samples = attempt(lambda: _samples(trajectory, independent, available(collective), ions), MATRIX_FORMULA)
+    samples = attempt(lambda: _samples(analysis, ions), MATRIX_FORMULA)
     if isinstance(samples, Unavailable):
         return {"species": ions} | samples.as_json()
     eigen = np.sort(np.linalg.eigvals(samples).real, axis=1)
@@ -50,23 +46,17 @@ def chemical_matrix_json(
     }
 
 
-def _samples(
-    trajectory: Trajectory, independent: IndependentSamples, collective: CollectiveSamples, ions: list[str]
-) -> FloatArray:
+def _samples(analysis: TransportAnalysis, ions: list[str]) -> FloatArray:
     """(U+1, 2, 2) jackknife samples of D~ in m2/s."""
-    if collective.left_out:
-        raise UnavailableError(collective.left_out)
+    trajectory = analysis.trajectory
     order = [*ions, next(name for name in trajectory.plane_species if name in trajectory.electronic)]
-    place = [list(collective.names).index(name) for name in order]
-    matrix, z = collective.scalars[:, place][:, :, place], collective.charges[place]
-    if np.linalg.eigvalsh(matrix[0]).min() < 0:
-        raise UnavailableError("the matrix L is not positive semi-definite within this run: take a longer one")
-    current = matrix @ z
-    closed = matrix - np.einsum("ui,uj->uij", current, current) / np.einsum("i,ui->u", z, current)[:, None, None]
+    matrix, z = available(analysis.collective).of_names(order)
+    require_positive(matrix[0])
+    closed = at_zero_current(matrix, z)[:, :2, :2]
     neutral = np.array([[1.0, 0.0], [0.0, 1.0], [-z[0] / z[2], -z[1] / z[2]]])
-    modes, chi = structure(trajectory, independent)
+    modes, chi = structure(trajectory, available(analysis.independent))
     counted = [list(trajectory.plane_species).index(name) for name in order]
-    chi = chi[:, :, counted][:, :, :, counted]
+    chi = block(chi, counted)
     if (np.linalg.eigvalsh(chi[0]) <= 0).any():
         raise UnavailableError("structure factors are not positive within this run: take a longer one or more replicas")
     factor = np.einsum("ai,ukab,bj->ukij", neutral, np.linalg.inv(chi), neutral)
@@ -74,4 +64,4 @@ def _samples(
     at_zero = np.empty((len(factor), 2, 2))
     for i, j in np.ndindex(2, 2):
         at_zero[:, i, j] = limit(k, factor[..., i, j], jackknife_stderr(factor[..., i, j]))
-    return np.asarray(BOLTZMANN_J_K * trajectory.temperature_K * closed[:, :2, :2] @ at_zero)
+    return np.asarray(BOLTZMANN_J_K * trajectory.temperature_K * closed @ at_zero)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.statistics.estimates import Estimate, FloatArray, Result, UnavailableError, attempt, from_samples
-from analysis.statistics.msd_fit import IndependentSamples
+from analysis.statistics.estimates import (
+    Estimate,
+    FloatArray,
+    Result,
+    Unavailable,
+    UnavailableError,
+    attempt,
+    available,
+    from_samples,
+)
+from analysis.statistics.independent_samples import IndependentSamples, group_edges
 from analysis.transport.onsager import carriers_of
-from analysis.transport.tracer import group_edges, without_true_motion
+from analysis.transport.tracer import without_true_motion
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 if TYPE_CHECKING:
@@ -48,35 +58,41 @@ def drift_warning(trajectory: Trajectory) -> list[str]:
     ]
 
 
-def drift_estimates(trajectory: Trajectory, independent: IndependentSamples) -> tuple[Result, dict[str, Result]]:
+def drift_estimates(
+    trajectory: Trajectory, independent: IndependentSamples | Unavailable
+) -> tuple[Result, dict[str, Result]]:
     """(conductivity in S/m, carrier -> drift velocity in m/s), both along the field as applied after rounding."""
-    names = carriers_of(trajectory)
-
-    def velocity(name: str) -> FloatArray:
-        strength = float(np.linalg.norm(trajectory.field_V_per_m))
-        if strength == 0.0:
-            raise UnavailableError("run without a field")
-        if reason := without_true_motion(trajectory).get(name):
-            raise UnavailableError(reason)
-        index = [record.name for record in trajectory.species].index(name)
-        edges = group_edges(trajectory, independent.groups)
-        moved = np.diff(trajectory.summed_displacement[edges][:, :, index], axis=0) @ trajectory.grid_vectors_m
-        along = np.swapaxes(moved @ (trajectory.field_V_per_m / strength), 0, 1)
-        seconds = np.broadcast_to(np.diff(trajectory.time_s[edges]), along.shape)
-        return np.asarray(independent.pool(along) / independent.pool(seconds) / trajectory.species[index].count)
+    velocity = {
+        name: attempt(partial(_velocity, trajectory, independent, name), VELOCITY_FORMULA)
+        for name in carriers_of(trajectory)
+    }
 
     def conductivity() -> Estimate:
         charge = {record.name: record.charge_e for record in trajectory.species}
         count = {record.name: record.count for record in trajectory.species}
         partner = {family.carrier: family.partner for family in trajectory.families}
-        current = sum((charge[n] - charge[partner[n]]) * count[n] * velocity(n) for n in names)
+        current = sum((charge[n] - charge[partner[n]]) * count[n] * available(v) for n, v in velocity.items())
         strength = float(np.linalg.norm(trajectory.field_V_per_m))
-        return from_samples(
-            np.asarray(ELEMENTARY_CHARGE_C * current / (trajectory.volume_m3 * strength)), DRIFT_FORMULA
-        )
+        samples = np.asarray(ELEMENTARY_CHARGE_C * current / (trajectory.volume_m3 * strength))
+        return from_samples(samples, DRIFT_FORMULA)
 
-    def drift(name: str) -> Result:
-        return attempt(lambda: from_samples(velocity(name), VELOCITY_FORMULA), VELOCITY_FORMULA)
+    def drift(samples: FloatArray | Unavailable) -> Result:
+        return attempt(lambda: from_samples(available(samples), VELOCITY_FORMULA), VELOCITY_FORMULA)
 
-    velocities = {name: drift(name) for name in names}
-    return attempt(conductivity, DRIFT_FORMULA), velocities
+    return attempt(conductivity, DRIFT_FORMULA), {name: drift(samples) for name, samples in velocity.items()}
+
+
+def _velocity(trajectory: Trajectory, independent: IndependentSamples | Unavailable, name: str) -> FloatArray:
+    """(U+1,) jackknife samples of a carrier's drift velocity along the field, in m/s."""
+    samples = available(independent)
+    strength = float(np.linalg.norm(trajectory.field_V_per_m))
+    if strength == 0.0:
+        raise UnavailableError("run without a field")
+    if reason := without_true_motion(trajectory).get(name):
+        raise UnavailableError(reason)
+    index = [record.name for record in trajectory.species].index(name)
+    edges = group_edges(trajectory, samples.groups)
+    moved = np.diff(trajectory.summed_displacement[edges][:, :, index], axis=0) @ trajectory.grid_vectors_m
+    along = np.swapaxes(moved @ (trajectory.field_V_per_m / strength), 0, 1)
+    seconds = np.broadcast_to(np.diff(trajectory.time_s[edges]), along.shape)
+    return np.asarray(samples.pool(along) / samples.pool(seconds) / trajectory.species[index].count)

@@ -1,15 +1,15 @@
-"""The collective part: Onsager coefficients, collective diffusivity, Haven ratio, conductivities.
+"""The collective motion: Onsager coefficients, collective diffusivity, Haven ratio.
 
 L_ij = lim <dR_i . dR_j>/(6 V t kT) with dR_i the summed displacement of species i in the lattice frame; independent
 carriers only (V_O, not O). sigma_ij = z_i z_j e^2 L_ij, z being the charge that a hop moves: carrier less partner.
-Where the model does not couple two carriers (kmc/carriers/coupling.py), their L_ij is zero and not sampled: its noise,
-sqrt(L_ii L_jj), would drown the smaller of the two conductivities.
+Where the model does not couple two carriers (kmc/carriers/coupling.py), their L_ij is set to zero: its sampled value is
+noise of the order of sqrt(L_ii L_jj), which would swamp the smaller of the two conductivities.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +27,12 @@ from analysis.statistics.estimates import (
     jackknife_stderr,
     positive_from_samples,
 )
-from analysis.statistics.msd_fit import IndependentSamples, collective_weights
-from analysis.transport.tracer import FIELD_REASON, check_tracked, group_edges, tracer_samples, without_true_motion
-from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
+from analysis.statistics.independent_samples import IndependentSamples, group_of_frames
+from analysis.statistics.msd_fit import collective_weights
+from analysis.transport.conductivity import Carriers, Function, block, conductivity_estimates
+from analysis.transport.conductivity import diffusivity as diffusivity_of
+from analysis.transport.tracer import FIELD_REASON, TracerSamples, check_motion, without_true_motion
+from lattices.constants import BOLTZMANN_J_K
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory
@@ -38,35 +41,34 @@ L_FORMULA = "L_ij = slope of <dR_i . dR_j> against t, over 6 V kT"
 ZERO_CROSS = "; L_ij = 0 between carriers that the model does not couple"
 COLLECTIVE_FORMULA = "D_sigma = kT L_ii/c_i"
 HAVEN_FORMULA = "H_R = D*/D_sigma"
-AMBIPOLAR_FORMULA = "sigma_amb = sigma_e sigma_V/(sigma_e + sigma_V), diagonal parts"
-AMBIPOLAR_ONSAGER_FORMULA = (
-    "z_V^2 e^2 L_amb, L_amb = z_e^2 (L_VV L_ee - L_Ve^2)/(z_V^2 L_VV + 2 z_V z_e L_Ve + z_e^2 L_ee)"
-)
-NO_ELECTRONIC = 'the model has no electronic carrier (a species of kind "electronic")'
 
 
 @dataclass(frozen=True)
 class CollectiveSamples:
     """Jackknife samples of the collective motion.
 
-    names: carriers, C of them. charges: (C,) charge moved per hop, in e. matrix: (U+1, C, C, 3, 3) L in 1/(J m s).
-    of_species: mobile species -> (U+1, 3, 3) its own L. left_out: why carriers of one kind are missing, or None.
-    sampled: (U+1, C, C) scalar L as sampled. uncoupled: pairs of carriers whose cross term is set to zero in `matrix`.
+    carriers: C of them. matrix: (U+1, C, C, 3, 3) L in 1/(J m s). of_species: mobile species -> (U+1, 3, 3) its own L.
+    uncoupled: pairs of carriers whose cross term is set to zero in `matrix`. sampled: (U+1, C, C) scalar L as sampled.
     """
 
-    names: tuple[str, ...]
-    charges: FloatArray
+    carriers: Carriers
     matrix: FloatArray
     of_species: dict[str, FloatArray]
-    sampled: FloatArray | None = None
     uncoupled: tuple[tuple[str, str], ...] = ()
-    left_out: Unavailable | None = None
-    electronic: frozenset[str] = frozenset()
+    sampled: FloatArray | None = None
 
     @property
     def scalars(self) -> FloatArray:
         """(U+1, C, C): a third of the trace."""
         return np.asarray(np.trace(self.matrix, axis1=3, axis2=4) / 3.0)
+
+    def of_names(self, names: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        """((U+1, n, n) scalar L of some carriers in this order, (n,) charges moved); UnavailableError if one lacks."""
+        known = list(self.carriers.names)
+        if missing := [name for name in names if name not in known]:
+            raise UnavailableError(self.carriers.left_out or f"no {missing[0]} moved")
+        chosen = [known.index(name) for name in names]
+        return block(self.scalars, chosen), self.carriers.charges[chosen]
 
 
 def collective_samples(
@@ -80,7 +82,7 @@ def collective_samples(
     mobile = [record.name for record in trajectory.species if record.mobile and record.count]
     weights = collective_weights(trajectory.n_frames, independent, fit_range)
     interval = float(trajectory.time_s[1])
-    group_of = _group_of_frames(trajectory, independent.groups)
+    group_of = group_of_frames(trajectory, independent.groups)
     slopes: FloatArray | float = 0.0
     summed = trajectory.summed_displacement[:, :, [_index(trajectory, name) for name in mobile]]
     metric = summed @ trajectory.grid_vectors_m  # (T+1, R, M, 3)
@@ -97,8 +99,9 @@ def collective_samples(
         i, j = names.index(a), names.index(b)
         chosen[:, i, j] = chosen[:, j, i] = 0.0
     own = {name: matrix[:, i, i] for i, name in enumerate(mobile) if name not in missing}
-    left_out = next(map(Unavailable, missing.values()), None)
-    return CollectiveSamples(names, charges, chosen, own, sampled, uncoupled, left_out, trajectory.electronic)
+    electronic = np.array([name in trajectory.electronic for name in names], dtype=bool)
+    carriers = Carriers(names, charges, electronic, next(map(Unavailable, missing.values()), None))
+    return CollectiveSamples(carriers, chosen, own, uncoupled, sampled)
 
 
 def uncoupled_pairs(groups: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -115,36 +118,41 @@ def carriers_of(trajectory: Trajectory) -> tuple[str, ...]:
 
 
 def species_estimates(
-    trajectory: Trajectory,
-    independent: IndependentSamples,
-    collective: CollectiveSamples | Unavailable,
-    name: str,
-    fit_range: tuple[float, float],
+    trajectory: Trajectory, collective: CollectiveSamples | Unavailable, tracer: TracerSamples | Unavailable, name: str
 ) -> tuple[Result, Result]:
     """(D_sigma in m2/s, H_R) of a mobile species."""
-    record = trajectory.species[_index(trajectory, name)]
 
     def diffusivity() -> Estimate:
-        check_tracked(record)
         tensor = collective_diffusivity(trajectory, available(collective), name)
         scalar = np.trace(tensor, axis1=1, axis2=2) / 3.0
         return positive_from_samples(scalar, COLLECTIVE_FORMULA, None if trajectory.cubic else tensor)
 
     def haven() -> Estimate:
-        check_tracked(record)
         tensor = collective_diffusivity(trajectory, available(collective), name)
-        own = tracer_samples(trajectory, independent, name, fit_range).diffusivity
-        return positive_from_samples(own / (np.trace(tensor, axis1=1, axis2=2) / 3.0), HAVEN_FORMULA)
+        scalar = np.trace(tensor, axis1=1, axis2=2) / 3.0
+        return positive_from_samples(available(tracer).diffusivity / scalar, HAVEN_FORMULA)
 
     return attempt(diffusivity, COLLECTIVE_FORMULA), attempt(haven, HAVEN_FORMULA)
 
 
 def collective_diffusivity(trajectory: Trajectory, collective: CollectiveSamples, name: str) -> FloatArray:
     """(U+1, 3, 3) D_sigma = kT L_ii/c_i of a mobile species in m2/s; UnavailableError without its true motion."""
-    if name not in collective.of_species:
-        raise UnavailableError(collective.left_out or f"{name} has no collective motion of its own")
+    check_motion(trajectory, name)
     density = trajectory.species[_index(trajectory, name)].count / trajectory.volume_m3
-    return np.asarray(BOLTZMANN_J_K * trajectory.temperature_K * collective.of_species[name] / density)
+    return diffusivity_of(collective.of_species[name], trajectory.temperature_K, density)
+
+
+def transport_coefficients(collective: CollectiveSamples | Unavailable) -> dict[str, Result]:
+    """Conductivities and transference numbers by their key in results.json."""
+    if isinstance(collective, Unavailable):
+        carriers, samples = Carriers((), np.zeros(0), np.zeros(0, dtype=bool), collective), np.zeros((1, 0, 0))
+    else:
+        carriers, samples = collective.carriers, collective.scalars
+
+    def evaluate(function: Function, formula: str) -> Estimate:
+        return from_samples(function(samples), formula)
+
+    return conductivity_estimates(carriers, samples[0], evaluate)
 
 
 def onsager_json(collective: CollectiveSamples | Unavailable) -> dict[str, Any]:
@@ -155,92 +163,14 @@ def onsager_json(collective: CollectiveSamples | Unavailable) -> dict[str, Any]:
     formula = L_FORMULA + (ZERO_CROSS if collective.uncoupled else "")
     matrix = {"value": samples[0].tolist(), "stderr": jackknife_stderr(samples).tolist(), "formula": formula}
     result: dict[str, Any] = {
-        "species": list(collective.names),
-        "charge_moved_e": collective.charges.tolist(),
+        "species": list(collective.carriers.names),
+        "charge_moved_e": collective.carriers.charges.tolist(),
         "matrix_1_per_J_m_s": matrix,
     }
     if collective.uncoupled and (seen := collective.sampled) is not None:
         sampled = {"value": seen[0].tolist(), "stderr": jackknife_stderr(seen).tolist(), "formula": L_FORMULA}
         result |= {"uncoupled": [list(pair) for pair in collective.uncoupled], "sampled_matrix_1_per_J_m_s": sampled}
     return result
-
-
-def conductivity_estimates(trajectory: Trajectory, collective: CollectiveSamples | Unavailable) -> dict[str, Result]:
-    """Conductivities and transference numbers by their key in results.json."""
-
-    def build(
-        formula: str, make: Callable[[CollectiveSamples], FloatArray], positive: bool = True, both: bool = True
-    ) -> Result:
-        def estimate() -> Estimate:
-            samples = available(collective)
-            if samples.left_out and both:
-                raise UnavailableError(samples.left_out)
-            return (positive_from_samples if positive else from_samples)(make(samples), formula)
-
-        return attempt(estimate, formula)
-
-    e2 = ELEMENTARY_CHARGE_C**2
-    seen = (
-        "all j"
-        if isinstance(collective, Unavailable) or not collective.left_out
-        else "the same j (cross terms unknown)"
-    )
-    ionic = f"sigma_ion = e^2 sum over ions i, {seen} of z_i z_j L_ij"
-    electronic = f"sigma_e = e^2 sum over electronic carriers i, {seen} of z_i z_j L_ij"
-    return {
-        "ionic_conductivity_S_m": build(ionic, lambda c: e2 * _part(c, False), both=False),
-        "electronic_conductivity_S_m": build(electronic, lambda c: e2 * _part(c, True), both=False),
-        "total_conductivity_S_m": build(
-            "e^2 sum over all i, j of z_i z_j L_ij", lambda c: e2 * _weighted(c).sum(axis=(1, 2))
-        ),
-        "ionic_transference_number": build(
-            "t_ion = sigma_ion/sigma_total", lambda c: 1.0 - _part(c, True) / _weighted(c).sum(axis=(1, 2)), False
-        ),
-        "electronic_transference_number": build(
-            "t_e = sigma_e/sigma_total", lambda c: _part(c, True) / _weighted(c).sum(axis=(1, 2)), False
-        ),
-        "ambipolar_conductivity_S_m": build(AMBIPOLAR_FORMULA, lambda c: e2 * _ambipolar_diagonal(c)),
-        "ambipolar_onsager_conductivity_S_m": build(AMBIPOLAR_ONSAGER_FORMULA, lambda c: e2 * _ambipolar_full(c)),
-    }
-
-
-def _weighted(c: CollectiveSamples) -> FloatArray:
-    """(U+1, C, C) z_i z_j L_ij."""
-    return np.asarray(c.scalars * np.multiply.outer(c.charges, c.charges))
-
-
-def _part(c: CollectiveSamples, electronic: bool) -> FloatArray:
-    """(U+1,) z_i z_j L_ij summed over ions or over electronic carriers i."""
-    chosen = [i for i, name in enumerate(c.names) if (name in c.electronic) == electronic]
-    if not chosen and c.left_out:
-        raise UnavailableError(c.left_out)
-    if not chosen:
-        raise UnavailableError(NO_ELECTRONIC if electronic else "the model has no mobile ion")
-    return np.asarray(_weighted(c)[:, chosen].sum(axis=(1, 2)))
-
-
-def _pair(c: CollectiveSamples) -> FloatArray:
-    """(U+1, 2, 2) z_i z_j L_ij of the one ion and the one electronic carrier."""
-    ions = [i for i, name in enumerate(c.names) if name not in c.electronic]
-    electrons = [i for i, name in enumerate(c.names) if name in c.electronic]
-    if not electrons:
-        raise UnavailableError(NO_ELECTRONIC)
-    if len(ions) != 1 or len(electrons) != 1:
-        raise UnavailableError(f"defined for one ion and one electronic carrier; the run has {', '.join(c.names)}")
-    both = [ions[0], electrons[0]]
-    return _weighted(c)[:, both][:, :, both]
-
-
-def _ambipolar_diagonal(c: CollectiveSamples) -> FloatArray:
-    pair = _pair(c)
-    return np.asarray(pair[:, 0, 0] * pair[:, 1, 1] / (pair[:, 0, 0] + pair[:, 1, 1]))
-
-
-def _ambipolar_full(c: CollectiveSamples) -> FloatArray:
-    pair = _pair(c)
-    if np.linalg.eigvalsh(pair[0]).min() < 0:
-        raise UnavailableError("the matrix L is not positive semi-definite within this run: take a longer one")
-    return np.asarray(np.linalg.det(pair) / pair.sum(axis=(1, 2)))
 
 
 def _index(trajectory: Trajectory, name: str) -> int:
@@ -254,16 +184,10 @@ def _charge_moved(trajectory: Trajectory, carrier: str) -> int:
     return charge[carrier] - charge[partner]
 
 
-def _group_of_frames(trajectory: Trajectory, groups: int) -> np.ndarray:
-    """(T,) time group of the frames 1 ... T."""
-    edges = group_edges(trajectory, groups)
-    return np.searchsorted(edges, np.arange(1, trajectory.n_frames + 1), side="left") - 1
-
-
 def _mean_outer(metric: FloatArray, lag: int, group_of: np.ndarray, independent: IndependentSamples) -> FloatArray:
     """(U+1, M, M, 3, 3) mean over windows of lag frames of dR_i dR_j^T, in m2."""
     moved = metric[lag:] - metric[:-lag]  # windows end at frames lag ... T
-    group = group_of[lag - 1 :]
+    group = group_of[lag:]
     replicas, species = moved.shape[1:3]
     total = np.zeros((replicas, independent.groups, species, species, 3, 3))
     number = np.zeros((replicas, independent.groups))

@@ -10,14 +10,35 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from analysis.statistics.estimates import Estimate, FloatArray, Result, Unavailable, above_two_errors, attempt
-from analysis.transport.onsager import AMBIPOLAR_FORMULA, AMBIPOLAR_ONSAGER_FORMULA, ZERO_CROSS, uncoupled_pairs
-from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
+from analysis.statistics.estimates import (
+    Estimate,
+    FloatArray,
+    Result,
+    Unavailable,
+    UnavailableError,
+    attempt,
+    available,
+    from_json,
+)
+from analysis.transport.conductivity import (
+    DIAGONAL_SHARE_FORMULA,
+    TAU_FORMULA,
+    Carriers,
+    Function,
+    conductivity_estimates,
+    diffusivity,
+    electronic_share,
+    require_positive,
+    tau,
+)
+from analysis.transport.onsager import L_FORMULA, ZERO_CROSS, transport_coefficients, uncoupled_pairs
+from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
 
 MODES = ("scaled", "scaled-half", "frozen-ions", "kinetic")  # sub-folders of a run in mode "auto"
@@ -25,18 +46,6 @@ NEEDED = ("scaled", "frozen-ions")  # without these no estimates can be combined
 SIGNIFICANT = 3.0  # standard errors beyond which scaled walks disagree
 SHARP = 0.1  # if the ratio is known worse than this, warn that the scale check is inconclusive
 NO_CROSS = "cross terms of L are unknown: true kinetics was not affordable, or did not give them"
-NOT_POSITIVE = "the matrix L combined from several modes is not positive semi-definite: take longer runs"
-
-
-CONDUCTIVITIES = (
-    "ionic_conductivity_S_m",
-    "electronic_conductivity_S_m",
-    "total_conductivity_S_m",
-    "ionic_transference_number",
-    "electronic_transference_number",
-    "ambipolar_conductivity_S_m",
-    "ambipolar_onsager_conductivity_S_m",
-)
 
 
 def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -61,34 +70,57 @@ def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
     result["warnings"] += doubts
     lacking = [part["onsager"] for part in (scaled, frozen) if part["onsager"]["species"] is None]
     if lacking:
-        absent = lacking[0]["matrix_1_per_J_m_s"]
-        return result | {"onsager": lacking[0]} | dict.fromkeys(CONDUCTIVITIES, absent)
-    names, charges, value, stderr = _matrix(by_mode)
-    description = _description(by_mode, names, value)
-    electronic = [scaled["species"][name]["kind"] == "electronic" for name in names]
-    result["onsager"] = _onsager_json(names, charges, value, stderr) | {"mode": description}
-    if pairs := uncoupled_pairs(scaled.get("coupled_groups", ()), names):
-        result["onsager"]["uncoupled"] = [list(pair) for pair in pairs]
-        result["onsager"]["matrix_1_per_J_m_s"]["formula"] += ZERO_CROSS
-    result |= {
-        key: entry | {"mode": description}
-        for key, entry in _conductivities(names, electronic, charges, value, stderr).items()
-    }
+        reason = Unavailable(lacking[0]["matrix_1_per_J_m_s"]["reason"])
+        absent = {key: each.as_json() for key, each in transport_coefficients(reason).items()}
+        return result | {"onsager": lacking[0]} | absent
+    matrix = _matrix(by_mode)
+    coefficients = _coefficients(matrix)
+    source = {"mode": _sources(matrix)}
+    result["onsager"] = _onsager_json(matrix) | source
+    result |= {key: each.as_json() | source for key, each in coefficients.items()}
     if "thermodynamics" in result:
-        result["chemical_diffusivity_m2_s"] |= _chemical(result, charges, description)
-        result["chemical_diffusion"] |= {
-            key: entry | {"mode": description} for key, entry in _shares(electronic, charges, value, stderr).items()
-        }
+        routes = _chemical(result, matrix, coefficients)
+        result["chemical_diffusivity_m2_s"] |= {key: each.as_json() | source for key, each in routes.items()}
+        result["chemical_diffusion"] |= {key: each.as_json() | source for key, each in _shares(matrix).items()}
     return result
 
 
-def _description(by_mode: dict[str, dict[str, Any]], names: list[str], value: FloatArray) -> str:
+@dataclass(frozen=True)
+class CombinedMatrix:
+    """L of all C carriers from runs in several modes, with independent errors of its entries.
+
+    value, stderr: (C, C); NaN where unknown. uncoupled: pairs of carriers whose cross term is zero.
+    """
+
+    carriers: Carriers
+    value: FloatArray
+    stderr: FloatArray
+    uncoupled: tuple[tuple[str, str], ...]
+
+    @property
+    def no_cross(self) -> Unavailable | None:
+        """Why some entries are unknown, or None where all are known."""
+        return None if np.isfinite(self.value).all() else Unavailable(NO_CROSS)
+
+    def evaluate(self, function: Function, formula: str) -> Estimate:
+        """A function of the symmetric matrix, with the error from its entries one by one; unknown entries are zero."""
+        value, stderr = np.nan_to_num(self.value), np.nan_to_num(self.stderr)
+        variance = 0.0
+        for i, j in zip(*np.triu_indices(len(value)), strict=True):
+            step = np.zeros_like(value)
+            step[i, j] = step[j, i] = stderr[i, j]
+            variance += ((float(function(value + step)) - float(function(value - step))) / 2) ** 2
+        return Estimate(float(function(value)), math.sqrt(variance), formula)
+
+
+def _sources(matrix: CombinedMatrix) -> str:
     """Which entries of L came from which mode."""
-    apart = uncoupled_pairs(by_mode["scaled"].get("coupled_groups", ()), names)
-    kinds = {name: by_mode["scaled"]["species"][name]["kind"] for name in names}
-    between = [pair for pair in itertools.combinations(names, 2) if len({kinds[name] for name in pair}) == 2]
-    cross = "unknown" if not np.isfinite(value).all() else "kinetic"
-    if all(pair in apart for pair in between):
+    names, electronic = matrix.carriers.names, matrix.carriers.electronic
+    mixed = [
+        (names[i], names[j]) for i, j in itertools.combinations(range(len(names)), 2) if electronic[i] != electronic[j]
+    ]
+    cross = "unknown" if matrix.no_cross else "kinetic"
+    if all(pair in matrix.uncoupled for pair in mixed):
         cross = "zero (carriers not coupled)"
     return f"auto: ions scaled, electronic carriers frozen-ions, cross terms between them {cross}"
 
@@ -105,35 +137,37 @@ def _hops(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {"families": families, "wall_s": wall, "accepted_per_s": accepted / wall if wall else None}
 
 
-def _chemical(result: dict[str, Any], charges: FloatArray, description: str) -> dict[str, Any]:
+def _chemical(
+    result: dict[str, Any], matrix: CombinedMatrix, coefficients: dict[str, Result]
+) -> dict[str, Estimate | Unavailable]:
     """D~ by the routes that are formulae, from the independent estimates of several modes.
 
     D*/H_R is D_sigma, so that t_e Theta D*/H_R is kT sigma_amb/(z_V e)^2 Theta_V/c_V with the ambipolar conductivity of
     the diagonal parts of L, and with tau in place of t_e that of the whole matrix.
     """
-    theta = result["thermodynamic_factor_V"]
-    if theta["value"] is None:
+    theta = from_json(result["thermodynamic_factor_V"])
+    if isinstance(theta, Unavailable):
         return {}
-    ion = result["species"][result["thermodynamics"]["carrier"]]
-    factor = (
-        BOLTZMANN_J_K * result["temperature_K"] / (charges[0] * ELEMENTARY_CHARGE_C) ** 2 / ion["number_density_m3"]
-    )
+    density = result["species"][result["thermodynamics"]["carrier"]]["number_density_m3"]
+    per_conductivity = 1.0 / (matrix.carriers.charges[0] * ELEMENTARY_CHARGE_C) ** 2
     diagonal, full = "ambipolar_conductivity_S_m", "ambipolar_onsager_conductivity_S_m"
-    found = {}
-    for route, key, name in (
-        ("tracer_theta_te", diagonal, "t_e Theta D*/H_R"),
-        ("tracer_theta_tau", full, "tau Theta D*/H_R"),
-        ("onsager", full, "kT L_amb Theta_V/c_V"),
-    ):
-        amb = result[key]
-        if amb["value"] is None:
-            found[route] = Unavailable(amb["reason"]).as_json()
-            continue
-        value = factor * amb["value"] * theta["value"]
-        relative = float(np.hypot(amb["stderr"] / amb["value"], theta["stderr"] / theta["value"]))
+
+    def route(key: str, name: str) -> Result:
+        def estimate() -> Estimate:
+            sigma = available(coefficients[key])
+            l_amb = np.asarray(sigma.value * per_conductivity)
+            value = float(diffusivity(l_amb, result["temperature_K"], density)) * theta.value
+            relative = math.hypot(sigma.stderr / sigma.value, theta.stderr / theta.value)
+            return Estimate(value, value * relative, formula)
+
         formula = f"D~ = {name} = kT sigma/(z_V e)^2 Theta_V/c_V, sigma = {key}"
-        found[route] = {"value": value, "stderr": value * relative, "formula": formula, "mode": description}
-    return found
+        return attempt(estimate, formula)
+
+    return {
+        "tracer_theta_te": route(diagonal, "t_e Theta D*/H_R"),
+        "tracer_theta_tau": route(full, "tau Theta D*/H_R"),
+        "onsager": route(full, "kT L_amb Theta_V/c_V"),
+    }
 
 
 def _of_true_kinetics(entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -173,10 +207,11 @@ def _scale_check(by_mode: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], li
     return ratios, doubts
 
 
-def _matrix(by_mode: dict[str, dict[str, Any]]) -> tuple[list[str], FloatArray, FloatArray, FloatArray]:
-    """(carriers, charges moved, L, its errors); unknown entries are NaN."""
+def _matrix(by_mode: dict[str, dict[str, Any]]) -> CombinedMatrix:
+    """L put together from the modes that know each entry best."""
     parts = {mode: part["onsager"] for mode, part in by_mode.items()}
-    names = [*(parts["scaled"]["species"] or []), *(parts["frozen-ions"]["species"] or [])]
+    scaled = by_mode["scaled"]
+    names = [*parts["scaled"]["species"], *parts["frozen-ions"]["species"]]
     charge = dict[str, float]()
     value, stderr = np.full((2, len(names), len(names)), np.nan)
     for mode in ("kinetic", "scaled", "frozen-ions"):  # later modes overwrite what they know better
@@ -187,103 +222,53 @@ def _matrix(by_mode: dict[str, dict[str, Any]]) -> tuple[list[str], FloatArray, 
         place = np.ix_([names.index(name) for name in own], [names.index(name) for name in own])
         value[place] = parts[mode]["matrix_1_per_J_m_s"]["value"]
         stderr[place] = parts[mode]["matrix_1_per_J_m_s"]["stderr"]
-    for a, b in uncoupled_pairs(by_mode["scaled"].get("coupled_groups", ()), names):
+    uncoupled = uncoupled_pairs(scaled.get("coupled_groups", ()), names)
+    for a, b in uncoupled:
         i, j = names.index(a), names.index(b)
         value[i, j] = value[j, i] = stderr[i, j] = stderr[j, i] = 0.0
-    return names, np.array([charge[name] for name in names]), value, stderr
+    electronic = np.array([scaled["species"][name]["kind"] == "electronic" for name in names])
+    carriers = Carriers(tuple(names), np.array([charge[name] for name in names]), electronic)
+    return CombinedMatrix(carriers, value, stderr, uncoupled)
 
 
-def _onsager_json(names: list[str], charges: FloatArray, value: FloatArray, stderr: FloatArray) -> dict[str, Any]:
-    def plain(matrix: FloatArray) -> list[list[float | None]]:
-        return [[float(x) if np.isfinite(x) else None for x in row] for row in matrix]
+def _onsager_json(matrix: CombinedMatrix) -> dict[str, Any]:
+    def known(entries: FloatArray) -> list[list[float | None]]:
+        return [[float(x) if np.isfinite(x) else None for x in row] for row in entries]
 
-    matrix: dict[str, Any] = {"value": plain(value), "stderr": plain(stderr)}
-    matrix["formula"] = "L_ij = slope of <dR_i . dR_j> against t, over 6 V kT; ions scaled, electrons on frozen ions"
-    if not np.isfinite(value).all():
-        matrix["reason"] = NO_CROSS
-    return {"species": names, "charge_moved_e": charges.tolist(), "matrix_1_per_J_m_s": matrix}
-
-
-def _conductivities(
-    names: list[str], electronic_of: list[bool], z: FloatArray, value: FloatArray, stderr: FloatArray
-) -> dict[str, Any]:
-    """Every conductivity and transference number, errors propagated entry by entry."""
-    electronic = np.array(electronic_of)
-    known = bool(np.isfinite(value).all())
-    cross = "all j" if known else "the same j (cross terms unknown)"
-    full, error = np.nan_to_num(value), np.nan_to_num(stderr)
-    e2 = ELEMENTARY_CHARGE_C**2
-
-    def weighted(matrix: FloatArray) -> FloatArray:
-        return np.asarray(e2 * matrix * np.multiply.outer(z, z))
-
-    def part(matrix: FloatArray, kind: bool) -> float:
-        return float(weighted(matrix)[electronic == kind].sum())
-
-    def estimate(formula: str, make: Callable[[FloatArray], float], positive: bool = True) -> dict[str, Any]:
-        found = Estimate(make(full), _propagated(make, full, error), formula)
-        return attempt(lambda: above_two_errors(found) if positive else found, formula).as_json()
-
-    def diagonal(matrix: FloatArray) -> float:
-        ionic, own = (weighted(matrix)[k, k] for k in (int(np.argmin(electronic)), int(np.argmax(electronic))))
-        return float(ionic * own / (ionic + own))
-
-    pair = len(names) == 2 and electronic.sum() == 1
-    absent = Unavailable("defined for one ion and one electronic carrier").as_json()
-    result = {
-        "ionic_conductivity_S_m": estimate(
-            f"sigma_ion = e^2 sum over ions i, {cross} of z_i z_j L_ij", lambda m: part(m, False)
-        ),
-        "electronic_conductivity_S_m": estimate(
-            f"sigma_e = e^2 sum over electronic carriers i, {cross} of z_i z_j L_ij", lambda m: part(m, True)
-        ),
-        "total_conductivity_S_m": estimate("sigma_ion + sigma_e", lambda m: float(weighted(m).sum())),
-        "ionic_transference_number": estimate(
-            "t_ion = sigma_ion/sigma_total", lambda m: part(m, False) / float(weighted(m).sum()), False
-        ),
-        "electronic_transference_number": estimate(
-            "t_e = sigma_e/sigma_total", lambda m: part(m, True) / float(weighted(m).sum()), False
-        ),
-        "ambipolar_conductivity_S_m": estimate(AMBIPOLAR_FORMULA, diagonal) if pair else absent,
+    zero = ZERO_CROSS if matrix.uncoupled else ""
+    entry: dict[str, Any] = {
+        "value": known(matrix.value),
+        "stderr": known(matrix.stderr),
+        "formula": f"{L_FORMULA}; ions scaled, electrons on frozen ions{zero}",
     }
-    reason = absent["reason"] if not pair else NO_CROSS if not known else None
-    if reason is None and np.linalg.eigvalsh(weighted(full)).min() < 0:
-        reason = NOT_POSITIVE
-    if reason is not None:
-        lacking = Unavailable(reason, AMBIPOLAR_ONSAGER_FORMULA).as_json()
-        return result | {"ambipolar_onsager_conductivity_S_m": lacking}
-    amb = estimate(AMBIPOLAR_ONSAGER_FORMULA, lambda m: float(np.linalg.det(weighted(m)) / weighted(m).sum()))
-    return result | {"ambipolar_onsager_conductivity_S_m": amb}
+    if matrix.no_cross:
+        entry["reason"] = matrix.no_cross.reason
+    result = {
+        "species": list(matrix.carriers.names),
+        "charge_moved_e": matrix.carriers.charges.tolist(),
+        "matrix_1_per_J_m_s": entry,
+    }
+    return result | ({"uncoupled": [list(pair) for pair in matrix.uncoupled]} if matrix.uncoupled else {})
 
 
-def _shares(electronic: list[bool], z: FloatArray, value: FloatArray, stderr: FloatArray) -> dict[str, Any]:
-    """t_e of the diagonal parts and tau = L_amb/L_VV of one ion and one electronic carrier, for results.json."""
-    if electronic != [False, True]:
+def _coefficients(matrix: CombinedMatrix) -> dict[str, Result]:
+    """Every conductivity and transference number."""
+    return conductivity_estimates(matrix.carriers, np.nan_to_num(matrix.value), matrix.evaluate, matrix.no_cross)
+
+
+def _shares(matrix: CombinedMatrix) -> dict[str, Result]:
+    """t_e of the diagonal parts and tau = L_amb/L_VV of one ion and one electronic carrier; {} for other carriers."""
+    if matrix.carriers.electronic.tolist() != [False, True]:
         return {}
-    full, error = np.nan_to_num(value), np.nan_to_num(stderr)
+    z = matrix.carriers.charges
 
-    def t_e(m: FloatArray) -> float:
-        own = z**2 * np.diag(m)
-        return float(own[1] / own.sum())
+    def with_cross_terms() -> Estimate:
+        if matrix.no_cross:
+            raise UnavailableError(matrix.no_cross)
+        require_positive(matrix.value)
+        return matrix.evaluate(lambda m: tau(m, z), TAU_FORMULA)
 
-    def tau(m: FloatArray) -> float:
-        return float(z[1] ** 2 * np.linalg.det(m) / (z @ m @ z) / m[0, 0])
-
-    reason = NO_CROSS if not np.isfinite(value).all() else None
-    if reason is None and np.linalg.eigvalsh(full).min() < 0:
-        reason = NOT_POSITIVE
-    found: dict[str, Result] = {"t_e": Estimate(t_e(full), _propagated(t_e, full, error), "t_e, diagonal parts of L")}
-    formula = "tau = L_amb/L_VV"
-    known = Estimate(tau(full), _propagated(tau, full, error), formula)
-    found["tau"] = Unavailable(reason, formula) if reason else known
-    return {name: result.as_json() for name, result in found.items()}
-
-
-def _propagated(make: Callable[[FloatArray], float], value: FloatArray, stderr: FloatArray) -> float:
-    """Standard error of a function of the symmetric matrix, whose entries have independent errors."""
-    total = 0.0
-    for i, j in zip(*np.triu_indices(len(value)), strict=True):
-        step = np.zeros_like(value)
-        step[i, j] = step[j, i] = stderr[i, j]
-        total += ((make(value + step) - make(value - step)) / 2) ** 2
-    return float(np.sqrt(total))
+    return {
+        "t_e": matrix.evaluate(lambda m: electronic_share(m, z), DIAGONAL_SHARE_FORMULA),
+        "tau": attempt(with_cross_terms, TAU_FORMULA),
+    }

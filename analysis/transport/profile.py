@@ -14,8 +14,9 @@ from analysis.statistics.estimates import (
     available,
     jackknife_stderr,
 )
-from analysis.statistics.msd_fit import IndependentSamples, group_blocks, tracer_weights
-from analysis.transport.tracer import without_true_motion
+from analysis.statistics.independent_samples import IndependentSamples, group_blocks
+from analysis.statistics.msd_fit import tracer_weights
+from analysis.transport.tracer import check_motion
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory
@@ -75,8 +76,7 @@ def _local_samples(
     assert kept is not None
     if np.any(trajectory.field_V_per_m):
         raise UnavailableError("run in a field: fluctuations are analysed at zero field only")
-    if reason := without_true_motion(trajectory).get(trajectory.species[s].name):
-        raise UnavailableError(reason)
+    check_motion(trajectory, trajectory.species[s].name)
     chosen, weights = tracer_weights(trajectory, independent, fit_range)
     across = [a for a in range(3) if a != kept.axis]
     scale = np.array([float(trajectory.grid_vectors_m[a] @ trajectory.grid_vectors_m[a]) for a in across])

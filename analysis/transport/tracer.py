@@ -14,21 +14,14 @@ from analysis.statistics.estimates import (
     Unavailable,
     UnavailableError,
     attempt,
+    available,
     jackknife_stderr,
     positive_from_samples,
 )
-from analysis.statistics.msd_fit import (
-    IndependentSamples,
-    Weights,
-    check_correlation_time,
-    curvature_warning,
-    group_blocks,
-    independent_samples,
-    tracer_weights,
-)
+from analysis.statistics.independent_samples import IndependentSamples, group_blocks, group_edges, independent_samples
+from analysis.statistics.msd_fit import Weights, check_correlation_time, curvature_warning, tracer_weights
 
 if TYPE_CHECKING:
-    from kmc.files.header import SpeciesRecord
     from kmc.files.trajectory import Trajectory
 
 TRACER_FORMULA = "D* = slope of <|dr|^2> against t, over 6"
@@ -63,9 +56,7 @@ def tracer_samples(
     if np.any(trajectory.field_V_per_m):
         raise UnavailableError(FIELD_REASON)
     s = [record.name for record in trajectory.species].index(name)
-    check_tracked(trajectory.species[s])
-    if reason := without_true_motion(trajectory).get(name):
-        raise UnavailableError(reason)
+    check_motion(trajectory, name)
     bare = hop_rate_samples(trajectory, independent, name)
     if not (bare > 0).all():
         raise UnavailableError(f"{name} made no hop")
@@ -90,30 +81,40 @@ def without_true_motion(trajectory: Trajectory) -> dict[str, str]:
     return {name: reason for f in families for name in (f.carrier, f.partner)}
 
 
-def check_tracked(record: SpeciesRecord) -> None:
-    """Raise UnavailableError for a species whose displacements the run did not record."""
+def label_exchange(trajectory: Trajectory) -> dict[str, str]:
+    """Host species that electronic carriers exchange with (Ce of Ce3+/Ce4+) -> why they have no diffusivity."""
+    return {
+        f.partner: f"hops of {f.carrier} move charge and leave {f.partner} in place: see species.{f.carrier}"
+        for f in trajectory.families
+        if f.carrier in trajectory.electronic and f.partner not in trajectory.electronic
+    }
+
+
+def check_motion(trajectory: Trajectory, name: str) -> None:
+    """Raise UnavailableError for a species whose recorded displacements are no motion of its particles.
+
+    They are not recorded at all, or are an exchange of labels, or were made at rates that are not the true ones.
+    """
+    record = next(record for record in trajectory.species if record.name == name)
+    if reason := label_exchange(trajectory).get(name):
+        raise UnavailableError(reason)
     if not record.tracked:
         raise UnavailableError(f'displacements of {record.name} were not recorded (run.track = "carriers")')
+    if reason := without_true_motion(trajectory).get(name):
+        raise UnavailableError(reason)
 
 
-def tracer_estimates(
-    trajectory: Trajectory, independent: IndependentSamples, name: str, fit_range: tuple[float, float]
-) -> tuple[Result, Result, list[str]]:
-    """(D* in m2/s, f, warnings) of one species."""
-    warnings: list[str] = []
+def tracer_estimates(trajectory: Trajectory, samples: TracerSamples | Unavailable) -> tuple[Result, Result]:
+    """(D* in m2/s, f) of one species."""
 
     def diffusivity() -> Estimate:
-        samples = tracer_samples(trajectory, independent, name, fit_range)
-        if samples.warning:
-            warnings.append(samples.warning)
-        return positive_from_samples(samples.diffusivity, TRACER_FORMULA, None if trajectory.cubic else samples.tensor)
+        found = available(samples)
+        return positive_from_samples(found.diffusivity, TRACER_FORMULA, None if trajectory.cubic else found.tensor)
 
     def correlation() -> Estimate:
-        return positive_from_samples(
-            tracer_samples(trajectory, independent, name, fit_range).correlation, CORRELATION_FORMULA
-        )
+        return positive_from_samples(available(samples).correlation, CORRELATION_FORMULA)
 
-    return attempt(diffusivity, TRACER_FORMULA), attempt(correlation, CORRELATION_FORMULA), warnings
+    return attempt(diffusivity, TRACER_FORMULA), attempt(correlation, CORRELATION_FORMULA)
 
 
 def hop_rate_samples(trajectory: Trajectory, independent: IndependentSamples, name: str) -> FloatArray:
@@ -127,13 +128,6 @@ def hop_rate_samples(trajectory: Trajectory, independent: IndependentSamples, na
     walked = independent.pool(np.swapaxes(hops @ squared, 0, 1))
     seconds = np.broadcast_to(np.diff(trajectory.time_s[edges]), (trajectory.replicas, independent.groups))
     return np.asarray(walked / (independent.pool(seconds) * record.count))
-
-
-def group_edges(trajectory: Trajectory, groups: int) -> np.ndarray:
-    """(G + 1,) int64: frames at the edges of the time groups into which `group_blocks` divides the run."""
-    frames, blocks = trajectory.n_frames, trajectory.msd_windows.shape[1]
-    starts = -(-np.arange(groups) * blocks // groups) * -(-frames // blocks)
-    return np.append(np.minimum(starts, frames), frames)
 
 
 def msd_curve(trajectory: Trajectory, name: str, fit_range: tuple[float, float]) -> Curve:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from analysis.statistics.msd_fit import independent_samples
+from analysis.statistics.independent_samples import independent_samples
 from analysis.thermodynamics.decay import wave_amplitude
 from analysis.thermodynamics.density_modes import Mode, density
 from kmc.files.trajectory import read_trajectory

@@ -16,7 +16,7 @@ from scipy.linalg import expm
 
 from analysis.report import analyze
 from analysis.statistics.estimates import jackknife_stderr
-from analysis.statistics.msd_fit import independent_samples
+from analysis.statistics.independent_samples import independent_samples
 from analysis.thermodynamics.density_modes import correlation, density, modes_of
 from analysis.thermodynamics.isotherm import isotherm
 from analysis.thermodynamics.multihistogram import joined
@@ -101,7 +101,7 @@ def test_neighbours_that_repel_or_attract(energy_eV, tmp_path):
     """Theta of a 4 x 4 square lattice on the exact isotherm; on 24 x 24 sites all routes agree within errors."""
     small = gas_system((4.0, 4.0, 9.0), (4, 4, 1), 6, TEMPERATURE_K, energy_eV, replicas=32)
     found = ran(small, tmp_path / "small", 30.0, 20, mu_eV=(2 * energy_eV,), trials_per_carrier=20_000)
-    curve = isotherm(found, independent_samples(found))
+    curve = isotherm(found, joined(found, independent_samples(found)))
     mean, variance = exact_moments(energy_eV, 2 * energy_eV)
     for rows, exact in ((curve.mean[:, 0], mean), (curve.variance[:, 0], variance)):
         assert abs(rows[0] - exact) < 4 * float(jackknife_stderr(rows)) < 0.08 * exact

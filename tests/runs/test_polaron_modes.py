@@ -8,7 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from analysis.transport.polaron_modes import NO_CROSS, NOT_POSITIVE, combine
+from analysis.transport.conductivity import NOT_POSITIVE
+from analysis.transport.polaron_modes import NO_CROSS, combine
 from kmc.model.parameters import load_model
 from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError

@@ -17,17 +17,19 @@ from analysis.statistics.estimates import (
     leave_one_out,
     positive_from_samples,
 )
-from analysis.statistics.msd_fit import (
+from analysis.statistics.independent_samples import (
     FIT_RANGE,
     IndependentSamples,
+    check_range,
+    group_blocks,
+    independent_samples,
+)
+from analysis.statistics.msd_fit import (
     Weights,
     check_correlation_time,
-    check_range,
     collective_weights,
     curvature_warning,
     gls_weights,
-    group_blocks,
-    independent_samples,
     nested_covariance,
     overlapping_covariance,
     tracer_weights,

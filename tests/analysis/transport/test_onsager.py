@@ -9,15 +9,17 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.estimates import FloatArray, Unavailable, UnavailableError, available, jackknife_stderr
-from analysis.statistics.msd_fit import FIT_RANGE, independent_samples
+from analysis.statistics.independent_samples import FIT_RANGE, independent_samples
+from analysis.transport.conductivity import Carriers
 from analysis.transport.drift import drift_estimates
 from analysis.transport.onsager import (
     CollectiveSamples,
     collective_samples,
-    conductivity_estimates,
     onsager_json,
     species_estimates,
+    transport_coefficients,
 )
+from analysis.transport.tracer import tracer_samples
 from kmc.files.trajectory import Trajectory
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from tests.analysis.synthetic import (
@@ -64,12 +66,12 @@ def test_matrix_of_a_correlated_pair(sign: int) -> None:
     """Each element within 5.5 of its errors (200 replicas, false alarm below 1e-6)."""
     trajectory = pair(1, sign, replicas=200)
     collective = collective_samples(trajectory, independent_samples(trajectory), (0.01, 0.5))
-    assert collective.names == ("V_O", "electron")
+    assert collective.carriers.names == ("V_O", "electron")
     value, stderr = collective.scalars[0], jackknife_stderr(collective.scalars)
     assert np.abs((value - pair_truth(sign)) / stderr).max() < 5.5
     assert np.sign(value[0, 1]) == sign and abs(value[0, 1]) > 3 * stderr[0, 1]
     np.testing.assert_allclose(value, value.T, rtol=1e-12)
-    np.testing.assert_array_equal(collective.charges, [2, -1])
+    np.testing.assert_array_equal(collective.carriers.charges, [2, -1])
     written = onsager_json(collective)
     assert written["matrix_1_per_J_m_s"]["value"] == value.tolist()
 
@@ -106,7 +108,7 @@ def test_a_hop_moves_the_charge_of_the_carrier_less_that_of_its_partner() -> Non
     charged_host = tuple(replace(s, charge_e=1) if s.name == "host" else s for s in trajectory.species)
     trajectory = replace(trajectory, species=charged_host)
     collective = collective_samples(trajectory, independent_samples(trajectory), FIT_RANGE)
-    np.testing.assert_array_equal(collective.charges, [1, -2])
+    np.testing.assert_array_equal(collective.carriers.charges, [1, -2])
 
 
 @pytest.mark.statistical
@@ -116,7 +118,8 @@ def test_independent_walkers_have_a_haven_ratio_of_one() -> None:
     trajectory = synthetic({"V_O": steps}, {"V_O": hops})
     independent = independent_samples(trajectory)
     collective = collective_samples(trajectory, independent, FIT_RANGE)
-    sigma, haven = species_estimates(trajectory, independent, collective, "V_O", FIT_RANGE)
+    tracer = tracer_samples(trajectory, independent, "V_O", FIT_RANGE)
+    sigma, haven = species_estimates(trajectory, collective, tracer, "V_O")
     for estimate, truth in ((sigma, diffusivity(0.5)), (haven, 1.0)):
         assert abs(estimate.value - truth) < 5 * estimate.stderr
         assert estimate.stderr < 0.05 * truth
@@ -129,7 +132,8 @@ def test_moving_together_shows_in_the_haven_ratio() -> None:
     trajectory = synthetic({"V_O": np.repeat(one, 10, axis=2)}, {"V_O": np.repeat(hops, 10, axis=2)})
     independent = independent_samples(trajectory)
     collective = collective_samples(trajectory, independent, FIT_RANGE)
-    haven = species_estimates(trajectory, independent, collective, "V_O", FIT_RANGE)[1]
+    tracer = tracer_samples(trajectory, independent, "V_O", FIT_RANGE)
+    haven = species_estimates(trajectory, collective, tracer, "V_O")[1]
     assert abs(haven.value - 0.1) < 5 * haven.stderr and haven.stderr < 0.015
 
 
@@ -138,14 +142,15 @@ def made(matrix: list[list[float]], names: tuple[str, ...], charges: list[float]
     tensor = np.einsum("ij,ab->ijab", np.array(matrix), np.eye(3))
     rows = np.repeat(tensor[None], 9, axis=0)
     own = {n: rows[:, i, i] for i, n in enumerate(names)}
-    return CollectiveSamples(names, np.array(charges), rows, own, electronic=frozenset(names) & {"electron"})
+    electronic = np.array([name == "electron" for name in names])
+    return CollectiveSamples(Carriers(names, np.array(charges), electronic), rows, own)
 
 
 def test_conductivities_follow_from_the_matrix() -> None:
     """The formulae of the references, written out again: sums with cross terms, ambipolar from the diagonal, L_amb."""
     scale = 1e35
     l_vv, l_ee, l_ve = 1.0 * scale, 8.0 * scale, 0.5 * scale
-    estimates = conductivity_estimates(pair(4), made([[l_vv, l_ve], [l_ve, l_ee]], ("V_O", "electron"), [2.0, -1.0]))
+    estimates = transport_coefficients(made([[l_vv, l_ve], [l_ve, l_ee]], ("V_O", "electron"), [2.0, -1.0]))
     ionic, electronic = E2 * (4 * l_vv - 2 * l_ve), E2 * (l_ee - 2 * l_ve)
     total = E2 * (4 * l_vv + l_ee - 4 * l_ve)
     l_amb = (l_vv * l_ee - l_ve**2) / (4 * l_vv - 4 * l_ve + l_ee)
@@ -169,7 +174,7 @@ def test_limits_of_the_ambipolar_conductivity() -> None:
     ratio = 1e6
     for sigma_v, sigma_e, expected in ((1.0, ratio, 1.0), (ratio, 1.0, 1.0), (1.0, 1.0, 0.5)):
         matrix = made([[sigma_v / (4 * E2), 0.0], [0.0, sigma_e / E2]], ("V_O", "electron"), [2.0, -1.0])
-        estimates = conductivity_estimates(pair(4), matrix)
+        estimates = transport_coefficients(matrix)
         for key in ("ambipolar_conductivity_S_m", "ambipolar_onsager_conductivity_S_m"):
             assert estimates[key].value == pytest.approx(expected, rel=1.01 / ratio), key
 
@@ -178,7 +183,7 @@ def test_limits_of_the_ambipolar_conductivity() -> None:
 def test_transference_numbers_add_up_to_one(cross: float) -> None:
     """To rounding, with cross terms as without; each is the share of its conductivity."""
     matrix = [[1e35, cross * 1e35], [cross * 1e35, 3e35]]
-    estimates = conductivity_estimates(pair(4), made(matrix, ("V_O", "electron"), [2.0, -1.0]))
+    estimates = transport_coefficients(made(matrix, ("V_O", "electron"), [2.0, -1.0]))
     value = {key: available(estimate).value for key, estimate in estimates.items()}
     shares = [value[f"{kind}_transference_number"] for kind in ("ionic", "electronic")]
     assert sum(shares) == pytest.approx(1.0, abs=1e-15)
@@ -190,19 +195,19 @@ def test_sigma_of_undoped_ceria_gives_three_times_the_vacancy_diffusivity() -> N
     """c_e = 2 c_V, D_e >> D_V, ideal: Theta_V = 3 and D~ = kT L_amb Theta_V/c_V = 3 D_V; without z^2 1.5."""
     density, d_v, d_e = 1e26, 1e-12, 1e-6
     matrix = [[density * d_v / KT, 0.0], [0.0, 2 * density * d_e / KT]]
-    estimates = conductivity_estimates(pair(4), made(matrix, ("V_O", "electron"), [2.0, -1.0]))
+    estimates = transport_coefficients(made(matrix, ("V_O", "electron"), [2.0, -1.0]))
     sigma = estimates["ambipolar_onsager_conductivity_S_m"].value
     assert KT * sigma / (4 * E2) * 3.0 / density == pytest.approx(3 * d_v, rel=1e-5)
 
 
 def test_a_matrix_that_is_not_positive_gives_no_ambipolar_figure() -> None:
-    estimates = conductivity_estimates(pair(4), made([[1.0, -1.5], [-1.5, 2.0]], ("V_O", "electron"), [2.0, -1.0]))
+    estimates = transport_coefficients(made([[1.0, -1.5], [-1.5, 2.0]], ("V_O", "electron"), [2.0, -1.0]))
     estimate = estimates["ambipolar_onsager_conductivity_S_m"]
     assert isinstance(estimate, Unavailable) and "positive semi-definite" in estimate.reason
 
 
 def test_an_ionic_conductor_has_no_electronic_figures() -> None:
-    estimates = conductivity_estimates(pair(4), made([[1e35]], ("V_O",), [2.0]))
+    estimates = transport_coefficients(made([[1e35]], ("V_O",), [2.0]))
     assert estimates["ionic_conductivity_S_m"].value == pytest.approx(4 * E2 * 1e35)
     assert estimates["total_conductivity_S_m"].value == pytest.approx(4 * E2 * 1e35)
     for key in (
@@ -215,7 +220,7 @@ def test_an_ionic_conductor_has_no_electronic_figures() -> None:
 
 
 def test_two_ions_have_no_ambipolar_figure_but_one_conductivity() -> None:
-    estimates = conductivity_estimates(pair(4), made([[1.0, 0.2], [0.2, 3.0]], ("V_O", "H"), [2.0, 1.0]))
+    estimates = transport_coefficients(made([[1.0, 0.2], [0.2, 3.0]], ("V_O", "H"), [2.0, 1.0]))
     assert estimates["ionic_conductivity_S_m"].value == pytest.approx(E2 * (4 + 3 + 2 * 2 * 0.2))
     assert isinstance(estimates["ambipolar_conductivity_S_m"], Unavailable)
 
@@ -227,7 +232,8 @@ def test_collective_tensor_of_a_layered_walk() -> None:
     trajectory = synthetic({"V_O": steps}, {"V_O": hops}, cubic=False)
     independent = independent_samples(trajectory)
     collective = collective_samples(trajectory, independent, (0.01, 0.5))
-    estimate = species_estimates(trajectory, independent, collective, "V_O", FIT_RANGE)[0]
+    tracer = tracer_samples(trajectory, independent, "V_O", FIT_RANGE)
+    estimate = species_estimates(trajectory, collective, tracer, "V_O")[0]
     assert estimate.tensor is not None and estimate.tensor_stderr is not None
     truth = np.diag(rates) * SPACING_M**2 / FRAME_S
     assert np.abs((estimate.tensor - truth) / estimate.tensor_stderr).max() < 5.5

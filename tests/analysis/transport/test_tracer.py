@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.estimates import Estimate, Unavailable, UnavailableError, jackknife_stderr
-from analysis.statistics.msd_fit import FIT_RANGE, independent_samples
+from analysis.statistics.independent_samples import FIT_RANGE, independent_samples
+from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.tracer import msd_curve, tracer_estimates, tracer_samples
 from kmc.files.trajectory import Trajectory
 from tests.analysis.synthetic import FRAME_S, SPACING_M, diffusivity, lattice_steps, synthetic
@@ -64,11 +65,12 @@ def test_error_bars_cover_the_truth(replicas: int) -> None:
 def test_back_and_forth_jumps_count_as_hops_but_not_as_diffusion() -> None:
     """Within 5 errors (20 replicas, false alarm below 1e-4); the offset of the MSD is larger than 6 D* t early on."""
     trajectory = rattling(1, flip=0.3, frames=200, replicas=20)
-    diffusion, correlation, warnings = tracer_estimates(trajectory, independent_samples(trajectory), "V_O", FIT_RANGE)
+    samples = TransportAnalysis(trajectory).tracer("V_O")
+    diffusion, correlation = tracer_estimates(trajectory, samples)
     assert abs(diffusion.value - diffusivity(0.01)) < 5 * diffusion.stderr
     assert abs(correlation.value - 0.06 / 0.36) < 5 * correlation.stderr
     assert diffusion.stderr < 0.05 * diffusion.value
-    assert not warnings
+    assert samples.warning is None
     one_lag = msd_curve(trajectory, "V_O", FIT_RANGE).msd_m2[3] / (6 * 8 * FRAME_S)
     assert one_lag > 1.5 * diffusion.value  # what a fit without offset would make of it
 
@@ -77,7 +79,7 @@ def test_a_run_shorter_than_its_correlation_time_gives_null() -> None:
     """Correlation times of a tenth and a thirteenth of the run; one of a fiftieth is taken."""
     for flip, refused in ((0.025, True), (0.032, True), (0.11, False)):
         trajectory = rattling(2, flip, frames=200, particles=800)
-        estimate = tracer_estimates(trajectory, independent_samples(trajectory), "V_O", FIT_RANGE)[0]
+        estimate = tracer_estimates(trajectory, TransportAnalysis(trajectory).tracer("V_O"))[0]
         assert isinstance(estimate, Unavailable) is refused, flip
         assert not refused or "correlated" in estimate.reason
 
@@ -85,9 +87,9 @@ def test_a_run_shorter_than_its_correlation_time_gives_null() -> None:
 def test_curvature_inside_the_fit_range_is_reported() -> None:
     """tau is a thirtieth of the run: long enough to be taken, yet the shortest lags are still bent."""
     trajectory = rattling(3, flip=0.07, frames=200, replicas=16, particles=1500)
-    estimate, _, warnings = tracer_estimates(trajectory, independent_samples(trajectory), "V_O", FIT_RANGE)
-    assert isinstance(estimate, Estimate)
-    assert any("not yet linear" in warning for warning in warnings)
+    samples = TransportAnalysis(trajectory).tracer("V_O")
+    assert isinstance(tracer_estimates(trajectory, samples)[0], Estimate)
+    assert "not yet linear" in samples.warning
 
 
 def test_tensor_in_a_skew_grid() -> None:
@@ -97,7 +99,7 @@ def test_tensor_in_a_skew_grid() -> None:
     vectors = np.array([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.0, 0.3, 2.0]]) * SPACING_M
     steps, hops = lattice_steps(np.random.default_rng(4), (100, 40, 30), rates)
     trajectory = synthetic({"V_O": steps @ shear}, {"V_O": hops}, grid_vectors_m=vectors, cubic=False)
-    estimate = tracer_estimates(trajectory, independent_samples(trajectory), "V_O", FIT_RANGE)[0]
+    estimate = tracer_estimates(trajectory, TransportAnalysis(trajectory).tracer("V_O"))[0]
     truth = (shear @ vectors).T @ np.diag(rates) @ (shear @ vectors) / FRAME_S
     assert estimate.tensor is not None and estimate.tensor_stderr is not None
     assert np.abs((estimate.tensor - truth) / estimate.tensor_stderr).max() < 5.5
@@ -106,7 +108,7 @@ def test_tensor_in_a_skew_grid() -> None:
 
 def test_a_cubic_crystal_has_no_tensor() -> None:
     trajectory = plain(5)
-    assert tracer_estimates(trajectory, independent_samples(trajectory), "V_O", FIT_RANGE)[0].tensor is None
+    assert tracer_estimates(trajectory, TransportAnalysis(trajectory).tracer("V_O"))[0].tensor is None
 
 
 def test_no_hops_and_a_field_are_refused() -> None:

@@ -1,0 +1,52 @@
+"""The transport quantities of one trajectory, each computed once and shared by everything that needs it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from analysis.statistics.estimates import Unavailable, attempt, available
+from analysis.statistics.independent_samples import (
+    FIT_RANGE,
+    IndependentSamples,
+    check_range,
+    independent_samples,
+    planned_range,
+)
+from analysis.transport.onsager import CollectiveSamples, collective_samples
+from analysis.transport.tracer import TracerSamples, tracer_samples
+
+if TYPE_CHECKING:
+    from kmc.files.trajectory import Trajectory
+
+
+class TransportAnalysis:
+    """A trajectory with the range of lags of the fits; jackknife samples are made on first use and kept.
+
+    fit_range: fractions of the run; the lower one is a fraction of the run as first planned, where the run was
+    extended. Raises InputError for a range that is not allowed.
+    """
+
+    def __init__(self, trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) -> None:
+        check_range(fit_range)
+        self.trajectory = trajectory
+        self.fit_range = planned_range(trajectory, fit_range)
+        self._tracers: dict[str, TracerSamples | Unavailable] = {}
+
+    @cached_property
+    def independent(self) -> IndependentSamples | Unavailable:
+        """The independent samples from which every error follows."""
+        return attempt(lambda: independent_samples(self.trajectory, self.fit_range))
+
+    @cached_property
+    def collective(self) -> CollectiveSamples | Unavailable:
+        """The Onsager matrix."""
+        return attempt(lambda: collective_samples(self.trajectory, available(self.independent), self.fit_range))
+
+    def tracer(self, name: str) -> TracerSamples | Unavailable:
+        """D* and f of a mobile species."""
+        if name not in self._tracers:
+            self._tracers[name] = attempt(
+                lambda: tracer_samples(self.trajectory, available(self.independent), name, self.fit_range)
+            )
+        return self._tracers[name]
