@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analysis.statistics.msd_fit import independent_samples
+from analysis.statistics.independent_samples import independent_samples
 from analysis.thermodynamics.decay import Decay, diffusivity_samples, wave_diffusivity_samples
 from analysis.thermodynamics.density_modes import Mode
 from kmc.files.records import Wave

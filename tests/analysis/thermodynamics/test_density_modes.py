@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics.estimates import UnavailableError
-from analysis.statistics.msd_fit import independent_samples
+from analysis.statistics.independent_samples import independent_samples
 from analysis.thermodynamics.density_modes import correlation, limit, neutral_vector, theta_of_k
 from kmc.files.trajectory import Trajectory
 from tests.analysis.synthetic import synthetic

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.statistics.msd_fit import independent_samples
+from analysis.statistics.independent_samples import independent_samples
 from analysis.thermodynamics.isotherm import at_composition, isotherm, theta_samples
 from analysis.thermodynamics.multihistogram import Joined, joined
 from kmc.files.records import Scan
@@ -72,10 +72,9 @@ def test_short_walks_give_the_variance_of_long_ones() -> None:
     visits, accepted = poisson_walk(np.random.default_rng(3), mean, 1400, replicas)
     counters = np.stack([np.full(replicas, 1400), accepted], axis=1)[None]
     trajectory = scanned(visits[None], np.zeros(1), counters, dopants=True)
-    independent = independent_samples(trajectory)
-    found = joined(trajectory, independent)
+    found = joined(trajectory, independent_samples(trajectory))
     assert found.lengths[0] == pytest.approx(26.0, rel=0.15)
-    point = isotherm(trajectory, independent)
+    point = isotherm(trajectory, found)
     theta = theta_samples(trajectory, point)[0][:, 0]
     assert theta[0] == pytest.approx(1.0, abs=0.06)
 
@@ -100,7 +99,7 @@ def test_reweighting_finds_the_composition_of_the_run() -> None:
     That potential is not one of the scan.
     """
     trajectory = ideal_scan(KT_EV * np.array([-0.7, 0.3, 1.3]))
-    point = at_composition(trajectory, independent_samples(trajectory))
+    point = at_composition(trajectory, joined(trajectory, independent_samples(trajectory)))
     assert point.mu_eV[0] == pytest.approx(-KT_EV * (3.0 + math.log(5 / 100)), abs=1e-4 * KT_EV)
     of_carrier, of_partner = theta_samples(trajectory, point)
     assert of_carrier[0, 0] == pytest.approx(1.0 / (1.0 - 5 / 105), rel=1e-4)
