@@ -1,7 +1,7 @@
-"""The rules of an exchange, written for NumPy arrays of trials: what one proposes, its barrier, and carrying it out.
+"""The rules of an exchange for NumPy arrays of trials: proposing a trial, its barrier, and carrying it out.
 
-The selection of trials lies in reference.py (rejection) and selected.py (rejection-free). Every other backend must
-equal these rules, integer for integer; their twins are kernels/trial.cuh, rates.cuh and lattice.cuh.
+Trials are selected in numpy_walk.py (rejection) and numpy_rejection_free.py. Every other backend must equal these
+rules, integer for integer; their twins are kernels/trial.cuh, kernels/rates.cuh and kernels/lattice.cuh.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class State:
         the carriers alone have ids, their places in the list.
     coordinates: (R, C, 4) int16 (x, y, z, basis) of every carrier, in the order of `EventTables.list_offset`.
     image: (R, n_particles) int64 packed periodic images of each particle.
-    potential: (R, P) int32 exchange potentials (pairs.py), one block per interacting family.
+    potential: (R, P) int32 exchange potentials, one block per interacting family.
     trials, accepted: (R, F) int64 counters since the start.
     window: index of the next time slice.
     """
