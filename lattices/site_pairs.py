@@ -44,7 +44,7 @@ def pairs_within(crystal: Crystal, origin: int, target: int, reach: int) -> tupl
     reach: cell offsets from -reach to reach are searched, so that every pair closer than `reach` times the smallest
     width of the cell is found. Sites that share one place are left out.
     """
-    covered = reach * _smallest_width(crystal.cell_angstrom)
+    covered = reach * smallest_width(crystal.cell_angstrom)
     span = np.arange(-reach, reach + 1)
     cells = np.stack(np.meshgrid(span, span, span, indexing="ij"), axis=-1).reshape(-1, 3)
     here, there = crystal.sublattices[origin].basis, crystal.sublattices[target].basis
@@ -94,7 +94,7 @@ def shell_ranges(lengths_angstrom: NDArray[np.float64], tolerance: float) -> lis
     return [(float(a), float(b)) for a, b in zip(first, last, strict=True)]
 
 
-def _smallest_width(cell: NDArray[np.float64]) -> float:
+def smallest_width(cell: NDArray[np.float64]) -> float:
     """Smallest distance in angstrom between opposite faces of the cell."""
     volume = abs(np.linalg.det(cell))
     areas = [np.linalg.norm(np.cross(cell[i], cell[j])) for i, j in ((0, 1), (1, 2), (2, 0))]

@@ -15,7 +15,7 @@ from lattices.errors import InputError
 if TYPE_CHECKING:
     from spglib import SpaceGroupType
 
-DISTANCE_TOLERANCE_ANGSTROM = 0.01  # four decimals of a fractional coordinate are 0.001 angstrom in a cell of 10
+DISTANCE_TOLERANCE_ANGSTROM = 2e-3  # four decimals of a coordinate are wrong by less in a cell of 15 angstrom
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seconds", type=float, default=3.0, help="per row")
     bench.add_argument("--json", action="store_true")
     bench.set_defaults(action=_bench)
+    shells = commands.add_parser("shells", help="neighbour shells of a crystal, to choose hops and pairs by")
+    shells.add_argument("crystal", help="a run file, a run folder, an example or a structure file")
+    shells.add_argument("--count", type=int, default=4, help="shells of each pair of sublattices (default: 4)")
+    shells.add_argument("--json", action="store_true")
+    shells.set_defaults(action=_shells)
     equilibrium = commands.add_parser("equilibrium", help="defects of a material in equilibrium with a gas")
     equilibrium.add_argument("material", help="such as lsf64, ceria, gdc10, bzy20, bcy10, bzy, bcy, lsf")
     equilibrium.add_argument("--temperature", type=number, required=True, metavar="K")
@@ -205,6 +210,14 @@ def _bench(arguments: argparse.Namespace) -> int:
     for row in found["rows"]:
         rate = f"{row['accepted_per_s']:.3g} hops/s, acceptance {row['acceptance']:.3g}"
         print(f"{row['case']:12s} {row['backend']:6s} {row['lanes']:6d} lanes {row['threads']} threads  {rate}")
+    return 0
+
+
+def _shells(arguments: argparse.Namespace) -> int:
+    from runs.shells import shell_report
+
+    report = shell_report(arguments.crystal, arguments.count)
+    print(json.dumps(report.as_dict(), indent=1) if arguments.json else report.table())
     return 0
 
 

@@ -13,6 +13,7 @@ from runs.build import system_of
 from runs.config import RunConfig
 from runs.jobs import jobs_of
 from runs.minority import minority_notes
+from runs.networks import network_notes
 
 if TYPE_CHECKING:
     from kmc.state.system import System
@@ -27,6 +28,7 @@ WORST_ROUNDING = 0.01  # of the work per hop in a field, before a warning
 def with_notes(system: System, config: RunConfig) -> System:
     """The system with all that is told of its composition and field as its notes, which go into the file."""
     more = [*balance_notes(system), *field_notes(system, config.run.field_V_per_m)]
+    more += network_notes(system, config.run.allow_localised_carriers)
     if config.gas is None:
         more += minority_notes(system)
     notes = (*system.composition.notes, *more)

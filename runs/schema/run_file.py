@@ -113,6 +113,7 @@ class RunSpec(Strict):
 
     temperature_index: random stream of the first temperature; what a temperature of a list has in its own folder, so
     that it can be repeated alone.
+    allow_localised_carriers: run although the bonds of a carrier form closed clusters, so that it cannot travel.
     """
 
     temperature_K: Annotated[list[Temperature], Field(min_length=1)]
@@ -131,6 +132,7 @@ class RunSpec(Strict):
     profile: KeptProfileSpec | None = None
     track: Literal["all", "carriers"] = "all"
     selection: Literal["auto", "rejection", "rejection-free"] = "auto"
+    allow_localised_carriers: bool = False
 
     @field_validator("temperature_K", mode="before")
     @classmethod
