@@ -97,6 +97,7 @@ def large_systems(draw):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", COMPILED)
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(system=large_systems(), trials=st.floats(0.1, 6.0))
@@ -248,6 +249,7 @@ def test_collective_diffusivity_is_the_exact_one(backend, tmp_path):
     agrees(cut["V_O"]["collective_diffusivity_m2_s"], bare(system) * (1728 - 86) / 1727, 0.008)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_continues(tmp_path):
     """A run stopped on one backend and resumed on another gives the same file as an uninterrupted run."""
     from kmc.files.trajectory import read_trajectory
