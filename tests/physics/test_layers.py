@@ -97,7 +97,7 @@ def test_occupation_of_a_dopant_follows_boltzmann(backend):
     system = priced_system({"energy_eV": PRICE_EV})
     weight = math.exp(-PRICE_EV / (BOLTZMANN_EV_K * TEMPERATURE_K))
     share = 12 * weight / (20 + 12 * weight)
-    exact = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+    exact = enumerate_cell(system.tables, system.initial_state().occupants[0])
     assert len(exact.occupants) == 32
     layer = int(system.tables.site_offset[1])
     codes = exact.occupants[:, layer : layer + 32] == system.model.code("electron")

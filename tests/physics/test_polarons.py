@@ -15,7 +15,8 @@ from analysis.report import analyze
 from kmc.backends import make_walker
 from kmc.carriers.coupling import coupled_groups
 from kmc.carriers.polaron_modes import bare_rates, rate_factors
-from kmc.exact.master_equation import Chain, diffusivity, enumerate_cell
+from kmc.exact.markov_chain import Chain, diffusivity
+from kmc.exact.master_equation import enumerate_cell
 from kmc.files.trajectory import read_trajectory
 from kmc.model.parameters import Model
 from kmc.run.engine import run
@@ -151,9 +152,9 @@ def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
         made_up_system(model, (3, 3, 2), mode=mode, **what) for mode in ("kinetic", "frozen-ions", "scaled")
     )
     occupants = replace(true, replicas=1).initial_state().occupants[0]
-    exact, uncorrelated = frozen_limit(enumerate_cell(model, true.tables, occupants))
+    exact, uncorrelated = frozen_limit(enumerate_cell(true.tables, occupants))
     assert exact < 0.9 * uncorrelated
-    assert len(enumerate_cell(model, still.tables, occupants).occupants) == 14  # sites free for the electron only
+    assert len(enumerate_cell(still.tables, occupants).occupants) == 14  # sites free for the electron only
     asked = Settings(Hops(50.0), Hops(400.0), frames=100, positions="none")
     run(still, asked, tmp_path, backend=backend, prepare=slow)
     figures = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.3))["species"]["electron"]

@@ -13,7 +13,8 @@ import pytest
 
 from analysis.report import analyze
 from kmc.backends import make_walker
-from kmc.exact.master_equation import diffusivity, enumerate_cell, mean_square_at
+from kmc.exact.markov_chain import diffusivity, mean_square_at
+from kmc.exact.master_equation import enumerate_cell
 from kmc.files.trajectory import read_trajectory
 from kmc.measure.density_planes import n_planes
 from kmc.model.composition import compose
@@ -96,7 +97,7 @@ def test_a_lone_proton(temperature_K, tmp_path):
     gr, gt = rates(temperature_K)
     exact = (A_ANGSTROM * 1e-10) ** 2 / 6 * gr * gt / (gr + gt)
     small = barium_zirconate((2, 2, 2), 1, temperature_K=temperature_K)
-    cell = enumerate_cell(small.model, small.tables, small.initial_state().occupants[0])
+    cell = enumerate_cell(small.tables, small.initial_state().occupants[0])
     assert np.trace(diffusivity(cell.collective("H"))) / 3 == pytest.approx(exact, rel=1e-4)
     system = barium_zirconate((6, 6, 6), 3, temperature_K=temperature_K, replicas=2048, seed=2, tracked=False)
     run(system, Settings(Hops(20.0), Hops(600.0), 200, "none"), tmp_path, backend=FAST)
@@ -126,7 +127,7 @@ def test_blocking_at_finite_content_against_the_exact_solution():
     model = load_model("bzy")
     model = model.model_copy(update={"pairs": tuple(pair for pair in model.pairs if pair.forbidden)})
     system = barium_zirconate((2, 2, 1), 2, model=model, replicas=4096, seed=6)
-    small = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+    small = enumerate_cell(system.tables, system.initial_state().occupants[0])
     assert len(small.occupants) == 12 * 11 // 2 * 16  # at most one per oxygen
     rng = np.random.default_rng(6)
     chosen = rng.choice(len(small.occupants), size=4096, p=small.stationary())
@@ -145,7 +146,7 @@ def test_blocking_at_long_times_through_run_and_analyze(tmp_path):
     model = load_model("bzy")
     model = model.model_copy(update={"pairs": tuple(pair for pair in model.pairs if pair.forbidden)})
     system = barium_zirconate((2, 2, 1), 2, model=model, replicas=256, seed=7)
-    small = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+    small = enumerate_cell(system.tables, system.initial_state().occupants[0])
     run(system, Settings(Hops(20.0), Hops(1500.0), 100, "none"), tmp_path, backend=FAST)
     found = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.01, 0.05))["species"]["H"]
     gr, gt = rates(800.0)
@@ -188,7 +189,7 @@ def test_exact_trapping_agrees_with_the_two_state_model():
     off = {}
     for edge in (4, 8):
         system = barium_zirconate((edge,) * 3, 1, dopants=1, temperature_K=temperature_K)
-        small = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+        small = enumerate_cell(system.tables, system.initial_state().occupants[0])
         sites = len(small.occupants)
         assert sites == 12 * edge**3
         bound = 24 * math.exp(0.30 / (BOLTZMANN_EV_K * temperature_K))

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from kmc.backends import make_walker
-from kmc.exact.master_equation import diffusivity, enumerate_cell
+from kmc.exact.markov_chain import diffusivity
+from kmc.exact.master_equation import enumerate_cell
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
 from kmc.run.settings import Hops
@@ -46,7 +47,7 @@ def test_onsager_matrix_of_a_bound_pair(backend, prototype, repeats, polarons, t
     model = made_up_model(prototype, {(): 0.45}, [("V_O", "electron", 1, -0.35)], polarons=polarons)
     what = {"electrons": 1, "replicas": round(1024 * share(backend)), "seed": 41, "tracked": False}
     system = made_up_system(model, repeats, 1, TEMPERATURE_K, **what)
-    small = enumerate_cell(model, system.tables, replace(system, replicas=1).initial_state().occupants[0])
+    small = enumerate_cell(system.tables, replace(system, replicas=1).initial_state().occupants[0])
     tensor = diffusivity(small.collective("V_O", "electron"))
     per_m3 = 1.0 / (np.prod(repeats) * (5.4e-10 if prototype == "fluorite" else 4e-10) ** 3)
     exact = tensor.reshape(2, 3, 2, 3).trace(axis1=1, axis2=3) / 3 * per_m3 / (BOLTZMANN_J_K * TEMPERATURE_K)

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from kmc.exact.master_equation import diffusivity, drift, enumerate_cell, lumped, mean_square_at
+from kmc.exact.markov_chain import diffusivity, drift, lumped, mean_square_at
+from kmc.exact.master_equation import enumerate_cell
 from kmc.tables.barriers import kra_barrier2, marcus_barrier2
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from tests.systems import NOTE, made_up_model, made_up_system
@@ -15,7 +16,7 @@ from tests.systems import NOTE, made_up_model, made_up_system
 
 def _single_vacancy(prototype, cells):
     system = made_up_system(made_up_model(prototype), (cells,) * 3, vacancies=1)
-    return system, enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+    return system, enumerate_cell(system.tables, system.initial_state().occupants[0])
 
 
 def _correlation_factor(prototype, cells):
@@ -52,7 +53,7 @@ def test_perovskite_correlation_factor_goes_down_to_its_limit():
 def test_lattice_gas_collective_diffusivity(vacancies):
     """D_sigma = (z G l^2/6)(N - M)/(N - 1) in a periodic cell of N sites with M carriers."""
     system = made_up_system(made_up_model("perovskite"), (2, 2, 2), vacancies=vacancies)
-    small = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+    small = enumerate_cell(system.tables, system.initial_state().occupants[0])
     rate = float(system.tables.proposal_rate_per_s[0])
     length = float(system.tables.hop_length_angstrom[0]) * 1e-10
     exact = 8 * rate * length**2 / 6 * (24 - vacancies) / 23
@@ -83,7 +84,7 @@ def test_drift_of_a_single_polaron(field, rate):
         }
     model = made_up_model("perovskite", polarons=polarons)
     system = made_up_system(model, (3, 3, 3), vacancies=0, electrons=1, field_V_per_m=field)
-    small = enumerate_cell(model, system.tables, system.initial_state().occupants[0])
+    small = enumerate_cell(system.tables, system.initial_state().occupants[0])
     kt = BOLTZMANN_EV_K * 1200.0
     barrier = 0.4 if rate == "kra" else 0.25 - 0.05
     bonds = 4e-10 * np.array([v for v in itertools.product((-1, 0, 1), repeat=3) if np.abs(v).sum() == 1], dtype=float)
@@ -104,7 +105,7 @@ def test_detailed_balance_on_the_integers(seed):
     gates = {("M",): rng.uniform(0.2, 0.6), ("D",): rng.uniform(0.2, 0.6)}
     system = made_up_system(made_up_model("perovskite", gates, pairs), (3, 3, 3), vacancies=2, dopants=5, seed=seed)
     tables = system.tables
-    small = enumerate_cell(system.model, tables, system.initial_state().occupants[0])
+    small = enumerate_cell(tables, system.initial_state().occupants[0])
     energy = _energies(system, small.occupants)
     kt = BOLTZMANN_EV_K * tables.temperature_K * 1e6
     forward = dict(zip(zip(small.source.tolist(), small.target.tolist(), strict=True), small.rate, strict=True))

@@ -17,7 +17,8 @@ import pytest
 from scipy import stats
 
 from kmc.backends import make_walker
-from kmc.exact.master_equation import enumerate_cell, mean_square_at
+from kmc.exact.markov_chain import mean_square_at
+from kmc.exact.master_equation import enumerate_cell
 from kmc.measure.msd import second_moments, summed_positions
 from kmc.run.schedule import window_length
 from kmc.run.settings import Settings
@@ -66,7 +67,7 @@ def deviations(seed, backend, selection):
     """{kind: z values} of one random model."""
     system = random_system(seed)
     tables = system.tables
-    small = enumerate_cell(system.model, tables, replace(system, replicas=1).initial_state().occupants[0])
+    small = enumerate_cell(tables, replace(system, replicas=1).initial_state().occupants[0])
     stationary = small.stationary()
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(stationary), size=REPLICAS, p=stationary)
@@ -151,7 +152,7 @@ def two_carriers(binding_eV, polarons, lattice="perovskite", to_dopant_eV=0.0, *
 def moments(system, backend, windows, hops_per_window):
     """(exact, seen) second moments in m2 of the summed displacements of a window; seen: (R,), means over windows."""
     tables, pair = system.tables, ("V_O", "electron")
-    small = enumerate_cell(system.model, tables, replace(system, replicas=1).initial_state().occupants[0])
+    small = enumerate_cell(tables, replace(system, replicas=1).initial_state().occupants[0])
     chosen = np.random.default_rng(system.seed).choice(len(small.occupants), size=system.replicas, p=small.stationary())
     state = state_from_occupants(tables, small.occupants[chosen].copy())
     mean = int(hops_per_window / (small.hop_rate()[0] / tables.total_rate_per_s))

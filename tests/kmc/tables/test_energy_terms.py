@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kmc.backends import make_walker
-from kmc.exact.master_equation import diffusivity, enumerate_cell
+from kmc.exact.markov_chain import diffusivity
+from kmc.exact.master_equation import enumerate_cell
 from kmc.run.schedule import window_trials
 from kmc.state.replicas import exchange_potential
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
@@ -93,7 +94,7 @@ def test_a_site_energy_against_the_analytic_solution():
     Barriers are E0 + (e' - e)/2, so that the conductance of a bond is rate x exp(-(e + e')/2kT) (series of resistors).
     """
     system = site_energy_system(SITES_EV)
-    small = enumerate_cell(system.model, system.tables, system.initial_state().occupants[0])
+    small = enumerate_cell(system.tables, system.initial_state().occupants[0])
     kt = BOLTZMANN_EV_K * 900.0
     e = np.array(SITES_EV)
     weights = np.exp(-e / kt)
