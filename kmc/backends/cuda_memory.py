@@ -19,7 +19,7 @@ def bytes_per_replica(tables: EventTables, lags: int = 0, bounds: RateBounds | N
     lags: number of position snapshots, 0 for none. bounds: of a rejection-free walk.
     """
     particles = 8 * tables.n_particles + (4 * tables.n_mobile_sites if tables.tracked else 0)
-    carriers = tables.n_listed * 8
+    carriers = tables.n_carriers * 8
     state = tables.supercell.n_sites + particles + carriers + 4 * tables.n_potential + 16 * tables.n_families
     walk = state + WORD * (ERROR_WORDS + 1)
     if bounds is not None:

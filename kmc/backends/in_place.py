@@ -1,4 +1,4 @@
-"""What the walkers on the host have in common: they change a state in place."""
+"""What the walkers on the host share: they change a state in place."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class InPlaceWalker:
         return self.state
 
     def live(self) -> State:
-        """The same; places in the list of carriers may lag behind."""
+        """The same; with domains the coordinates of the carriers may be out of date."""
         return self.state

@@ -115,8 +115,8 @@ STATE_MEMBERS = ("occupants", "particle_at", "coordinates", "image", "potential"
 BOUND_MEMBERS = ("base2", "weight", "tree")  # of the rejection-free selection
 TABLES = _struct(
     "Tables",
-    "n_families n_basis n_directions n_gates n_species n_codes n_influence n_coarse n_sites n_mobile n_listed "
-    "n_particles n_potential tracked repeats below ny nz site_offset basis_of first_particle list_offset carrier "
+    "n_families n_basis n_directions n_gates n_species n_codes n_influence n_coarse n_sites n_mobile n_carriers "
+    "n_particles n_potential tracked repeats below ny nz site_offset basis_of first_particle carrier_offset carrier "
     "partner sublattice directions carriers family_limit bond bond_image bond_energy gate_sublattice gate gate_weight "
     "barrier2 marcus_lambda marcus_coupling2 reference2 single_barrier mantissa shift fine potential_offset influence "
     "influence_delta influence_count n_base n_entries n_tree n_levels base_offset entry_offset scale level_offset "
@@ -152,7 +152,7 @@ def _fold(state: int, name: str, first: int, second: int) -> int:
     return state
 
 
-def pack_places(cell: NDArray[np.int16], basis: NDArray[np.int16]) -> NDArray[np.uint64]:
+def pack_positions(cell: NDArray[np.int16], basis: NDArray[np.int16]) -> NDArray[np.uint64]:
     """(..., 3) offsets and (...) basis -> (...) uint64 of four 16-bit fields; basis 0xFFFF where padded."""
     fields = [cell[..., a].astype(np.uint64) << np.uint64(16 * a) for a in range(3)]
     last = basis.astype(np.uint16).astype(np.uint64) << np.uint64(48)  # -1 wraps to PADDED in 16 bits
@@ -175,7 +175,7 @@ def table_values(tables: EventTables, bounds: RateBounds | None = None) -> dict[
         "n_coarse": len(t.acceptance.mantissa),
         "n_sites": t.supercell.n_sites,
         "n_mobile": t.n_mobile_sites,
-        "n_listed": t.n_listed,
+        "n_carriers": t.n_carriers,
         "n_particles": t.n_particles,
         "n_potential": t.n_potential,
         "tracked": int(t.tracked),
@@ -188,18 +188,18 @@ def table_values(tables: EventTables, bounds: RateBounds | None = None) -> dict[
         "site_offset": t.site_offset,
         "basis_of": t.n_basis,
         "first_particle": t.first_particle,
-        "list_offset": t.list_offset,
+        "carrier_offset": t.carrier_offset,
         "carrier": t.carrier,
         "partner": t.partner,
         "sublattice": t.sublattice,
         "directions": t.directions,
         "carriers": t.counts[t.carrier],
         "family_limit": t.family_limit,
-        "bond": pack_places(t.bond_cell, t.bond_basis),
+        "bond": pack_positions(t.bond_cell, t.bond_basis),
         "bond_image": t.bond_image,
         "bond_energy": t.bond_energy,
         "gate_sublattice": t.gate_sublattice,
-        "gate": pack_places(t.gate_cell, t.gate_basis),
+        "gate": pack_positions(t.gate_cell, t.gate_basis),
         "gate_weight": t.gate_weight,
         "barrier2": t.barrier2,
         "marcus_lambda": t.marcus_lambda,
@@ -210,7 +210,7 @@ def table_values(tables: EventTables, bounds: RateBounds | None = None) -> dict[
         "shift": t.acceptance.shift,
         "fine": t.acceptance.fine,
         "potential_offset": t.potential_offset,
-        "influence": pack_places(t.influence_cell, t.influence_basis),
+        "influence": pack_positions(t.influence_cell, t.influence_basis),
         "influence_delta": t.influence_delta,
         "influence_count": (t.influence_basis >= 0).sum(axis=-1, dtype=np.int64),
     }
@@ -238,7 +238,7 @@ def domain_values(
         "rim": domains.rim.tolist(),
         "n_levels": visits.n_levels,
         "capacity": domains.capacity,
-        "back": pack_places(domains.back.astype(np.int16), np.zeros_like(tables.bond_basis)),
+        "back": pack_positions(domains.back.astype(np.int16), np.zeros_like(tables.bond_basis)),
         "weight": visits.weight,
         "first_count": visits.first_count,
         "row": visits.row,

@@ -1,15 +1,14 @@
-"""Domains on NumPy: the blocks of one colour, of all replicas, walk in lockstep. Twin of kernels/domain.cuh."""
+"""Domains on NumPy: the blocks of one colour, of all replicas, advance in lockstep. Twin of kernels/domain.cuh."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.numpy_events import Choice, Ints, Words, multiply
+from kmc.backends.numpy_events import Ints, Words, multiply
 from kmc.backends.numpy_walk import NumpyWalker
 from kmc.rng.philox import high64, words64
 from kmc.state.domains import Domains, VisitTables, owned, sweep_plan, visit_tables
@@ -19,10 +18,11 @@ from kmc.tables.event_tables import EventTables
 
 @dataclass
 class _Visits:
-    """The blocks of one colour. V of them: blocks times replicas.
+    """The V visits of one colour: its blocks times the replicas.
 
-    replica, number: (V,) of the block. start: (V, 3) first cell. edge: (V, 3). counts: family -> (V,) carriers;
-    first: family -> (V,) place in `listed` of their first one, which is a place in the list of all carriers.
+    replica, number: (V,) replica and number of the block. start: (V, 3) first cell. edge: (V, 3) cells. counts:
+    (F, V) carriers of each family. carrier_index: carrier indices of all visits, species by species; first: (F, V)
+    entry of each visit's first carrier in it.
     """
 
     replica: Ints
@@ -31,7 +31,7 @@ class _Visits:
     edge: Ints
     counts: Ints
     first: Ints
-    listed: Ints
+    carrier_index: Ints
 
 
 class NumpyDomainWalker(NumpyWalker):
@@ -43,7 +43,7 @@ class NumpyDomainWalker(NumpyWalker):
         self._repeats = np.asarray(tables.supercell.repeats, dtype=np.int64)
 
     def advance(self, trials: Ints, sweeps: int = 1) -> None:
-        """As many sweeps, together as long as `trials` (R,) mean trials, equal for all replicas."""
+        """Walk `sweeps` sweeps that together last as long as `trials` (R,) mean trials, equal for all replicas."""
         visits = visit_tables(self.tables, self.domains, Fraction(int(trials[0]), sweeps))
         plan = sweep_plan(self.tables, self.seed, self.temperature_index, self.state.window, sweeps)
         for origin, colours in zip(*plan, strict=True):
@@ -52,7 +52,7 @@ class NumpyDomainWalker(NumpyWalker):
             self.state.window += 1
 
     def _blocks(self, origin: Ints, colour: int) -> _Visits:
-        """The blocks of a colour and the carriers in each, by x, y, z and basis from the block's start."""
+        """The blocks of a colour and the carriers in each, ordered by x, y, z and basis from the start of the block."""
         d, t, s = self.domains, self.tables, self.state
         begins = [d.begins(axis, int(self._repeats[axis])) for axis in range(3)]
         mine = [np.arange(colour >> axis & 1, int(d.blocks[axis]), 2) for axis in range(3)]
@@ -62,9 +62,9 @@ class NumpyDomainWalker(NumpyWalker):
         number = (grid[:, 0] * d.blocks[1] + grid[:, 1]) * d.blocks[2] + grid[:, 2]
         lane, local = self._lanes(origin, colour, begins)
         blocks, replicas = len(grid), s.replicas
-        counts, first, listed, filled = {}, {}, [], 0
+        counts, first, carrier_index, filled = {}, {}, [], 0
         for code in dict.fromkeys(int(c) for c in t.carrier):
-            here = slice(int(t.list_offset[code]), int(t.list_offset[code] + t.counts[code]))
+            here = slice(int(t.carrier_offset[code]), int(t.carrier_offset[code] + t.counts[code]))
             rows, columns = np.nonzero(lane[:, here] >= 0)
             columns = columns + here.start
             visit = rows * blocks + lane[rows, columns]
@@ -72,7 +72,7 @@ class NumpyDomainWalker(NumpyWalker):
             order = np.lexsort((s.coordinates[rows, columns, 3], where[:, 2], where[:, 1], where[:, 0], visit))
             counts[code] = np.bincount(visit, minlength=blocks * replicas)
             first[code] = filled + np.cumsum(counts[code]) - counts[code]
-            listed.append(columns[order])
+            carrier_index.append(columns[order])
             filled += len(order)
         return _Visits(
             np.repeat(np.arange(replicas), blocks),
@@ -81,11 +81,11 @@ class NumpyDomainWalker(NumpyWalker):
             np.tile(edge, (replicas, 1)),
             np.stack([counts[int(c)] for c in t.carrier]),
             np.stack([first[int(c)] for c in t.carrier]),
-            np.concatenate(listed),
+            np.concatenate(carrier_index),
         )
 
     def _lanes(self, origin: Ints, colour: int, begins: list[Ints]) -> tuple[Ints, Ints]:
-        """((R, C) block of the colour that each carrier is in or on the rim of, or -1; (R, C, 3) local cell)."""
+        """((R, C) block of the colour whose cells or rim hold each carrier, or -1; (R, C, 3) local cell)."""
         d = self.domains
         cells = (self.state.coordinates[..., :3].astype(np.int64) - origin) % self._repeats
         lane = np.zeros(cells.shape[:2], dtype=np.int64)
@@ -103,7 +103,7 @@ class NumpyDomainWalker(NumpyWalker):
         return np.where(inside, lane, -1), local
 
     def _visit(self, v: _Visits, tables: VisitTables) -> None:
-        """Walk every block for its own number of trials."""
+        """Walk every block for its number of trials."""
         trials, call = self._numbers(v, tables)
         for k in range(int(trials.max(initial=0))):
             active = np.flatnonzero(k < trials)
@@ -115,7 +115,7 @@ class NumpyDomainWalker(NumpyWalker):
                 self._step(v, active, self._families(v, tables, active, pair[0]), pair[1])
 
     def _numbers(self, v: _Visits, tables: VisitTables) -> tuple[Ints, Ints]:
-        """((V,) trials, (V,) calls used to draw them): a Poisson count for every power of two in the carriers."""
+        """((V,) trials, (V,) calls used to draw them): a Poisson count per power of two in the number of carriers."""
         trials, used = np.zeros(len(v.replica), dtype=np.int64), np.zeros(len(v.replica), dtype=np.int64)
         for f, carriers in enumerate(v.counts):
             for level in range(tables.n_levels):
@@ -137,37 +137,37 @@ class NumpyDomainWalker(NumpyWalker):
         ends = np.cumsum(shares, axis=0, dtype=np.uint64)
         return np.asarray((ends <= high64(words, ends[-1])[None]).sum(axis=0))
 
-    def _step(self, v: _Visits, active: Ints, family: Any, words: Words) -> None:
+    def _step(self, v: _Visits, active: Ints, family: Ints | int, words: Words) -> None:
         """One trial in each of the visits `active`."""
         t, s = self.tables, self.state
-        family = np.broadcast_to(family, active.shape)
-        here = v.counts[family, active]
-        active, family, words, here = (array[here > 0] for array in (active, family, words, here))
-        carrier, rest = multiply(words, here)
-        direction, fraction = multiply(rest, t.directions[family])
-        listed = v.listed[v.first[family, active] + carrier]
+        families = np.broadcast_to(np.asarray(family), active.shape)
+        populated = v.counts[families, active] > 0
+        active, families, words = active[populated], families[populated], words[populated]
+        carrier, rest = multiply(words, v.counts[families, active])
+        direction, fraction = multiply(rest, t.directions[families])
+        carrier_index = v.carrier_index[v.first[families, active] + carrier]
         lane = v.replica[active]
-        place = s.coordinates[lane, listed].astype(np.int64)
-        local = (place[:, :3] - v.start[active]) % self._repeats
-        mine = owned(local, v.edge[active], self.domains.back[family, place[:, 3], direction])
-        lane, family = lane[mine], family[mine]
-        chosen: Choice = self._events.look(
-            lane, 0 if self._events.single else family, listed[mine], direction[mine], fraction[mine]
+        position = s.coordinates[lane, carrier_index].astype(np.int64)
+        local = (position[:, :3] - v.start[active]) % self._repeats
+        mine = owned(local, v.edge[active], self.domains.back[families, position[:, 3], direction])
+        lane, families = lane[mine], families[mine]
+        proposals = self._events.propose(
+            lane, 0 if self._events.single else families, carrier_index[mine], direction[mine], fraction[mine]
         )
-        accepted = self._accept(chosen)
-        np.add.at(s.trials, (lane, family), 1)
-        np.add.at(s.accepted, (lane, family), accepted.astype(np.int64))
-        self._events.apply(chosen, np.flatnonzero(accepted))
+        accepted = self._accept(proposals)
+        np.add.at(s.trials, (lane, families), 1)
+        np.add.at(s.accepted, (lane, families), accepted.astype(np.int64))
+        self._events.apply(proposals, np.flatnonzero(accepted))
 
 
 def carriers_from_sites(tables: EventTables, state: State) -> NDArray[np.int16]:
-    """(R, C, 4) places of all carriers, found from the ids on the sites."""
+    """(R, C, 4) coordinates of all carriers, found from the ids on the sites."""
     coordinates = state.coordinates.copy()
-    for code in np.flatnonzero(tables.list_offset >= 0):
+    for code in np.flatnonzero(tables.carrier_offset >= 0):
         s, first, count = int(tables.sublattice_of[code]), int(tables.first_particle[code]), int(tables.counts[code])
         begin = int(tables.site_offset[s])
         ids = state.particle_at[:, begin : begin + tables.supercell.n_sites_of(s)]
         rows, local = np.nonzero((ids >= first) & (ids < first + count))
-        listed = int(tables.list_offset[code]) + ids[rows, local] - first
-        coordinates[rows, listed] = tables.supercell.coordinates_of(s, local)
+        carrier_index = int(tables.carrier_offset[code]) + ids[rows, local] - first
+        coordinates[rows, carrier_index] = tables.supercell.coordinates_of(s, local)
     return coordinates

@@ -1,6 +1,6 @@
-"""Rejection-free selection on NumPy: an exchange is picked in proportion to its bound, one per lane and step.
+"""Rejection-free selection on NumPy: one exchange per lane and step, selected in proportion to its bound.
 
-Twin of kernels/weights.cuh and kernels/rejection_free.cuh. Lanes advance together until each has used up its time.
+Twin of kernels/weights.cuh and kernels/rejection_free.cuh. Lanes advance together until the time of each is used up.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from kmc.backends.in_place import InPlaceWalker
-from kmc.backends.numpy_events import Choice, Events, Ints, Words
+from kmc.backends.numpy_events import Events, Ints, Proposals, Words
 from kmc.rng.philox import STREAM_TRIALS, high64, stream_key, words64
 from kmc.state.rejection_free import FAN, LN2, RateBounds
 from kmc.state.replicas import State
@@ -32,24 +32,24 @@ class Weights:
         for f in range(tables.n_families):
             count = int(tables.counts[tables.carrier[f]])
             lane = np.repeat(np.arange(replicas), count)
-            self.refresh(f, lane, np.tile(np.arange(count), replicas) + tables.list_offset[tables.carrier[f]])
+            self.refresh(f, lane, np.tile(np.arange(count), replicas) + tables.carrier_offset[tables.carrier[f]])
 
     def bond_weight(self, f: int, bound2: Ints) -> Words:
-        """Weights of lower bounds of 2 Eb of family f."""
+        """Weights that belong to lower bounds of 2 Eb of family f."""
         x = np.maximum(bound2 - self.tables.reference2[f], 0)
         return high64(np.where(x == 0, _ALL, self.tables.acceptance.threshold(x)), self.bounds.scale[f])
 
-    def refresh(self, f: int, lane: Ints, listed: Ints) -> None:
-        """Weights of carriers of family f anew, from the state; a carrier must not occur twice."""
+    def refresh(self, f: int, lane: Ints, carrier_index: Ints) -> None:
+        """Recompute the weights of carriers of family f from the state; a carrier must not occur twice."""
         t, bounds, s = self.tables, self.bounds, self.state
         home, z = int(t.sublattice[f]), int(t.directions[f])
-        x, y, n, b = (s.coordinates[lane, listed, k].astype(np.int64) for k in range(4))
+        x, y, n, b = (s.coordinates[lane, carrier_index, k].astype(np.int64) for k in range(4))
         local = ((x * t.supercell.repeats[1] + y) * t.supercell.repeats[2] + n) * t.n_basis[home] + b
         bound2 = bounds.base2[lane[:, None], bounds.base_offset[f] + local[:, None] * z + np.arange(z)].astype(np.int64)
         if t.potential_offset[f] >= 0:
             here = s.potential[lane, t.potential_offset[f] + local].astype(np.int64)
             bound2 -= split(here)[1][:, None]
-        node = bounds.entry_offset[f] + listed - t.list_offset[t.carrier[f]]
+        node = bounds.entry_offset[f] + carrier_index - t.carrier_offset[t.carrier[f]]
         weight = self.bond_weight(f, bound2)
         self.weight[lane, node, :z] = weight
         change = weight.sum(axis=1) - self.tree[lane, node]
@@ -63,7 +63,7 @@ class Weights:
         return self.tree[:, self.bounds.level_offset[-1]]
 
     def find(self, lane: Ints, rest: Words) -> tuple[Ints, Ints, Words]:
-        """(entry, direction, what is left) of a place below each lane's total."""
+        """(entry, direction, remainder) that `rest`, a number below the total of each lane, falls into."""
         entry = np.zeros(len(lane), dtype=np.int64)
         for offset in self.bounds.level_offset[-2::-1]:
             below = self.tree[lane[:, None], offset + entry[:, None] * FAN + np.arange(FAN)]
@@ -74,7 +74,7 @@ class Weights:
 
 
 def _fall(sums: Words, rest: Words) -> tuple[Ints, Words]:
-    """Which of (n, k) consecutive stretches holds the places (n,), and the place inside it."""
+    """Which of (n, k) consecutive intervals holds each of the (n,) numbers `rest`, and the remainder inside it."""
     ends = np.cumsum(sums, axis=1, dtype=np.uint64)
     found = (ends <= rest[:, None]).sum(axis=1)
     rows = np.arange(len(found))
@@ -82,7 +82,10 @@ def _fall(sums: Words, rest: Words) -> tuple[Ints, Words]:
 
 
 def exponential(log_table: Words, words: Words) -> Words:
-    """-ln of uniform words in units of 2^-40, to about 1e-10: table of the leading byte, series for the rest."""
+    """-ln of uniform words in units of 2^-40, accurate to about 1e-10.
+
+    A table serves the leading byte, a series the rest.
+    """
     words = words | np.uint64(1)
     high = (words >> np.uint64(32)).astype(np.float64)  # exact: 32 bits
     low = (words & np.uint64(2**32 - 1)).astype(np.float64)
@@ -112,7 +115,7 @@ class NumpyRejectionFreeWalker(InPlaceWalker):
         self._weights = Weights(bounds, tables, state)
 
     def advance(self, trials: Ints, sweeps: int = 1) -> None:
-        """Walk one window as long as `trials` (R,) mean trials of the rejection clock."""
+        """Walk one window that lasts as long as `trials` (R,) trials of a rejection walk on average."""
         horizon = trials * self.bounds.horizon_per_trial
         now = np.zeros(len(trials))
         lanes = np.flatnonzero(self._weights.total > 0)
@@ -134,29 +137,29 @@ class NumpyRejectionFreeWalker(InPlaceWalker):
         entry, direction, rest = self._weights.find(lanes, rest)
         family = np.searchsorted(bounds.entry_offset, entry, side="right") - 1
         np.add.at(s.trials, (lanes, family), 1)
-        listed = entry - bounds.entry_offset[family] + t.list_offset[t.carrier[family]]
-        choice = self._events.look(lanes, 0 if self._events.single else family, listed, direction, rest)
+        carrier_index = entry - bounds.entry_offset[family] + t.carrier_offset[t.carrier[family]]
+        proposals = self._events.propose(lanes, 0 if self._events.single else family, carrier_index, direction, rest)
         for f in range(t.n_families):
-            mine = np.flatnonzero(choice.possible & (family == f))
+            mine = np.flatnonzero(proposals.possible & (family == f))
             if len(mine):
-                contacts, barrier2 = self._events.barrier(choice, f, mine)
+                contacts, barrier2 = self._events.barrier(proposals, f, mine)
                 rate = self._weights.bond_weight(f, barrier2)
                 bound = self._weights.weight[lanes[mine], entry[mine], direction[mine]]
-                self._events.check_bound(choice, f, mine, barrier2, (contacts == 0) & (rate > bound))
+                self._events.check_bound(proposals, f, mine, barrier2, (contacts == 0) & (rate > bound))
                 hit = mine[(contacts == 0) & (rest[mine] < rate)]
-                self._events.apply(choice, hit)
+                self._events.apply(proposals, hit)
                 s.accepted[lanes[hit], f] += 1
-                self._refresh(choice, f, hit)
+                self._refresh(proposals, f, hit)
 
-    def _refresh(self, choice: Choice, f: int, hit: Ints) -> None:
-        """Weights of every carrier that moved or whose potential changed."""
+    def _refresh(self, proposals: Proposals, f: int, hit: Ints) -> None:
+        """Recompute the weights of every carrier that moved or whose potential changed."""
         t, s = self.tables, self.state
-        lane = choice.lane[hit]
-        moved = [(lane, choice.target[hit]), (lane, choice.site[hit])]
+        lane = proposals.lane[hit]
+        moved = [(lane, proposals.target[hit]), (lane, proposals.site[hit])]
         for g in range(t.n_families):
             touched = list(moved) if t.sublattice[g] == t.sublattice[f] else []
             if t.potential_offset[g] >= 0:
-                touched += [self._events.near(where[hit], lane, f, g)[:2] for where in (choice.end, choice.start)]
+                touched += [self._events.near(where[hit], lane, f, g)[:2] for where in (proposals.end, proposals.start)]
             if not touched:
                 continue
             lanes, sites = (np.concatenate(parts) for parts in zip(*touched, strict=True))
@@ -164,4 +167,4 @@ class NumpyRejectionFreeWalker(InPlaceWalker):
             pairs = np.unique(np.stack([lanes[here], sites[here]]), axis=1)
             ids = s.particle_at[pairs[0], pairs[1]]
             species = int(t.carrier[g])
-            self._weights.refresh(g, pairs[0], ids - t.first_particle[species] + t.list_offset[species])
+            self._weights.refresh(g, pairs[0], ids - t.first_particle[species] + t.carrier_offset[species])

@@ -1,4 +1,5 @@
-// One visit of one block of a large supercell. Twin of kmc/backends/numpy_domains.py; rules in kmc/state/domains.py.
+// One visit of one block of a large supercell. Twin of kmc/backends/numpy_domains.py; the rules are stated in
+// kmc/state/domains.py.
 #pragma once
 #include "lane.cuh"
 
@@ -6,19 +7,19 @@
 struct Domains {
     int64_t blocks[3];           // per axis, even
     int64_t rim[3];              // cells that bonds reach beyond a block
-    int64_t n_levels;            // Poisson tables of a family: means of 1, 2, 4, ... carriers
+    int64_t n_levels;            // Poisson tables of a family, for 1, 2, 4, ... carriers
     int64_t capacity;            // carriers that a visit can hold
-    const uint64_t* back;        // (F, B, Z) cells that a bond reaches back, a 16-bit field an axis
+    const uint64_t* back;        // (F, B, Z) cells that a bond reaches back, one 16-bit field per axis
     const uint64_t* weight;      // (F) trials of one carrier, relative
     const int64_t* first_count;  // (F, n_levels)
-    const int64_t* row;          // (F, n_levels + 1) begin of each table; the last one is its end
+    const int64_t* row;          // (F, n_levels + 1) begin of each table, and the end of the last one
     const uint64_t* cumulative;
 };
 
 // The block of one lane during a sweep.
 struct Block {
     uint64_t minus_start, edge;  // 16-bit fields
-    int64_t start[3], cells[3];  // first cell, and cells with the rim
+    int64_t start[3], cells[3];  // first cell, and number of cells including the rim
     int64_t number;              // among all blocks
 };
 
@@ -29,47 +30,48 @@ KMC_FN Block block_of(const Tables& t, const Domains& d, const int64_t* origin, 
 {
     Block b;
     b.minus_start = b.edge = 0;
-    int64_t place[3];
+    int64_t index[3];
     for (int axis = 2; axis >= 0; --axis) {
         const int64_t half = d.blocks[axis] / 2, n = repeats_of(t, axis);
-        place[axis] = 2 * (lane % half) + (colour >> axis & 1);
+        index[axis] = 2 * (lane % half) + (colour >> axis & 1);
         lane /= half;
-        const int64_t begin = place[axis] * n / d.blocks[axis], end = (place[axis] + 1) * n / d.blocks[axis];
+        const int64_t begin = index[axis] * n / d.blocks[axis], end = (index[axis] + 1) * n / d.blocks[axis];
         b.start[axis] = (origin[axis] + begin) % n;
         b.cells[axis] = end - begin + d.rim[axis];
         b.minus_start |= (uint64_t)((n - b.start[axis]) % n) << 16 * axis;
         b.edge |= (uint64_t)(end - begin) << 16 * axis;
     }
-    b.number = (place[0] * d.blocks[1] + place[1]) * d.blocks[2] + place[2];
+    b.number = (index[0] * d.blocks[1] + index[1]) * d.blocks[2] + index[2];
     return b;
 }
 
-// Whether the componentwise minimum of a bond's two cells lies in the block; `place` is the end that stands in it.
-KMC_FN bool owned(const Tables& t, const Block& b, uint64_t place, uint64_t back)
+// Whether the componentwise minimum of the two cells of a bond lies in the block. position: the end with the carrier.
+KMC_FN bool owned(const Tables& t, const Block& b, uint64_t position, uint64_t back)
 {
     const uint64_t high = 0x0000800080008000u, ones = 0x0000000100010001u;
-    const uint64_t local = step(t, place, b.minus_start).place;
+    const uint64_t local = step(t, position, b.minus_start).position;
     const uint64_t lower = (local | high) - back, upper = ((b.edge + back) | high) - local - ones;
     return (lower & upper & high) == high;
 }
 
-// z and basis of a site of a row, in their fields. inverse: 2^32 over the basis, rounded up; exact for any row.
+// Fields z and basis of a site of a row. inverse: 2^32 over the number of basis sites, rounded up; exact for any row.
 KMC_FN uint64_t in_row(uint64_t site, uint64_t n_basis, uint64_t inverse)
 {
     const uint64_t z = site * inverse >> 32;
     return z << 32 | (site - z * n_basis) << 48;
 }
 
-// Append the places of a species in a row of cells; `place` is that of the first cell. readable: bytes that may be read.
+// Append the positions of a species in a row of cells; `position` is that of the first cell. readable: number of bytes
+// that may be read.
 KMC_FN int64_t scan_row(const uint8_t* occupants, int64_t sites, int64_t readable, uint64_t n_basis, uint64_t inverse,
-                        uint8_t species, uint64_t place, uint64_t* list, int64_t count)
+                        uint8_t species, uint64_t position, uint64_t* list, int64_t count)
 {
     for (int64_t i = 0; i < sites; i += 64) {
         const int64_t left = sites - i;
         uint64_t found = equal_bytes(occupants + i, readable - i, species);
         if (left < 64) found &= ((uint64_t)1 << left) - 1;
         for (; found; found &= found - 1)
-            list[count++] = place + in_row((uint64_t)(i + trailing_zeros(found)), n_basis, inverse);
+            list[count++] = position + in_row((uint64_t)(i + trailing_zeros(found)), n_basis, inverse);
     }
     return count;
 }
@@ -87,13 +89,14 @@ KMC_FN int64_t scan(const Tables& t, const Lane& lane, const Block& b, int64_t s
             int64_t x = b.start[0] + i, y = b.start[1] + j, z = b.start[2], left = b.cells[2];
             x -= x >= nx ? nx : 0;
             y -= y >= t.ny ? t.ny : 0;
-            while (left > 0) {  // a row that leaves the supercell goes on at its beginning
+            while (left > 0) {  // a row that leaves the supercell continues at its beginning
                 const int64_t cells = left < t.nz - z ? left : t.nz - z;
-                const uint64_t place = (uint64_t)x | (uint64_t)y << 16 | (uint64_t)z << 32;
+                const uint64_t position = (uint64_t)x | (uint64_t)y << 16 | (uint64_t)z << 32;
                 const uint8_t* row = occupants + ((x * t.ny + y) * t.nz + z) * n_basis;
                 const int32_t* ids = lane.particle_at + (row - lane.occupants);
                 for (int64_t i = 0; i < cells * n_basis; i += 16) KMC_PREFETCH(ids + i);
-                count = scan_row(row, cells * n_basis, end - row, n_basis, inverse, (uint8_t)species, place, list, count);
+                count = scan_row(row, cells * n_basis, end - row, n_basis, inverse, (uint8_t)species, position, list,
+                                 count);
                 left -= cells;
                 z = 0;
             }
@@ -101,7 +104,7 @@ KMC_FN int64_t scan(const Tables& t, const Lane& lane, const Block& b, int64_t s
     return count;
 }
 
-// Words one after another from a RANDOM.
+// The words of a RANDOM one after another.
 template <class RANDOM>
 struct WordStream {
     RANDOM& random;
@@ -129,7 +132,7 @@ KMC_FN int64_t poisson(const Domains& d, int64_t f, int64_t level, uint64_t word
     return d.first_count[f * d.n_levels + level] + low - begin;
 }
 
-// Poisson number of trials of so many carriers of a family, as a sum over powers of two.
+// Poisson number of trials of a number of carriers of one family, as a sum over powers of two.
 template <class RANDOM>
 KMC_FN int64_t count_trials(const Domains& d, int64_t f, int64_t carriers, WordStream<RANDOM>& words)
 {
@@ -145,20 +148,20 @@ KMC_FN void visit_trial(const Tables& t, const Domains& d, const Lane& lane, con
                         uint64_t word, int64_t& trials, int64_t& accepted)
 {
     if (family.carriers == 0) return;
-    const int64_t listed = family.place_in_list + take(word, family.carriers);
+    const int64_t carrier_index = family.carrier_offset + take(word, family.carriers);
     const uint32_t direction = take(word, family.directions);
-    const uint64_t place = lane.coordinates[listed];
-    const int64_t bond = (family.number * t.n_basis + basis_of(place)) * t.n_directions + direction;
-    if (!owned(t, b, place, d.back[bond])) return;
+    const uint64_t position = lane.coordinates[carrier_index];
+    const int64_t bond = (family.number * t.n_basis + basis_of(position)) * t.n_directions + direction;
+    if (!owned(t, b, position, d.back[bond])) return;
     ++trials;
-    const Proposal p = propose(t, lane, family, listed, direction);
+    const Proposal p = propose(t, lane, family, carrier_index, direction);
     if (!p.possible) return;
     if (!SINGLE_BARRIER && !family.single_barrier && !judge(t, lane, family, p, word)) return;
     apply<SINGLE_BARRIER, false>(t, lane, family, p);
     ++accepted;
 }
 
-// lane: that of the replica, its list of carriers replaced by scratch of `capacity` words.
+// lane: that of the replica, its coordinates replaced by scratch of `capacity` words.
 template <bool SINGLE_BARRIER, class RANDOM>
 KMC_FN void visit(const Tables& t, const Domains& d, const Lane& lane, const Block& b, RANDOM& random)
 {
@@ -181,7 +184,7 @@ KMC_FN void visit(const Tables& t, const Domains& d, const Lane& lane, const Blo
     const uint32_t first = words.calls();
     if (t.n_families == 1) {
         Family family = family_of(t, 0);
-        family.place_in_list = 0;
+        family.carrier_offset = 0;
         family.carriers = (uint32_t)carriers[0];
         int64_t tried = 0, accepted = 0;
         for (int64_t done = 0; done < trials; done += 2) {
@@ -200,7 +203,7 @@ KMC_FN void visit(const Tables& t, const Domains& d, const Lane& lane, const Blo
         int64_t f = 0;
         for (; rest >= d.weight[f] * (uint64_t)carriers[f]; ++f) rest -= d.weight[f] * (uint64_t)carriers[f];
         Family family = family_of(t, f);
-        family.place_in_list = begin[f];
+        family.carrier_offset = begin[f];
         family.carriers = (uint32_t)carriers[f];
         visit_trial<SINGLE_BARRIER>(t, d, lane, b, family, pair.second, tried[f], accepted[f]);
     }

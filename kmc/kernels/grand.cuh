@@ -49,7 +49,7 @@ KMC_FN bool accept_weighted(const Tables& t, int64_t x, uint64_t forward_weight,
     return below(shifted(product(high64(word, mantissa), reverse_weight), shift), Wide{forward_weight, 0});
 }
 
-KMC_FN uint64_t place_of(const Tables& t, int64_t n_basis, int64_t local)
+KMC_FN uint64_t position_of(const Tables& t, int64_t n_basis, int64_t local)
 {
     const int64_t cell = local / n_basis, row = cell / t.nz;
     return (uint64_t)(row / t.ny) | (uint64_t)(row % t.ny) << 16 | (uint64_t)(cell % t.nz) << 32 |
@@ -68,7 +68,10 @@ KMC_FN void swap_species(const Tables& t, const Lane& lane, const Sites& s, int6
         *energy += sign * energy_of(packed);
     }
     lane.occupants[s.first + local] = (uint8_t)(forward ? t.carrier[f] : t.partner[f]);
-    if (t.n_potential) spread<false>(t, lane, f, place_of(t, t.basis_of[t.sublattice[f]], local), forward ? 1 : -1);
+    if (t.n_potential) {
+        const uint64_t position = position_of(t, t.basis_of[t.sublattice[f]], local);
+        update_potentials<false>(t, lane, f, position, forward ? 1 : -1);
+    }
     s.order[pick] = s.order[border];
     s.order[border] = (int32_t)local;
     s.count[0] += forward ? 1 : -1;

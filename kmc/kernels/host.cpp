@@ -1,5 +1,6 @@
 // The compiled CPU backend: lanes distributed over threads. Called through ctypes by kmc/backends/cpu_walk.py,
-// cpu_domains.py and cpu_grand.py; the module object exists only so that setuptools can build and find the library.
+// kmc/backends/cpu_domains.py and kmc/backends/cpu_grand.py; the
+// module object exists only so that setuptools can build and find the library.
 #include "lane.cuh"
 #include "layout.cuh"
 #include "rejection_free.cuh"
@@ -16,7 +17,7 @@
 
 enum { BATCH = 64 };
 
-// A batch of consecutive calls; a loop that the compiler turns into vector instructions.
+// A batch of consecutive calls, written as loops that the compiler vectorizes.
 KMC_CLONES static void fill(Pair64* out, uint32_t first, uint32_t window, uint32_t lane, uint32_t replica, Key key)
 {
     uint32_t c0[BATCH], c1[BATCH], c2[BATCH], c3[BATCH];
@@ -50,13 +51,13 @@ struct HostRandom {
     Pair64 batch[BATCH];
     inline Pair64 call(uint32_t index)
     {
-        const uint32_t place = index % BATCH;
-        if (place == 0) fill(batch, index, window, lane, replica, key);
-        return batch[place];
+        const uint32_t slot = index % BATCH;
+        if (slot == 0) fill(batch, index, window, lane, replica, key);
+        return batch[slot];
     }
 };
 
-// One window of one lane; a function of its own so that it exists for several instruction sets.
+// One window of one lane; a separate function, so that it is compiled for several instruction sets.
 KMC_CLONES static void walk_one(const Tables& t, const Lane& lane, int64_t trials, double horizon, int64_t kind,
                                 HostRandom& random)
 {
@@ -85,7 +86,7 @@ KMC_CLONES static void grand_one(const Tables& t, const Arrays& a, const Grand& 
 
 extern "C" {
 
-// Walk `trials` grand-canonical moves of every replica. stage: number of the chemical potential, or of a search.
+// Try `trials` grand-canonical moves in every replica. stage: index of the chemical potential, or of a search step.
 void kmc_grand(const Tables* tables, const Arrays* arrays, const Grand* grand, int64_t trials, int64_t replicas,
                uint32_t key0, uint32_t key1, uint32_t window, uint32_t stage, int64_t threads)
 {
@@ -106,8 +107,8 @@ void kmc_grand(const Tables* tables, const Arrays* arrays, const Grand* grand, i
     (void)threads;
 }
 
-// Walk one window of every lane, in the order given. kind: 0 energies, 1 a single barrier per family (trial.cuh), 2 rejection-free,
-// where `horizon` takes the place of the trials. threads 0 means all cores.
+// Walk one window of every lane, in the given order. kind: WALK_ENERGIES, WALK_SINGLE_BARRIER or WALK_REJECTION_FREE,
+// which uses `horizon` instead of `trials`. threads: 0 means all cores.
 void kmc_walk(const Tables* tables, const Arrays* arrays, const int64_t* trials, const double* horizon,
               const int64_t* order, int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window, int64_t kind,
               int64_t threads)
@@ -131,8 +132,8 @@ void kmc_walk(const Tables* tables, const Arrays* arrays, const int64_t* trials,
 }
 
 // Walk `sweeps` sweeps of every replica, window by window. origin: (sweeps, 3) first cell of block 0; colours:
-// (sweeps, 8) their order; order: in which the lanes of a colour are walked, blocks of a colour times replicas;
-// scratch: (threads, capacity). kind as above, 0 or 1.
+// (sweeps, COLOURS) their order; order: in which the lanes of a colour (blocks times replicas) are walked;
+// scratch: (threads, capacity). kind: WALK_ENERGIES or WALK_SINGLE_BARRIER.
 void kmc_sweeps(const Tables* tables, const Arrays* arrays, const Domains* domains, const int64_t* origin,
                 const int64_t* colours, int64_t sweeps, const int64_t* order, int64_t replicas, uint32_t key0,
                 uint32_t key1, uint32_t window, int64_t kind, uint64_t* scratch, int64_t threads)

@@ -1,10 +1,10 @@
-// One window of one lane. RANDOM yields the 128 random bits of call number 0, 1, ... of the window.
+// One window of one lane. RANDOM returns the 128 random bits of calls 0, 1, ... of the window.
 #pragma once
 #include "trial.cuh"
 
 // One family: two trials share a call.
 template <bool SINGLE_BARRIER, class RANDOM>
-KMC_FN void walk_single(const Tables& t, const Lane& lane, int64_t trials, RANDOM& random)
+KMC_FN void walk_one_family(const Tables& t, const Lane& lane, int64_t trials, RANDOM& random)
 {
     const Family family = family_of(t, 0);
     int64_t accepted = 0;
@@ -17,9 +17,9 @@ KMC_FN void walk_single(const Tables& t, const Lane& lane, int64_t trials, RANDO
     lane.accepted[0] += accepted;
 }
 
-// Several families: the first word of a call picks the family, the second one the rest.
+// Several families: the first word of a call selects the family, the second one carrier and direction.
 template <bool SINGLE_BARRIER, class RANDOM>
-KMC_FN void walk_several(const Tables& t, const Lane& lane, int64_t trials, RANDOM& random)
+KMC_FN void walk_several_families(const Tables& t, const Lane& lane, int64_t trials, RANDOM& random)
 {
     for (int64_t done = 0; done < trials; ++done) {
         const Pair64 words = random.call((uint32_t)done);
@@ -33,7 +33,7 @@ template <bool SINGLE_BARRIER, class RANDOM>
 KMC_FN void walk_lane(const Tables& t, const Lane& lane, int64_t trials, RANDOM& random)
 {
     if (t.n_families == 1)
-        walk_single<SINGLE_BARRIER>(t, lane, trials, random);
+        walk_one_family<SINGLE_BARRIER>(t, lane, trials, random);
     else
-        walk_several<SINGLE_BARRIER>(t, lane, trials, random);
+        walk_several_families<SINGLE_BARRIER>(t, lane, trials, random);
 }

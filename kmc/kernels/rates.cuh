@@ -1,4 +1,5 @@
-// Barriers in half units and their acceptance. Twin of barriers.py, pair_energies.py and boltzmann.py in kmc/tables.
+// Barriers in half units and their acceptance. Twin of kmc/tables/barriers.py, kmc/tables/pair_energies.py and
+// kmc/tables/boltzmann.py.
 #pragma once
 #include "lattice.cuh"
 
@@ -35,7 +36,7 @@ KMC_FN int64_t gate_code(const Tables& t, const Lane& lane, int64_t family, int6
         const uint64_t offset = t.gate[bond * t.n_gates + g];
         if (basis_of(offset) == PADDED_BASIS) continue;
         const int64_t s = t.gate_sublattice[family * t.n_gates + g];
-        const int64_t site = site_of(t, t.site_offset[s], t.basis_of[s], step(t, start, offset).place);
+        const int64_t site = site_of(t, t.site_offset[s], t.basis_of[s], step(t, start, offset).position);
         code += t.gate_weight[(family * t.n_gates + g) * t.n_species + lane.occupants[site]];
     }
     return code;

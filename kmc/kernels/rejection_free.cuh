@@ -24,7 +24,7 @@ KMC_FN void rejection_free_trial(const Tables& t, const Lane& lane, uint64_t res
     const uint32_t direction = (uint32_t)child_of(weight, 0, rest);
     const Family family = family_of(t, f);
     lane.trials[f] += 1;
-    const Proposal p = propose(t, lane, family, family.place_in_list + entry - t.entry_offset[f], direction);
+    const Proposal p = propose(t, lane, family, family.carrier_offset + entry - t.entry_offset[f], direction);
     int64_t barrier2;
     if (!p.possible || !barrier_of(t, lane, family, p, barrier2)) return;
     const uint64_t rate = bond_weight(t, f, barrier2, 0);

@@ -1,20 +1,20 @@
-// The event tables and the state as the kernels see them. Filled by kmc/backends/layout.py, field by field: every
-// member is eight bytes wide, so that the struct is an array of int64 on the Python side.
+// The event tables and the state as the kernels see them. Filled by kmc/backends/layout.py; every member is eight bytes
+// wide, so that a struct is an array of words on the Python side. A new member is also listed in layout.cuh.
 #pragma once
 #include "constants.cuh"
 
 struct Tables {
     int64_t n_families, n_basis, n_directions, n_gates, n_species, n_codes, n_influence;  // paddings of the tables
     int64_t n_coarse;                                                                     // rows of the acceptance
-    int64_t n_sites, n_mobile, n_listed, n_particles, n_potential;                        // sizes of one replica
-    int64_t tracked;      // all particles have ids; else the carriers alone, and particle_at is empty
-    uint64_t repeats;     // nx, ny, nz in 16-bit fields, the fourth is 0
-    uint64_t below;       // 0x8000 less the repeats in each field; the fourth is 0
+    int64_t n_sites, n_mobile, n_carriers, n_particles, n_potential;                      // sizes of one replica
+    int64_t tracked;      // all particles have ids; otherwise only the carriers, and particle_at is empty
+    uint64_t repeats;     // nx, ny, nz in 16-bit fields; the fourth field is 0
+    uint64_t below;       // 0x8000 minus the repeats in each field; the fourth field is 0
     int64_t ny, nz;
     const int64_t* site_offset;       // (L)
     const int64_t* basis_of;          // (L) basis sites per cell
     const int64_t* first_particle;    // (S)
-    const int64_t* list_offset;       // (S)
+    const int64_t* carrier_offset;    // (S)
     const int64_t* carrier;           // (F) and so on, as in EventTables
     const int64_t* partner;
     const int64_t* sublattice;
@@ -50,8 +50,8 @@ struct Tables {
 
 struct Arrays {
     uint8_t* occupants;      // (R, n_sites)
-    int32_t* particle_at;    // (R, n_mobile), nothing unless tracked
-    uint64_t* coordinates;   // (R, n_listed) x, y, z, basis in 16-bit fields
+    int32_t* particle_at;    // (R, n_mobile), empty unless tracked
+    uint64_t* coordinates;   // (R, n_carriers) x, y, z, basis in 16-bit fields
     int64_t* image;          // (R, n_particles)
     int32_t* potential;      // (R, n_potential)
     int64_t* trials;         // (R, F)
@@ -79,7 +79,7 @@ struct Lane {
 KMC_FN Lane lane_of(const Tables& t, const Arrays& a, int64_t replica)
 {
     return Lane{a.occupants + replica * t.n_sites,     a.particle_at + (t.tracked ? replica * t.n_mobile : 0),
-                a.coordinates + replica * t.n_listed,  a.image + replica * t.n_particles,
+                a.coordinates + replica * t.n_carriers, a.image + replica * t.n_particles,
                 a.potential + replica * t.n_potential, a.trials + replica * t.n_families,
                 a.accepted + replica * t.n_families,   a.error + replica * ERROR_WORDS,
                 a.base2 + replica * t.n_base,          a.weight + replica * t.n_entries * t.n_directions,

@@ -3,9 +3,9 @@
 #include "philox.cuh"
 #include "weights.cuh"
 
-// What a trial needs of its family; loaded once where there is only one.
+// What a trial needs to know about its family; loaded once if there is only one family.
 struct Family {
-    int64_t number, carrier, partner, site_offset, n_basis, place_in_list, place_of_partner;
+    int64_t number, carrier, partner, site_offset, n_basis, carrier_offset, partner_offset;
     uint32_t carriers, directions;
     bool single_barrier;
 };
@@ -13,8 +13,9 @@ struct Family {
 KMC_FN Family family_of(const Tables& t, int64_t f)
 {
     const int64_t carrier = t.carrier[f], partner = t.partner[f], s = t.sublattice[f];
-    return Family{f, carrier, partner, t.site_offset[s], t.basis_of[s], t.list_offset[carrier],
-                  t.list_offset[partner], (uint32_t)t.carriers[f], (uint32_t)t.directions[f], t.single_barrier[f] != 0};
+    return Family{f, carrier, partner, t.site_offset[s], t.basis_of[s], t.carrier_offset[carrier],
+                  t.carrier_offset[partner], (uint32_t)t.carriers[f], (uint32_t)t.directions[f],
+                  t.single_barrier[f] != 0};
 }
 
 KMC_FN int64_t pick_family(const Tables& t, uint64_t pick)
@@ -24,31 +25,32 @@ KMC_FN int64_t pick_family(const Tables& t, uint64_t pick)
     return f;
 }
 
-// What one exchange of a carrier with its neighbour in a direction would be.
+// The exchange of a carrier with its neighbour in one direction.
 struct Proposal {
-    bool possible;  // the partner stands on the far site
-    int64_t listed, bond, site, target;
+    bool possible;  // the partner species occupies the target site
+    int64_t carrier_index, bond, site, target;
     uint64_t start;
     Step there;
 };
 
-KMC_FN Proposal propose(const Tables& t, const Lane& lane, const Family& family, int64_t listed, uint32_t direction)
+KMC_FN Proposal propose(const Tables& t, const Lane& lane, const Family& family, int64_t carrier_index,
+                        uint32_t direction)
 {
     Proposal p;
-    p.listed = listed;
-    p.start = lane.coordinates[listed];
+    p.carrier_index = carrier_index;
+    p.start = lane.coordinates[carrier_index];
     p.bond = (family.number * t.n_basis + basis_of(p.start)) * t.n_directions + direction;
     const uint64_t offset = t.bond[p.bond];
     p.possible = basis_of(offset) != PADDED_BASIS;
     if (!p.possible) return p;
     p.there = step(t, p.start, offset);
-    p.target = site_of(t, family.site_offset, family.n_basis, p.there.place);
+    p.target = site_of(t, family.site_offset, family.n_basis, p.there.position);
     p.possible = lane.occupants[p.target] == family.partner;
     if (p.possible) p.site = site_of(t, family.site_offset, family.n_basis, p.start);
     return p;
 }
 
-// 2 Eb of a possible exchange; false if it would bring about a forbidden contact.
+// 2 Eb of a possible exchange; false if the exchange would create a forbidden contact.
 KMC_FN bool barrier_of(const Tables& t, const Lane& lane, const Family& family, const Proposal& p, int64_t& barrier2)
 {
     int64_t packed = t.bond_energy[p.bond];
@@ -73,7 +75,7 @@ KMC_FN void report_below_bound(const Lane& lane, const Family& family, const Pro
     lane.error[2] = barrier2;
 }
 
-// Whether a possible exchange happens, judged by energies and the fraction that is left of the random word.
+// Whether a possible exchange is accepted, given its barrier and the unused fraction of the random word.
 KMC_FN bool judge(const Tables& t, const Lane& lane, const Family& family, const Proposal& p, uint64_t fraction)
 {
     int64_t barrier2;
@@ -86,12 +88,12 @@ KMC_FN bool judge(const Tables& t, const Lane& lane, const Family& family, const
     return x == 0 || fraction < threshold(t, x);
 }
 
-// Add the change of the exchange potentials around the end (+) or the start (-) of a hop. SELECT: carriers whose
-// potential changed get their weights anew; one that changes twice is done twice, so that the last one holds.
-template <bool SELECT>
-KMC_LONG_FN void spread(const Tables& t, const Lane& lane, int64_t source, uint64_t where, int32_t sign)
+// Add the changes of the exchange potentials around the end (+) or the start (-) of a hop. REJECTION_FREE: the
+// weights of carriers whose potential changed are recomputed, after each change, so that the last result stays.
+template <bool REJECTION_FREE>
+KMC_LONG_FN void update_potentials(const Tables& t, const Lane& lane, int64_t source, uint64_t where, int32_t sign)
 {
-    enum { STRIP = KMC_STRIP };  // addresses first, so that a host compiler makes vector instructions of them
+    enum { STRIP = KMC_STRIP };  // addresses first, so that a host compiler vectorizes them
     for (int64_t f = 0; f < t.n_families; ++f) {
         const int64_t row = (source * t.n_families + f) * t.n_basis + basis_of(where), count = t.influence_count[row];
         if (count == 0) continue;
@@ -104,9 +106,9 @@ KMC_LONG_FN void spread(const Tables& t, const Lane& lane, int64_t source, uint6
         int32_t site[STRIP];
         for (int64_t begin = 0; begin < count; begin += STRIP, offset += STRIP, change += STRIP) {
             const int n = count - begin < STRIP ? (int)(count - begin) : STRIP;
-            for (int e = 0; e < n; ++e) site[e] = site32_of(t, n_basis, step(t, where, offset[e]).place);
+            for (int e = 0; e < n; ++e) site[e] = site32_of(t, n_basis, step(t, where, offset[e]).position);
             for (int e = 0; e < n; ++e) potential[site[e]] += sign * (int32_t)change[e];
-            if (!SELECT) continue;
+            if (!REJECTION_FREE) continue;
             int found = 0;
             for (int e = 0; e < n; ++e) {
                 site[found] = site[e];
@@ -117,15 +119,15 @@ KMC_LONG_FN void spread(const Tables& t, const Lane& lane, int64_t source, uint6
     }
 }
 
-template <bool SINGLE_BARRIER, bool SELECT>
+template <bool SINGLE_BARRIER, bool REJECTION_FREE>
 KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, const Proposal& p)
 {
     lane.occupants[p.site] = (uint8_t)family.partner;
     lane.occupants[p.target] = (uint8_t)family.carrier;
     const int64_t images = t.bond_image[p.bond] + crossed(p.there.over);
-    lane.coordinates[p.listed] = p.there.place;
+    lane.coordinates[p.carrier_index] = p.there.position;
     if (!t.tracked) {
-        lane.image[p.listed] += images;
+        lane.image[p.carrier_index] += images;
     } else {
         const int32_t mover = lane.particle_at[p.site], other = lane.particle_at[p.target];
         lane.particle_at[p.site] = other;
@@ -134,26 +136,26 @@ KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, const
             lane.image[mover] += images;
             lane.image[other] -= images;
         }
-        if (family.place_of_partner >= 0)
-            lane.coordinates[family.place_of_partner + other - t.first_particle[family.partner]] = p.start;
+        if (family.partner_offset >= 0)
+            lane.coordinates[family.partner_offset + other - t.first_particle[family.partner]] = p.start;
     }
     if (!SINGLE_BARRIER && t.n_potential) {
-        spread<SELECT>(t, lane, family.number, p.there.place, 1);
-        spread<SELECT>(t, lane, family.number, p.start, -1);
+        update_potentials<REJECTION_FREE>(t, lane, family.number, p.there.position, 1);
+        update_potentials<REJECTION_FREE>(t, lane, family.number, p.start, -1);
     }
-    if (SELECT) {
+    if (REJECTION_FREE) {
         refresh_carrier(t, lane, family.carrier, p.target);
-        if (family.place_of_partner >= 0) refresh_carrier(t, lane, family.partner, p.site);
+        if (family.partner_offset >= 0) refresh_carrier(t, lane, family.partner, p.site);
     }
 }
 
-// True if the exchange happened. SINGLE_BARRIER: no family has energies, gates that differ, or work in a field.
+// True if the exchange was accepted. SINGLE_BARRIER: every hop of a family has the same barrier.
 template <bool SINGLE_BARRIER>
 KMC_FN bool trial(const Tables& t, const Lane& lane, const Family& family, uint64_t word)
 {
-    const int64_t listed = family.place_in_list + take(word, family.carriers);
+    const int64_t carrier_index = family.carrier_offset + take(word, family.carriers);
     const uint32_t direction = take(word, family.directions);
-    const Proposal p = propose(t, lane, family, listed, direction);
+    const Proposal p = propose(t, lane, family, carrier_index, direction);
     if (!p.possible) return false;
     if (!SINGLE_BARRIER && !family.single_barrier && !judge(t, lane, family, p, word)) return false;
     apply<SINGLE_BARRIER, false>(t, lane, family, p);

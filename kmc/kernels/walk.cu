@@ -1,15 +1,19 @@
-// CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda_walk.py, cuda_domains.py and
-// cuda_grand.py, which define KMC_ABI as the hash of kmc/backends/layout.py.
+// CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda_walk.py,
+// kmc/backends/cuda_domains.py and kmc/backends/cuda_grand.py. KMC_ABI is the hash of kmc/backends/layout.py.
 #include "lane.cuh"
 #include "layout.cuh"
 #include "rejection_free.cuh"
 
-// Eight blocks of 64 threads per multiprocessor: enough loads in flight, at 128 registers each.
+// Eight blocks of 64 threads per multiprocessor keep enough loads in flight, with 128 registers per thread.
 #define KMC_LAUNCH __launch_bounds__(64, 8)
 
 #ifdef KMC_ABI
 static_assert(layout_hash() == KMC_ABI, "the kernels and kmc/backends/layout.py differ: reinstall miec-kmc");
 #endif
+
+static __device__ __forceinline__ int64_t first_lane() { return blockIdx.x * (int64_t)blockDim.x + threadIdx.x; }
+
+static __device__ __forceinline__ int64_t lane_stride() { return (int64_t)gridDim.x * blockDim.x; }
 
 struct DeviceRandom {
     Key key;
@@ -23,7 +27,7 @@ static __device__ void walk_all(const Tables* tables, const Arrays* arrays, cons
 {
     const Tables t = *tables;
     const Arrays a = *arrays;
-    for (int64_t r = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; r < replicas; r += (int64_t)gridDim.x * blockDim.x) {
+    for (int64_t r = first_lane(); r < replicas; r += lane_stride()) {
         DeviceRandom random{key, window, 0u, (uint32_t)r};
         walk_lane<SINGLE_BARRIER>(t, lane_of(t, a, r), trials[r], random);
     }
@@ -42,12 +46,13 @@ extern "C" __global__ void KMC_LAUNCH walk_energies(const Tables* tables, const 
     walk_all<false>(tables, arrays, trials, replicas, Key{key0, key1}, window);
 }
 
-extern "C" __global__ void KMC_LAUNCH walk_rejection_free(const Tables* tables, const Arrays* arrays, const double* horizon,
-                                     int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window)
+extern "C" __global__ void KMC_LAUNCH walk_rejection_free(const Tables* tables, const Arrays* arrays,
+                                                          const double* horizon, int64_t replicas, uint32_t key0,
+                                                          uint32_t key1, uint32_t window)
 {
     const Tables t = *tables;
     const Arrays a = *arrays;
-    for (int64_t r = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; r < replicas; r += (int64_t)gridDim.x * blockDim.x) {
+    for (int64_t r = first_lane(); r < replicas; r += lane_stride()) {
         DeviceRandom random{Key{key0, key1}, window, 0u, (uint32_t)r};
         walk_rejection_free(t, lane_of(t, a, r), horizon[r], random);
     }
@@ -63,8 +68,7 @@ static __device__ void visit_all(const Tables* tables, const Arrays* arrays, con
     const Arrays a = *arrays;
     const Domains d = *domains;
     const int64_t blocks = d.blocks[0] * d.blocks[1] * d.blocks[2] / COLOURS;
-    for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < blocks * replicas;
-         i += (int64_t)gridDim.x * blockDim.x) {
+    for (int64_t i = first_lane(); i < blocks * replicas; i += lane_stride()) {
         const Block b = block_of(t, d, origin, colour, i % blocks);
         DeviceRandom random{key, window, (uint32_t)b.number + 1u, (uint32_t)(i / blocks)};
         Lane lane = lane_of(t, a, i / blocks);
@@ -97,7 +101,7 @@ extern "C" __global__ void KMC_LAUNCH walk_neutral(const Tables* tables, const A
     const Tables t = *tables;
     const Arrays a = *arrays;
     const Grand g = *grand;
-    for (int64_t r = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; r < replicas; r += (int64_t)gridDim.x * blockDim.x) {
+    for (int64_t r = first_lane(); r < replicas; r += lane_stride()) {
         DeviceRandom random{Key{key0, key1}, window, stage, (uint32_t)r};
         walk_grand(t, a, g, r, trials, random);
     }

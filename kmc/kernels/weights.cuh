@@ -11,11 +11,11 @@ KMC_FN uint64_t bond_weight(const Tables& t, int64_t f, int64_t base2, int64_t e
     return high64(x == 0 ? ~(uint64_t)0 : threshold(t, x), t.scale[f]);
 }
 
-// Weights of all directions of one carrier of family f, standing on `site`.
-KMC_LONG_FN void refresh(const Tables& t, const Lane& lane, int64_t f, int64_t listed, int64_t site)
+// Recompute the weights of all directions of one carrier of family f on `site`.
+KMC_LONG_FN void refresh(const Tables& t, const Lane& lane, int64_t f, int64_t carrier_index, int64_t site)
 {
     const int64_t local = site - t.site_offset[t.sublattice[f]], directions = t.directions[f];
-    int64_t node = t.entry_offset[f] + listed - t.list_offset[t.carrier[f]];
+    int64_t node = t.entry_offset[f] + carrier_index - t.carrier_offset[t.carrier[f]];
     const int64_t offset = t.potential_offset[f];
     const int64_t energy = offset < 0 ? 0 : energy_of(lane.potential[offset + local]);
     const int32_t* base2 = lane.base2 + t.base_offset[f] + local * directions;
@@ -30,12 +30,12 @@ KMC_LONG_FN void refresh(const Tables& t, const Lane& lane, int64_t f, int64_t l
     for (int64_t level = 0; level < t.n_levels; ++level, node /= FAN) lane.tree[t.level_offset[level] + node] += change;
 }
 
-// As `refresh`, for whatever carrier of family f stands on a site, if any.
+// As `refresh`, for the carrier of family f on a site, if there is one.
 KMC_FN void refresh_site(const Tables& t, const Lane& lane, int64_t f, int64_t site)
 {
     const int64_t species = t.carrier[f];
     if (lane.occupants[site] != species) return;
-    refresh(t, lane, f, t.list_offset[species] + lane.particle_at[site] - t.first_particle[species], site);
+    refresh(t, lane, f, t.carrier_offset[species] + lane.particle_at[site] - t.first_particle[species], site);
 }
 
 // As `refresh_site`, for every family of a carrier species.

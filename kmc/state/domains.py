@@ -68,7 +68,7 @@ def build_domains(tables: EventTables, block: int) -> Domains:
     if tables.n_families > MAX_FAMILIES:
         raise InputError(f"parallel = domains: the model has {tables.n_families} hops; at most {MAX_FAMILIES}")
     for f in range(tables.n_families):
-        if tables.list_offset[tables.partner[f]] >= 0:
+        if tables.carrier_offset[tables.partner[f]] >= 0:
             raise InputError(f"parallel = domains: hop {tables.family[f]!r} exchanges two carriers; take replicas")
     repeats = np.asarray(tables.supercell.repeats, dtype=np.int64)
     there = tables.bond_basis >= 0
@@ -92,8 +92,8 @@ def build_domains(tables: EventTables, block: int) -> Domains:
     blocks = 2 * (repeats // (2 * block))
     edges = -(-repeats // blocks) + rim
     cells = int(edges.prod())
-    listed = [int(code) for code in np.flatnonzero(tables.list_offset >= 0)]
-    room = [min(cells * int(tables.n_basis[tables.sublattice_of[c]]), int(tables.counts[c])) for c in listed]
+    carriers = [int(code) for code in np.flatnonzero(tables.carrier_offset >= 0)]
+    room = [min(cells * int(tables.n_basis[tables.sublattice_of[c]]), int(tables.counts[c])) for c in carriers]
     return Domains(blocks, rim, smallest, np.maximum(-bond, 0), sum(room))
 
 
@@ -151,16 +151,16 @@ def _visit_tables(rates: tuple[float, ...], total: float, capacity: int, trials:
     levels = 1
     while 2**levels <= capacity and max(means) * 2**levels <= LARGEST_TABLE:
         levels += 1
-    first, rows, parts, place = [], [], [], 0
+    first, rows, parts, filled = [], [], [], 0
     for mean in means:
         begins = []
         for level in range(levels):
             count, cumulative = poisson_table(mean * 2**level)
             first.append(count)
-            begins.append(place)
+            begins.append(filled)
             parts.append(cumulative)
-            place += len(cumulative)
-        rows.append([*begins, place])
+            filled += len(cumulative)
+        rows.append([*begins, filled])
     weight = [round(WEIGHT_UNIT * mean / max(max(means), Fraction(1, MEAN_UNIT))) for mean in means]
     return VisitTables(
         n_levels=levels,

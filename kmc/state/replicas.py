@@ -20,9 +20,9 @@ class State:
     """R replicas of N sites, M of them on sublattices that move.
 
     occupants: (R, N) uint8 species code of every site.
-    particle_at: (R, M) int32 id of the particle on each mobile site; ids of a species are consecutive. (R, 0) where
-        the carriers alone have ids, their places in the list.
-    coordinates: (R, C, 4) int16 (x, y, z, basis) of every carrier, in the order of `EventTables.list_offset`.
+    particle_at: (R, M) int32 id of the particle on each mobile site; ids of a species are consecutive. (R, 0) if
+        only the carriers have ids, their carrier indices.
+    coordinates: (R, C, 4) int16 (x, y, z, basis) of every carrier, by carrier index (`EventTables.carrier_offset`).
     image: (R, n_particles) int64 packed periodic images of each particle.
     potential: (R, P) int32 exchange potentials, one block per interacting family.
     trials, accepted: (R, F) int64 counters since the start.
@@ -68,7 +68,7 @@ def state_from_occupants(tables: EventTables, occupants: NDArray[np.uint8]) -> S
     """State of replicas that begin with the given species codes, (R, N) uint8."""
     replicas, mobile = len(occupants), tables.n_mobile_sites
     particle_at = np.empty((replicas, mobile if tables.tracked else 0), dtype=np.int32)
-    coordinates = np.zeros((replicas, tables.n_listed, 4), dtype=np.int16)
+    coordinates = np.zeros((replicas, tables.n_carriers, 4), dtype=np.int16)
     for s in range(len(tables.site_offset)):
         start = int(tables.site_offset[s])
         if start >= mobile:
@@ -78,12 +78,12 @@ def state_from_occupants(tables: EventTables, occupants: NDArray[np.uint8]) -> S
         ids = np.arange(start, stop, dtype=np.int32)
         if tables.tracked:
             np.put_along_axis(particle_at[:, start:stop], order, ids[None, :], axis=1)
-        for code in np.flatnonzero((tables.sublattice_of == s) & (tables.list_offset >= 0)):
+        for code in np.flatnonzero((tables.sublattice_of == s) & (tables.carrier_offset >= 0)):
             first = int(tables.counts[:code][tables.sublattice_of[:code] == s].sum())
             count = int(tables.counts[code])
-            place_in_list = int(tables.list_offset[code])
-            listed = tables.supercell.coordinates_of(s, order[:, first : first + count])
-            coordinates[:, place_in_list : place_in_list + count] = listed
+            index = int(tables.carrier_offset[code])
+            found = tables.supercell.coordinates_of(s, order[:, first : first + count])
+            coordinates[:, index : index + count] = found
     state = State(
         occupants=occupants,
         particle_at=particle_at,
@@ -151,10 +151,10 @@ def unwrapped_grid_positions(tables: EventTables, state: State) -> NDArray[np.in
 
 
 def _carrier_sites(tables: EventTables, coordinates: Any) -> Any:
-    """(R, C) site of every carrier, in the order of the list."""
+    """(R, C) site of every carrier, by carrier index."""
     xp = module_of(coordinates)
-    listed = np.flatnonzero(tables.list_offset >= 0)
-    home = np.repeat(tables.sublattice_of[listed], tables.counts[listed])
+    carriers = np.flatnonzero(tables.carrier_offset >= 0)
+    home = np.repeat(tables.sublattice_of[carriers], tables.counts[carriers])
     _, ny, nz = tables.supercell.repeats
     x, y, z, b = (coordinates[..., k].astype(np.int64) for k in range(4))
     n_basis, first = xp.asarray(tables.n_basis[home]), xp.asarray(tables.site_offset[home])

@@ -33,8 +33,8 @@ class SpeciesTables:
     tracked: bool  # every particle of the mobile sublattices has an id and images; otherwise only the carriers
     n_particles: int  # particles with an id
     first_particle: NDArray[np.int64]  # (S,) first particle id; -1 where particles have none
-    list_offset: NDArray[np.int64]  # (S,) place of the species in the list of carriers; -1 if not a carrier
-    n_listed: int
+    carrier_offset: NDArray[np.int64]  # (S,) carrier index of the first particle of a species; -1 if it is no carrier
+    n_carriers: int  # carriers of all species in a replica; their carrier indices are 0 ... n - 1
 
 
 @dataclass(frozen=True)

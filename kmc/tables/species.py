@@ -29,18 +29,18 @@ def species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int]
     n_mobile_sites = supercell.offset_of(moving[-1]) + supercell.n_sites_of(moving[-1])
     carriers = {hop.carrier for hop in model.hops}
     first = np.full(len(number), -1, dtype=np.int64)
-    listed = np.full(len(number), -1, dtype=np.int64)
-    place = 0
+    carrier_offset = np.full(len(number), -1, dtype=np.int64)
+    n_carriers = 0
     for s in range(moving[-1] + 1):
         start = supercell.offset_of(s)
         for code in np.flatnonzero(sublattice_of == s):
             first[code] = start
             start += int(number[code])
             if model.names[code] in carriers:
-                listed[code] = place
-                place += int(number[code])
+                carrier_offset[code] = n_carriers
+                n_carriers += int(number[code])
     if not tracked:
-        first = listed
+        first = carrier_offset
         if both := [hop.name for hop in model.hops if hop.partner in carriers]:
             raise InputError(
                 f'run.track = "carriers": hop {both[0]!r} exchanges two carriers and needs all ids; "all" is allowed'
@@ -55,8 +55,8 @@ def species_tables(model: Model, supercell: Supercell, counts: Mapping[str, int]
         n_basis=np.array([s.n_basis for s in crystal.sublattices], dtype=np.int64),
         n_mobile_sites=n_mobile_sites,
         tracked=tracked,
-        n_particles=n_mobile_sites if tracked else place,
+        n_particles=n_mobile_sites if tracked else n_carriers,
         first_particle=first,
-        list_offset=listed,
-        n_listed=place,
+        carrier_offset=carrier_offset,
+        n_carriers=n_carriers,
     )

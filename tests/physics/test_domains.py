@@ -190,11 +190,11 @@ def test_hops_and_pairs_show_no_trace_of_the_blocks():
     walk = NumpyDomainWalker(system.tables, system.initial_state(), 8, 0, domains)
     hops, pairs, apply = np.zeros((64, 4, 4, 4)), np.zeros((64, 4, 4, 4)), walk._events.apply
 
-    def record(choice, hit):
+    def record(proposals, hit):
         origin = sweep_plan(system.tables, 8, 0, walk.window, 1)[0][0]
-        back = domains.back[0, choice.start[hit, 3], choice.direction[hit]]
-        np.add.at(hops, (choice.lane[hit], *((choice.start[hit, :3] - back - origin) % 8 % 4).T), 1)
-        apply(choice, hit)
+        back = domains.back[0, proposals.start[hit, 3], proposals.direction[hit]]
+        np.add.at(hops, (proposals.lane[hit], *((proposals.start[hit, :3] - back - origin) % 8 % 4).T), 1)
+        apply(proposals, hit)
 
     walk._events.apply = record
     for _ in range(30):

@@ -117,8 +117,8 @@ def test_potentials_follow_the_hops(system):
     assert np.array_equal(
         np.sort(state.particle_at, axis=1), np.tile(np.arange(tables.n_mobile_sites), (len(state.occupants), 1))
     )
-    for code in np.flatnonzero(tables.list_offset >= 0):
-        places = state.coordinates[:, tables.list_offset[code] :][:, : tables.counts[code]].astype(int)
+    for code in np.flatnonzero(tables.carrier_offset >= 0):
+        places = state.coordinates[:, tables.carrier_offset[code] :][:, : tables.counts[code]].astype(int)
         s = int(tables.sublattice_of[code])
         _, ny, nz = tables.supercell.repeats
         cells = (places[..., 0] * ny + places[..., 1]) * nz + places[..., 2]

@@ -68,13 +68,13 @@ def _check_bounds(system, walker):
     t, weights = system.tables, walker._weights
     for f in range(t.n_families):
         count, z = int(t.counts[t.carrier[f]]), int(t.directions[f])
-        lane, listed, direction = (a.ravel() for a in np.indices((system.replicas, count, z)))
-        place = listed + t.list_offset[t.carrier[f]]
+        lane, carrier_index, direction = (a.ravel() for a in np.indices((system.replicas, count, z)))
+        place = carrier_index + t.carrier_offset[t.carrier[f]]
         family = 0 if t.n_families == 1 else np.full(len(lane), f)
-        choice = walker._events.look(lane, family, place, direction, np.zeros(len(lane), dtype=np.uint64))
-        mine = np.flatnonzero(choice.possible)
-        contacts, barrier2 = walker._events.barrier(choice, f, mine)
-        entry = walker.bounds.entry_offset[f] + listed[mine]
+        proposals = walker._events.propose(lane, family, place, direction, np.zeros(len(lane), dtype=np.uint64))
+        mine = np.flatnonzero(proposals.possible)
+        contacts, barrier2 = walker._events.barrier(proposals, f, mine)
+        entry = walker.bounds.entry_offset[f] + carrier_index[mine]
         bound = weights.weight[lane[mine], entry, direction[mine]]
         assert (weights.bond_weight(f, barrier2)[contacts == 0] <= bound[contacts == 0]).all()
 
