@@ -7,21 +7,12 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.estimates import (
-    Estimate,
-    Unavailable,
     UnavailableError,
-    attempt,
-    available,
-    from_json,
-    jackknife_stderr,
     leave_one_out,
-    positive_from_samples,
 )
 from analysis.statistics.independent_samples import (
     FIT_RANGE,
     IndependentSamples,
-    check_range,
-    group_blocks,
     independent_samples,
 )
 from analysis.statistics.msd_fit import (
@@ -34,7 +25,6 @@ from analysis.statistics.msd_fit import (
     overlapping_covariance,
     tracer_weights,
 )
-from lattices.errors import InputError
 from tests.analysis.synthetic import lattice_steps, synthetic
 
 ONE = IndependentSamples(np.zeros((1, 1), dtype=np.int64), 1, "one", None)
@@ -97,82 +87,7 @@ def test_weights_beat_ordinary_least_squares_and_know_their_error() -> None:
     assert slopes.std() < 0.75 * ordinary.std()
 
 
-def test_jackknife_of_a_mean_is_its_standard_error() -> None:
-    values = np.random.default_rng(3).normal(size=9)
-    rows = leave_one_out(values) / leave_one_out(np.ones(9))
-    assert rows[0] == pytest.approx(values.mean())
-    assert jackknife_stderr(rows) == pytest.approx(values.std(ddof=1) / 3.0)
-
-
-def test_an_estimate_writes_its_tensor_and_an_unavailable_one_its_reason() -> None:
-    absent = Unavailable("no hops", "D* = ...").as_json()
-    assert absent == {"value": None, "stderr": None, "reason": "no hops", "formula": "D* = ..."}
-    written = Estimate(1.0, 0.1, tensor=np.eye(3), tensor_stderr=np.zeros((3, 3))).as_json()
-    assert written["tensor"] == np.eye(3).tolist()
-
-
-def test_an_estimate_prints_itself_and_comes_back_from_its_entry() -> None:
-    assert str(Estimate(1.2345e-10, 4.2e-12, unit="m2/s")) == "1.23(4)e-10 m2/s"
-    assert str(Unavailable("no hops")) == "unavailable: no hops"
-    for result in (Estimate(8.1, 0.31, "sigma", note="n", unit="S/m"), Unavailable("no hops", "D* = ...")):
-        assert from_json(result.as_json(), "S/m") == result
-
-
-def test_the_reason_of_an_unavailable_result_reaches_what_is_made_of_it() -> None:
-    lacking = attempt(lambda: positive_from_samples(np.zeros(5)), "a formula")
-    assert isinstance(lacking, Unavailable) and lacking.formula == "a formula"
-    other = attempt(lambda: available(lacking), "another")
-    assert other == Unavailable(lacking.reason, "another")
-
-
-def test_a_positive_estimate_within_two_errors_of_zero_is_refused() -> None:
-    rows = leave_one_out(np.array([1.0, -1.0, 1.0, -0.5])) / leave_one_out(np.ones(4))
-    with pytest.raises(UnavailableError, match="not above two errors"):
-        positive_from_samples(rows)
-
-
-def samples_of(replicas: int, configuration: list[int] | None = None, frames: int = 128) -> IndependentSamples:
-    steps, hops = lattice_steps(np.random.default_rng(4), (frames, replicas, 2), 0.5)
-    trajectory = synthetic({"V_O": steps}, {"V_O": hops}, configuration=np.array(configuration or range(replicas)))
-    return independent_samples(trajectory)
-
-
-def test_samples_are_configurations_then_replicas_then_time_groups() -> None:
-    assert (samples_of(6).n_samples, samples_of(6).note) == (6, None)
-    shared = samples_of(8, [0, 0, 1, 1, 2, 2, 3, 3])
-    assert (shared.n_samples, shared.description, shared.note) == (4, "4 dopant configurations", None)
-    one_configuration = samples_of(5, [7] * 5)
-    assert one_configuration.n_samples == 5 and "exclude the scatter between dopant configurations" in str(
-        one_configuration.note
-    )
-    alone = samples_of(1)
-    assert alone.n_samples == alone.groups and 4 <= alone.groups <= 8
-    assert samples_of(3).n_samples == 3 * samples_of(3).groups
-
-
-def test_replicas_of_one_configuration_are_pooled_first() -> None:
-    independent = IndependentSamples(np.array([[0], [0], [1], [2], [3], [3]]), 4, "", None)
-    rows = independent.pool(np.array([[1.0], [3.0], [4.0], [5.0], [6.0], [0.0]]))
-    np.testing.assert_allclose(rows, [19.0, 15.0, 15.0, 14.0, 13.0])
-
-
-def test_blocks_are_grouped_without_loss() -> None:
-    blocks = np.arange(16)[None]
-    for groups in range(1, 17):
-        grouped = group_blocks(blocks, 1, groups)
-        assert grouped.shape == (1, groups) and grouped.sum() == blocks.sum()
-    np.testing.assert_array_equal(group_blocks(blocks, 1, 8), [[1, 5, 9, 13, 17, 21, 25, 29]])
-
-
-@pytest.mark.parametrize("fit_range", [(0.0, 0.5), (0.3, 0.2), (0.1, 0.6), (float("nan"), 0.5)])
-def test_a_fit_range_outside_the_run_is_bad_input(fit_range: tuple[float, float]) -> None:
-    with pytest.raises(InputError, match="fit_range"):
-        check_range(fit_range)
-
-
 def test_too_few_frames_are_refused() -> None:
-    with pytest.raises(UnavailableError, match="too few independent windows"):
-        samples_of(1, frames=6)
     steps, _ = lattice_steps(np.random.default_rng(5), (3, 4, 2), 0.5)
     trajectory = synthetic({"V_O": steps})
     with pytest.raises(UnavailableError, match="fewer than two lags"):

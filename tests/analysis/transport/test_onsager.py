@@ -9,9 +9,8 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.estimates import FloatArray, Unavailable, UnavailableError, available, jackknife_stderr
-from analysis.statistics.independent_samples import FIT_RANGE, independent_samples
+from analysis.statistics.independent_samples import FIT_RANGE, group_edges, independent_samples
 from analysis.transport.conductivity import Carriers
-from analysis.transport.drift import drift_estimates
 from analysis.transport.onsager import (
     CollectiveSamples,
     collective_samples,
@@ -240,23 +239,21 @@ def test_collective_tensor_of_a_layered_walk() -> None:
     assert estimate.value == pytest.approx(np.trace(estimate.tensor) / 3.0, rel=1e-12)
 
 
-@pytest.mark.statistical
-def test_drift_in_a_field() -> None:
-    """A walk with a known bias along y, charge 2: velocity and conductivity within 5 errors (50 replicas)."""
-    rng = np.random.default_rng(6)
-    steps, _ = lattice_steps(rng, (100, 50, 10), 0.5)
-    steps[..., 1] += rng.poisson(0.05, steps.shape[:-1])
-    field = np.array([0.0, 2e6, 0.0])
-    trajectory = synthetic({"V_O": steps}, field_V_per_m=field)
-    independent = independent_samples(trajectory)
-    conductivity, velocities = drift_estimates(trajectory, independent)
-    velocity = 0.05 * SPACING_M / FRAME_S
-    for estimate, truth in (
-        (velocities["V_O"], velocity),
-        (conductivity, 2 * ELEMENTARY_CHARGE_C * 10 * velocity / (VOLUME_M3 * 2e6)),
-    ):
-        assert abs(estimate.value - truth) < 5 * estimate.stderr and estimate.stderr < 0.1 * truth
+def test_a_field_is_refused() -> None:
+    trajectory = replace(pair(1), field_V_per_m=np.array([1e6, 0.0, 0.0]))
     with pytest.raises(UnavailableError, match="field"):
-        collective_samples(trajectory, independent, FIT_RANGE)
-    without, none = drift_estimates(replace(trajectory, field_V_per_m=np.zeros(3)), independent)
-    assert isinstance(without, Unavailable) and isinstance(none["V_O"], Unavailable)
+        collective_samples(trajectory, independent_samples(trajectory), FIT_RANGE)
+
+
+def test_without_a_time_group_nothing_of_it_is_left() -> None:
+    """One replica that moves during its last time group only: the jackknife sample without that group is zero.
+
+    A window that straddles the two groups belongs to the one in which it ends.
+    """
+    still = synthetic({"V_O": np.zeros((128, 1, 4, 3), dtype=np.int64)})
+    independent = independent_samples(still)
+    begin = group_edges(still, independent.groups)[-2]
+    steps = np.zeros((128, 1, 4, 3), dtype=np.int64)
+    steps[begin:] = lattice_steps(np.random.default_rng(7), (128 - begin, 1, 4), 0.5)[0]
+    own = collective_samples(synthetic({"V_O": steps}), independent, FIT_RANGE).of_species["V_O"]
+    assert not own[-1].any() and (np.trace(own[:-1], axis1=1, axis2=2) > 0).all()
