@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kmc.model.parameters import CoulombSpec, Model, Sourced, load_model, shipped_models
+from kmc.model.entries import CoulombSpec, Sourced
+from kmc.model.parameters import Model, load_model, shipped_models
 from lattices.errors import InputError
 from lattices.notes import Note
 from runs.config import RunConfig, naming

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kmc.model.parameters import Hop, Model
+from kmc.model.entries import Hop
+from kmc.model.parameters import Model
 from kmc.tables.event_tables import EventTables
 
 

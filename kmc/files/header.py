@@ -11,8 +11,8 @@ from typing import Any
 
 from kmc.carriers.coupling import coupled_groups
 from kmc.carriers.neutral_component import neutral_component
+from kmc.model.entries import Kind
 from kmc.model.oxygen_gas import relative_mu_eV
-from kmc.model.parameters import Kind
 from kmc.state.system import System
 from lattices.notes import Note
 

@@ -12,7 +12,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.model.parameters import Hop, Model
+from kmc.model.entries import Hop
+from kmc.model.parameters import Model
 from kmc.tables.bonds import bonds_of, wrap
 from kmc.tables.energy_terms import EnergyContext, IntArray
 from kmc.tables.event_tables import HopEnvironments

@@ -1,0 +1,201 @@
+"""The entries of a parameter file: species, hops, pair energies and the numbers that belong to them, in eV."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from lattices.hop_gates import GateRule
+from lattices.neighbours import Neighbours
+
+Mark = Literal["read", "computed", "derived", "assumed"]
+Kind = Literal["ion", "electronic"]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _shell_numbers(value: object) -> object:
+    """A shell number or a list of them, as a tuple; ValueError for anything else."""
+    numbers = value if isinstance(value, list | tuple) else [value]
+    if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
+        raise ValueError(f"{value!r} was given; a shell number or a list of shell numbers is needed")
+    return tuple(numbers)
+
+
+Shells = Annotated[tuple[int, ...], BeforeValidator(_shell_numbers)]
+DistanceRange = tuple[Annotated[Finite, Field(ge=0)], Annotated[Finite, Field(gt=0, le=100)]]
+
+
+class Strict(BaseModel):
+    """A table of a parameter file: unknown keys are refused, values cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sourced(Strict):
+    """A number with its source and mark.
+
+    mark: "read" in the source named, "computed" for this project with the method named, "derived" from other numbers by
+    the expression named, or "assumed", a free choice whose plausible range the source states.
+    """
+
+    value: Finite
+    source: Annotated[str, Field(min_length=3)]
+    mark: Mark
+
+
+class Species(Strict):
+    """What can occupy a site. charge: Kroger-Vink effective charge in units of e. element: "X" for a vacancy.
+
+    oxidation_state: of the ion, where its mean over the sublattice is reported. kind: which current a carrier belongs
+    to, ionic or electronic; the default is electronic for species named electron or hole, and ion for carriers that
+    exchange with a vacancy or move among proton sites. Any other charged carrier must state its kind.
+    """
+
+    sublattice: str
+    charge: int
+    element: str
+    label: str = ""
+    oxidation_state: int | None = None
+    kind: Kind | None = None
+
+
+class Barrier(Strict):
+    """E0 of a KRA hop for the species on the sites of its gate, in any order."""
+
+    gate: tuple[str, ...] = ()
+    energy_eV: Annotated[Finite, Field(ge=0.0, le=20.0)]
+    source: Annotated[str, Field(min_length=3)]
+    mark: Mark
+
+
+class Hop(Strict):
+    """A family of exchanges of `carrier` and `partner` over the bonds between neighbours.
+
+    shell: one neighbour shell by its number, or a list of them; the default is the first. distance_angstrom: all bonds
+    of lengths from the first to the second value, in place of shells.
+    rate: "kra", with a barrier for each gate, or "marcus", with a reorganisation energy and a transfer integral.
+    gate: sublattices with sites beside the bond whose species decide the barrier (the hop environment of the tables).
+    Gate sites are the shared neighbours of both ends, or lie within gate_distance_angstrom = [lowest, highest] of the
+    bond's middle, or within gate_end_distance_angstrom of both of its ends.
+    """
+
+    name: str
+    carrier: str
+    partner: str
+    shell: Shells | None = None
+    distance_angstrom: DistanceRange | None = None
+    attempt_frequency_Hz: Sourced
+    rate: Literal["kra", "marcus"] = "kra"
+    gate: tuple[str, ...] = ()
+    gate_distance_angstrom: DistanceRange | None = None
+    gate_end_distance_angstrom: DistanceRange | None = None
+    barriers: tuple[Barrier, ...] = ()
+    reorganisation_energy_eV: Sourced | None = None
+    transfer_integral_eV: Sourced | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Hop:
+        if 0 in self.neighbours.shells:
+            raise ValueError(f"shell = {_listed(self.neighbours.shells)}: the shells of a hop are numbered from 1")
+        if self.gate_distance_angstrom and self.gate_end_distance_angstrom:
+            raise ValueError("gate_distance_angstrom and gate_end_distance_angstrom are both given; one is allowed")
+        if not self.gate and (self.gate_distance_angstrom or self.gate_end_distance_angstrom):
+            raise ValueError("a range of gate distances needs gate, the sublattices of the gate sites")
+        if self.attempt_frequency_Hz.value <= 0:
+            value = self.attempt_frequency_Hz.value
+            raise ValueError(f"attempt_frequency_Hz = {value:g}: it must be positive")
+        if self.rate == "kra" and not self.barriers:
+            raise ValueError('rate = "kra" needs barriers, at least one')
+        if self.rate == "marcus":
+            if self.reorganisation_energy_eV is None or self.transfer_integral_eV is None:
+                raise ValueError('rate = "marcus" needs reorganisation_energy_eV and transfer_integral_eV')
+            if self.reorganisation_energy_eV.value <= 0 or self.transfer_integral_eV.value < 0:
+                raise ValueError(
+                    f"reorganisation_energy_eV = {self.reorganisation_energy_eV.value:g} must be positive and "
+                    f"transfer_integral_eV = {self.transfer_integral_eV.value:g} must not be negative"
+                )
+            if self.gate or self.barriers:
+                raise ValueError('rate = "marcus" does not use gate and barriers; leave them out')
+        return self
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """Which neighbours the bonds join."""
+        first = (1,) if self.distance_angstrom is None else None
+        return _neighbours(self.shell or first, self.distance_angstrom)
+
+    @property
+    def gate_rule(self) -> GateRule:
+        """How the gate sites of a bond are found."""
+        return GateRule(self.gate_distance_angstrom, self.gate_end_distance_angstrom)
+
+
+class Pair(Strict):
+    """Energy of two species that are neighbours on their sublattices, or forbidden = true.
+
+    shell: a neighbour shell by its number, or a list of them; distance_angstrom: all neighbours at distances from the
+    first to the second value, in place of shells. Shell 0: the two share a site, one on a layer
+    and the other on the sublattice whose sites the layer shares.
+    """
+
+    species: tuple[str, str]
+    shell: Shells | None = None
+    distance_angstrom: DistanceRange | None = None
+    energy_eV: Annotated[Finite, Field(ge=-20.0, le=20.0)] = 0.0
+    forbidden: bool = False
+    source: Annotated[str, Field(min_length=3)]
+    mark: Mark
+
+    @model_validator(mode="after")
+    def _complete(self) -> Pair:
+        if self.shell is None and self.distance_angstrom is None:
+            raise ValueError(f"the pair {' - '.join(self.species)} needs shell or distance_angstrom")
+        _neighbours(self.shell, self.distance_angstrom)
+        return self
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """Which neighbours the energy is for."""
+        return _neighbours(self.shell, self.distance_angstrom)
+
+
+def _listed(shells: tuple[int, ...]) -> str:
+    return str(shells[0]) if len(shells) == 1 else str(list(shells))
+
+
+def _neighbours(shells: tuple[int, ...] | None, distance_angstrom: tuple[float, float] | None) -> Neighbours:
+    if shells and distance_angstrom:
+        raise ValueError("shell and distance_angstrom are both given; one is allowed")
+    return Neighbours(shells or (), distance_angstrom or ())
+
+
+class OxygenExchange(Strict):
+    """Enthalpy and entropy of 1/2 O2 + V_O + n hosts -> O + n carriers at 1 bar, beside the energies of the model.
+
+    The n = 2 electronic carriers are created if they are holes, and removed if they are electrons.
+    """
+
+    enthalpy_J_mol: Sourced
+    entropy_J_mol_K: Sourced
+
+
+class ProtonSites(Strict):
+    """Four sites for protons around each oxygen ion of a cubic perovskite; see lattices/protons.py."""
+
+    sublattice: str = "proton"
+    oxygen: str = "anion"
+    cation: str = "B"
+    displacement: Sourced
+
+
+class CoulombSpec(Strict):
+    """Long-range Coulomb energies of the Kroger-Vink charges, screened by the lattice (kmc/tables/coulomb.py)."""
+
+    relative_permittivity: Sourced
+
+    @model_validator(mode="after")
+    def _positive(self) -> CoulombSpec:
+        if self.relative_permittivity.value < 1.0:
+            raise ValueError(f"relative_permittivity = {self.relative_permittivity.value:g}: it must be at least 1")
+        return self
