@@ -1,32 +1,66 @@
-"""Figures of many runs against a varied key, by kind: conductivities, transference numbers, diffusivities and so on."""
+"""Estimates of many runs against a varied key, a picture for each kind of quantity."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-from analysis.plots.canvas import COLOURS, canvas
+from analysis.plots.canvas import COLOURS, MARKERS, picture, scale
+from analysis.plots.labels import estimate_label, key_label, varied_label
+from analysis.plots.results import JsonObject
 
-KINDS = (  # (how the last part of a figure's name ends, picture, axis label, logarithmic)
-    ("conductivity_S_m", "conductivities", "conductivity (S/m)", True),
-    ("transference_number", "transference", "transference number", False),
-    ("diffusivity_m2_s", "diffusivities", "diffusivity (m²/s)", True),
-    ("chemical_diffusivity_m2_s", "chemical", "chemical diffusivity (m²/s)", True),
-    ("thermodynamic_factor_O", "theta", "thermodynamic factor $\\Theta_O$", True),
-    ("correlation_factor", "correlation", "correlation factor", False),
-    ("haven_ratio", "haven", "Haven ratio", False),
+Entry: TypeAlias = dict[str, float | str | None]  # value, stderr and, where it is null, the reason
+
+NOT_COMPARED = ("profile", "hops", "modes", "arrhenius")  # parts of results.json that are no estimates of one point
+GROUPS = ("species", "chemical_diffusivity_m2_s")  # parts of results.json whose entries are drawn
+LINES = ("-", "--", ":", "-.")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of quantity. ending: of the last part of its key in results.json. picture: name of the file."""
+
+    ending: str
+    picture: str
+    axis: str
+    logarithmic: bool
+
+
+KINDS = (
+    Kind("conductivity_S_m", "conductivities", "conductivity (S/m)", True),
+    Kind("transference_number", "transference", "transference number", False),
+    Kind("diffusivity_m2_s", "diffusivities", "diffusivity (m²/s)", True),
+    Kind("chemical_diffusivity_m2_s", "chemical", "chemical diffusivity (m²/s)", True),
+    Kind("thermodynamic_factor_O", "theta", r"thermodynamic factor $\Theta_\mathrm{O}$", True),
+    Kind("correlation_factor", "correlation", "correlation factor", False),
+    Kind("haven_ratio", "haven", "Haven ratio", False),
 )
-MARKERS = "os^Dv<>ph*"
 
 
-def figures_of(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Every figure of one run's results by its dotted name, as value, stderr and, where it is null, the reason."""
-    found: dict[str, dict[str, Any]] = {}
+@dataclass
+class Series:
+    """One quantity of the runs that differ in the varied key alone. others: what sets them apart from further runs."""
 
-    def walk(entry: Any, name: str) -> None:
+    name: str
+    others: str
+    points: list[tuple[float, float, float]] = field(default_factory=list)  # abscissa, value, stderr
+
+    @property
+    def label(self) -> str:
+        """The line of the legend."""
+        return ", ".join(part for part in (estimate_label(self.name), self.others) if part)
+
+
+def figures_of(results: JsonObject) -> dict[str, Entry]:
+    """Every scalar estimate of one run's results by its dotted key."""
+    found: dict[str, Entry] = {}
+
+    def walk(entry: object, name: str) -> None:
         if not isinstance(entry, dict):
             return
         if {"value", "stderr"} <= set(entry):
@@ -37,73 +71,78 @@ def figures_of(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
             walk(inner, f"{name}.{key}" if name else key)
 
     for key, entry in results.items():
-        if key not in ("profile", "hops", "modes", "arrhenius"):
+        if key not in NOT_COMPARED:
             walk(entry, key)
     return found
 
 
-def plot_study(summary: dict[str, Any], folder: Path) -> list[Path]:
-    """A picture for each kind of figure against the first varied key of numbers or vectors; none without such a key."""
+def plot_study(summary: JsonObject, folder: Path) -> list[Path]:
+    """A picture for each kind of quantity against the first varied key of numbers or vectors; none without such a key.
+
+    summary: as `kmc study` writes it, with run, vary and rows. Raises InputError if a picture cannot be written.
+    """
     numeric = [k for k, values in summary["vary"].items() if None not in map(_number, values) and len(values) > 1]
     if not numeric:
         return []
     pictures = []
     for kind in KINDS:
-        series = _series(summary["rows"], numeric[0], kind[0])
+        series = _series(summary["rows"], numeric[0], kind)
         if series:
-            pictures.append(_draw(series, numeric[0], kind, folder / f"study-{kind[1]}.png"))
+            path = folder / f"study-{kind.picture}.png"
+            pictures.append(_draw(series, numeric[0], kind, str(summary["run"]), path))
     return pictures
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     """A number, or the length of a vector such as a field; None for anything else."""
     if isinstance(value, list) and value and all(_number(entry) is not None for entry in value):
         return float(np.linalg.norm(value))
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _kind_of(name: str) -> str:
-    """The longest ending in KINDS that fits a figure's name; "" if none does."""
+def _kind_of(name: str) -> Kind | None:
+    """The kind with the longest ending that fits a key; None if none does."""
     parts = name.split(".")
+    if len(parts) > 1 and parts[0] not in GROUPS:
+        return None
     own = "chemical_diffusivity_m2_s" if parts[0] == "chemical_diffusivity_m2_s" else parts[-1]
-    return max((kind[0] for kind in KINDS if own.endswith(kind[0])), key=len, default="")
+    return max((kind for kind in KINDS if own.endswith(kind.ending)), key=lambda kind: len(kind.ending), default=None)
 
 
-def _series(rows: list[dict[str, Any]], key: str, kind: str) -> dict[str, list[tuple[float, float, float]]]:
-    """label -> (x, value, stderr) of one kind of figure; rows that differ in other keys are series of their own."""
-    series: dict[str, list[tuple[float, float, float]]] = {}
-    temperatures = {row["temperature_K"] for row in rows}
+def _series(rows: Iterable[JsonObject], key: str, kind: Kind) -> list[Series]:
+    """Every series of one kind; rows that differ in other keys, or in their temperatures, have their own."""
+    rows = list(rows)
+    several = len({row["temperature_K"] for row in rows}) > 1 and not key.endswith("temperature_K")
+    found: dict[tuple[str, str], Series] = {}
     for row in rows:
-        others = [f"{k.rpartition('.')[2]} {v}" for k, v in row["varied"].items() if k != key]
-        others += [f"{row['temperature_K']:g} K"] if len(temperatures) > 1 and not key.endswith("temperature_K") else []
-        for name, figure in row["figures"].items():
-            if _kind_of(name) == kind and figure["value"] is not None and not name.startswith("arrhenius"):
-                label = ", ".join([_label(name), *others])
-                x = _number(row["varied"][key])
-                assert x is not None
-                series.setdefault(label, []).append((x, figure["value"], figure["stderr"]))
-    return series
+        others = [varied_label(k, v) for k, v in row["varied"].items() if k != key and not k.endswith("temperature_K")]
+        others += [f"{row['temperature_K']:g} K"] if several else []
+        x = _number(row["varied"][key])
+        for name, entry in row["figures"].items():
+            if _kind_of(name) == kind and entry["value"] is not None and x is not None:
+                about = ", ".join(others)
+                series = found.setdefault((name, about), Series(name, about))
+                series.points.append((x, entry["value"], entry["stderr"]))
+    return list(found.values())
 
 
-def _label(name: str) -> str:
-    """What a legend calls a figure."""
-    short = name.removeprefix("species.").removeprefix("chemical_diffusivity_m2_s.")
-    for unit in ("_m2_s", "_S_m"):
-        short = short.removesuffix(unit)
-    return short.replace(".", " ").replace("_", " ")
-
-
-def _draw(series: dict[str, list[tuple[float, float, float]]], key: str, kind: tuple[Any, ...], path: Path) -> Path:
-    figure, (axes,) = canvas()
-    for (label, points), colour, marker in zip(
-        series.items(), itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False
-    ):
-        x, y, error = np.array(sorted(points)).T
-        style = {"fmt": marker + "-", "color": colour, "capsize": 3, "markersize": 5, "linewidth": 1}
-        axes.errorbar(x, y, error, label=label, **style)
-    log = kind[3] and all(value > 0 for points in series.values() for _, value, _ in points)
-    axes.set(xlabel=key, ylabel=kind[2], yscale="log" if log else "linear")
-    axes.grid(True, which="both", linewidth=0.3, alpha=0.5)
-    axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=150)
+def _draw(series: list[Series], key: str, kind: Kind, run: str, path: Path) -> Path:
+    """A colour and a marker for each quantity; a line style for each combination of the other varied keys."""
+    names = list(dict.fromkeys(each.name for each in series))
+    others = list(dict.fromkeys(each.others for each in series))
+    colours = dict(zip(names, itertools.cycle(COLOURS), strict=False))
+    markers = dict(zip(names, itertools.cycle(MARKERS), strict=False))
+    lines = dict(zip(others, itertools.cycle(LINES), strict=False))
+    with picture(path, height_inches=max(4.6, 0.25 * len(series) + 0.8)) as (_, (axes,)):
+        for each in series:
+            x, y, error = np.array(sorted(each.points)).T
+            colour, filled = colours[each.name], "white" if others.index(each.others) % 2 else colours[each.name]
+            form = markers[each.name] + lines[each.others]
+            axes.errorbar(x, y, error, fmt=form, color=colour, markerfacecolor=filled, label=each.label)
+        scale(axes, "x", [[x for x, _, _ in each.points] for each in series])
+        values = [value for each in series for _, value, _ in each.points]
+        if kind.logarithmic:
+            scale(axes, "y", [values])
+        axes.set(xlabel=key_label(key), ylabel=kind.axis)
+        axes.set_title(f"{run}: {kind.axis.partition(' (')[0]}")
     return path

@@ -100,9 +100,14 @@ def _not_found(trajectory: Trajectory) -> str:
 def ion_numbers(trajectory: Trajectory) -> tuple[int, int]:
     """(ion carriers, ion carriers and their partners) of a replica."""
     count = {record.name: record.count for record in trajectory.species}
+    carriers = count[trajectory.component["carrier"]]
+    return carriers, carriers + count[partner_of(trajectory)]
+
+
+def partner_of(trajectory: Trajectory) -> str:
+    """The species with which the ion carrier exchanges sites."""
     carrier = trajectory.component["carrier"]
-    partner = next(family.partner for family in trajectory.families if family.carrier == carrier)
-    return count[carrier], count[carrier] + count[partner]
+    return next(family.partner for family in trajectory.families if family.carrier == carrier)
 
 
 def theta_samples(trajectory: Trajectory, point: Isotherm) -> tuple[FloatArray, FloatArray]:
@@ -132,8 +137,7 @@ def check_point(point: Isotherm, j: int) -> None:
 
 def theta_estimates(trajectory: Trajectory, point: Isotherm, j: int) -> tuple[Result, Result]:
     """Theta of the ion carrier and of its partner at point j."""
-    carrier = trajectory.component["carrier"]
-    partner = next(family.partner for family in trajectory.families if family.carrier == carrier)
+    carrier, partner = trajectory.component["carrier"], partner_of(trajectory)
     rows = theta_samples(trajectory, point)
 
     def build(which: int, name: str) -> Result:

@@ -22,6 +22,7 @@ from analysis.thermodynamics.isotherm import (
     counts_of,
     curve_json,
     isotherm_json,
+    partner_of,
     potential_json,
     theta_estimates,
 )
@@ -58,6 +59,7 @@ def theta_json(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Any], dict[st
         "thermodynamics": {
             "component": inputs.particle,
             "carrier": inputs.carrier,
+            "partner": partner_of(trajectory),
             "site_fraction": inputs.site_fraction,
             "thermodynamic_factor_of_carrier": {name: each.as_json() for name, each in methods.items()},
             "at_composition": potential,

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from lattices.defects.equilibrium import check_pressure, check_request, collect_warnings
+from lattices.defects.equilibrium import Request, check_pressure, check_request, collect_warnings
 from lattices.defects.mass_action import FloatArray
+from lattices.defects.models import Carriers
 from lattices.errors import InputError
+from lattices.validity import SLACK
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class BrouwerDiagram:
     """Arrays of shape (n,), float64, over pO2_bar; meanings as in lattices.defects.equilibrium.Equilibrium.
 
     thermodynamic_factor_O and _V are inf where delta does not depend on pO2. missing: carriers outside the
-    model, with the reason.
+    model, with the reason. extrapolated: (n,) bool, where the set of constants is used outside a range of its source.
     """
 
     material: str
@@ -33,6 +35,7 @@ class BrouwerDiagram:
     warnings: tuple[str, ...]
     formula: str
     missing: Mapping[str, str]
+    extrapolated: NDArray[np.bool_]
 
 
 def brouwer_diagram(
@@ -66,4 +69,24 @@ def brouwer_diagram(
         warnings=collect_warnings(request, pressures, carriers),
         formula=request.formula(),
         missing=request.missing(carriers.site_fractions),
+        extrapolated=_extrapolated(request, pressures, carriers),
     )
+
+
+def _extrapolated(request: Request, pO2_bar: FloatArray, carriers: Carriers) -> NDArray[np.bool_]:
+    asked: dict[str, FloatArray | float | None] = {
+        "temperature_K": request.temperature_K,
+        "dopant_fraction": request.dopant_fraction,
+        "pH2O_bar": request.pH2O_bar or None,
+        "pO2_bar": pO2_bar,
+        "reduction": carriers.reduction,
+        "delta": carriers.delta,
+        "thermodynamic_factor_V": carriers.theta_V,
+    }
+    outside = np.zeros(len(pO2_bar), dtype=bool)
+    for key, value in asked.items():
+        limits = request.constants.ranges.get(key)
+        if limits is not None and value is not None:
+            slack = SLACK.get(key, 1e-9)
+            outside |= (value < limits.low * (1.0 - slack)) | (value > limits.high * (1.0 + slack))
+    return outside

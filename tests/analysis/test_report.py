@@ -1,4 +1,4 @@
-"""results.json, the parent's Arrhenius part, the terminal's table and the pictures."""
+"""results.json, the parent's Arrhenius part and the terminal's table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 
 import kmc.files.trajectory
 from analysis import analyze, analyze_folder
-from analysis.plots.run import plot_arrhenius, plot_folder, plot_msd
 from analysis.statistics.arrhenius import BOLTZMANN_EV_K
 from analysis.table import format_table, with_error
 from kmc.files.trajectory import Trajectory
@@ -201,25 +200,3 @@ def test_table_shows_every_species_and_temperature(folder: Path) -> None:
 
 def test_table_says_why_an_estimate_is_unavailable() -> None:
     assert "made no hop" in format_table(analyze(synthetic({"V_O": np.zeros((80, 8, 2, 3), dtype=np.int64)})))
-
-
-def test_pictures(folder: Path, tmp_path: Path) -> None:
-    results = analyze_folder(folder)
-    pictures = plot_folder(folder)
-    assert [path.relative_to(folder).as_posix() for path in pictures] == [
-        "T0900K/msd.png",
-        "T0900K/onsager.png",
-        "T1000K/msd.png",
-        "T1000K/onsager.png",
-        "T1100K/msd.png",
-        "T1100K/onsager.png",
-        "arrhenius.png",
-        "conductivities.png",
-    ]
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
-    # a run that gives no fit is drawn nonetheless
-    assert plot_msd(synthetic({"V_O": np.ones((6, 1, 2, 3), dtype=np.int64)}), tmp_path / "few.png").exists()
-    for run in results["runs"]:
-        for entry in run["species"].values():
-            entry["tracer_diffusivity_m2_s"]["value"] = entry["collective_diffusivity_m2_s"]["value"] = None
-    assert plot_arrhenius(results, tmp_path / "none.png") is None

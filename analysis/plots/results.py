@@ -1,0 +1,46 @@
+"""What pictures take from results.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from analysis.statistics.estimates import Estimate, FloatArray, Result
+from lattices.errors import InputError
+
+JsonObject: TypeAlias = Mapping[str, Any]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[JsonObject]:
+    """The contents of a results.json, for as long as pictures are drawn from them.
+
+    Raises InputError where the file cannot be read, is not JSON, or lacks what a picture needs.
+    """
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # of JSON or of UTF-8
+        raise InputError(f"{path}: damaged ({error}); run kmc analyze again") from error
+    try:
+        yield results
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{path}: not the results of this version ({what}); run kmc analyze again") from error
+
+
+def columns(points: Iterable[tuple[float, Result]]) -> FloatArray:
+    """(3, n) abscissa, value and standard error of the points whose result is available."""
+    known = [(x, result.value, result.stderr) for x, result in points if isinstance(result, Estimate)]
+    return np.array(known, dtype=float).reshape(-1, 3).T
+
+
+def heading(results: JsonObject) -> str:
+    """Model and temperature of a run, for a title."""
+    return f"{results['model']}, {results['temperature_K']:g} K"

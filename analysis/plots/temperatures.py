@@ -1,0 +1,87 @@
+"""Pictures of a list of temperatures: diffusivities, conductivities and transference numbers against 1000 K/T."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.plots.canvas import COLOURS, MARKERS, picture, temperatures_on_top
+from analysis.plots.labels import QUANTITIES, result_text, species_label
+from analysis.plots.results import JsonObject, columns
+from analysis.statistics.arrhenius import BOLTZMANN_EV_K
+from analysis.statistics.estimates import Estimate, FloatArray, from_json
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CONDUCTIVITIES = (  # key, colour, marker
+    ("ionic_conductivity_S_m", COLOURS[0], "o"),
+    ("electronic_conductivity_S_m", COLOURS[1], "s"),
+    ("total_conductivity_S_m", COLOURS[6], "^"),
+    ("ambipolar_conductivity_S_m", COLOURS[2], "D"),
+)
+TRANSFERENCE = (
+    ("ionic_transference_number", COLOURS[0], "o"),
+    ("electronic_transference_number", COLOURS[1], "s"),
+)
+
+
+def plot_arrhenius(results: JsonObject, path: Path | str) -> Path | None:
+    """Diffusivities of a list of temperatures against 1000 K/T with the fits of results.json.
+
+    D_sigma is drawn of independent carriers alone: that of their partner is the same but for the ratio of the numbers.
+    None if there is nothing to draw.
+    """
+    runs = results["runs"]
+    carriers = runs[0]["onsager"]["species"] or list(runs[0]["species"])
+    series = []
+    for name in runs[0]["species"]:
+        for key in ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
+            points = columns((run["temperature_K"], from_json(run["species"][name][key])) for run in runs)
+            if points.size and (name in carriers or key.startswith("tracer")):
+                series.append((name, key, points))
+    if not series:
+        return None
+    styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)
+    with picture(path, height_inches=5.0) as (_, (axes,)):
+        for (name, key, (temperature, value, stderr)), (colour, marker) in zip(series, styles, strict=False):
+            label = f"{QUANTITIES[key]} of {species_label(name)}"
+            fit = results["arrhenius"].get(f"species.{name}.{key}", {})
+            energy = from_json(fit["activation_energy_eV"]) if fit else None
+            if isinstance(energy, Estimate):
+                label += f"\n$E_a$ = {result_text(energy, 'eV')}"
+                _fitted_line(axes, temperature, energy.value, fit["prefactor"]["value"], colour)
+            axes.errorbar(1000.0 / temperature, value, stderr, fmt=marker, color=colour, label=label)
+        axes.set(yscale="log", xlabel="1000 K / $T$", ylabel="diffusivity (m²/s)")
+        temperatures_on_top(axes, results["temperatures_K"])
+        axes.set_title(f"Diffusivities, {runs[0]['model']}")
+    return Path(path)
+
+
+def _fitted_line(axes: Axes, temperature_K: FloatArray, energy_eV: float, prefactor: float, colour: str) -> None:
+    span = np.linspace(temperature_K.min(), temperature_K.max(), 50)
+    axes.plot(1000.0 / span, prefactor * np.exp(-energy_eV / (BOLTZMANN_EV_K * span)), color=colour)
+
+
+def plot_conductivities(results: JsonObject, path: Path | str) -> Path | None:
+    """Conductivities (above) and transference numbers (below) of a list of temperatures; None for an ion alone."""
+    runs = results["runs"]
+    if all(run["electronic_conductivity_S_m"]["value"] is None for run in runs):
+        return None
+    with picture(path, 2, 6.8, shared=True) as (_, (above, below)):
+        for axes, quantities in ((above, CONDUCTIVITIES), (below, TRANSFERENCE)):
+            for key, colour, marker in quantities:
+                points = columns((run["temperature_K"], from_json(run[key])) for run in runs)
+                if points.size:
+                    temperature, value, stderr = points
+                    axes.errorbar(
+                        1000.0 / temperature, value, stderr, fmt=f"{marker}-", color=colour, label=QUANTITIES[key]
+                    )
+        above.set(yscale="log", ylabel="conductivity (S/m)")
+        temperatures_on_top(above, results["temperatures_K"])
+        above.set_title(f"Conductivities and transference numbers, {runs[0]['model']}")
+        below.set(ylabel="transference number", xlabel="1000 K / $T$")
+    return Path(path)

@@ -1,0 +1,94 @@
+"""The canvas: one style for every picture, scales that suit the data, files that cannot be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analysis.plots
+from analysis.plots.canvas import COLOURS, STYLE, picture, scale, temperatures_on_top, time_unit
+from lattices.errors import InputError
+
+
+def test_every_picture_is_written_by_the_one_canvas() -> None:
+    folder = Path(analysis.plots.__file__).parent
+    writers = [
+        path.name for path in folder.glob("*.py") if "savefig" in path.read_text() or "Figure(" in path.read_text()
+    ]
+    assert writers == ["canvas.py"]
+    assert not [path.name for path in folder.glob("*.py") if "pyplot" in path.read_text() and path.name != "canvas.py"]
+
+
+def test_the_palette_is_that_of_the_style() -> None:
+    text = STYLE.read_text()
+    assert all(colour.removeprefix("#") in text for colour in COLOURS) and len(set(COLOURS)) == len(COLOURS) == 8
+
+
+def test_the_style_ends_with_the_picture(tmp_path: Path) -> None:
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    with picture(tmp_path / "one.png") as (figure, (axes,)):
+        axes.plot([1, 2], [3, 4], label="line")
+        assert mpl.rcParams["axes.grid"] and figure.get_size_inches().tolist() == [8.0, 4.6]
+    legend = axes.get_legend()
+    assert legend is not None and legend.get_window_extent().x0 > axes.get_window_extent().x1  # beside the curves
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1e-12, 1e-10], "log"),
+        ([0.5, 0.9], "linear"),
+        ([-1.0, 100.0], "linear"),
+        ([np.nan, 1.0, 100.0], "log"),
+        ([0.0, 100.0], "linear"),
+        ([], "linear"),
+        ([np.nan], "linear"),
+    ],
+)
+def test_axes_are_logarithmic_where_positive_data_span_decades(values: list[float], kind: str, tmp_path: Path) -> None:
+    with picture(tmp_path / "one.png") as (_, (axes,)):
+        axes.plot(range(len(values)), values)
+        scale(axes, "y", [np.array(values)])
+        assert axes.get_yscale() == kind
+
+
+def test_labels_of_a_short_logarithmic_axis_are_plain_numbers(tmp_path: Path) -> None:
+    with picture(tmp_path / "one.png") as (_, (axes,)):
+        axes.loglog([0.6, 6.0], [1e-12, 1e-9])
+    shown = {tick.get_text() for tick in [*axes.get_xticklabels(minor=True), *axes.get_xticklabels()]}
+    assert {"1", "2", "5"} <= shown and not any("times" in text for text in shown)
+    assert r"$10^{-10}$" in {tick.get_text() for tick in axes.get_yticklabels()}
+
+
+def test_temperatures_stand_above_the_reciprocal_axis(tmp_path: Path) -> None:
+    with picture(tmp_path / "one.png") as (_, (axes,)):
+        axes.plot([1.0, 2.0], [1.0, 2.0])
+        temperatures_on_top(axes, [1000.0, 998.0, 500.0])
+    (top,) = axes.child_axes
+    assert [tick.get_text() for tick in top.get_xticklabels()] == ["500", "998"]  # 1000 would lie on 998
+
+
+def test_one_temperature_has_its_tick(tmp_path: Path) -> None:
+    with picture(tmp_path / "one.png") as (_, (axes,)):
+        axes.plot([1.0], [1.0])
+        temperatures_on_top(axes, [1000.0])
+    assert len(axes.child_axes) == 1
+
+
+def test_times_have_a_unit_that_suits_them() -> None:
+    assert time_unit(3e-12) == (1e12, "ps") and time_unit(5.0) == (1.0, "s") and time_unit(2e-7) == (1e9, "ns")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("missing/one.png", "cannot be written: No such file or directory"), ("one.xyz", "is not supported")],
+)
+def test_a_picture_that_cannot_be_written_is_one_line(name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message) as caught, picture(tmp_path / name) as (_, (axes,)):
+        axes.plot([1.0], [1.0])
+    assert "\n" not in str(caught.value) and name in str(caught.value)
