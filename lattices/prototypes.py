@@ -14,8 +14,8 @@ from lattices.from_atoms import crystal_from_atoms
 class Prototype:
     """A crystal structure that run files name.
 
-    build: (host, lattice_parameter_angstrom) -> Crystal. anions_per_formula: sites of the sublattice "anion" in a
-    formula unit. host_keys: keys of crystal.host, each a chemical symbol.
+    build: (host, lattice_parameter_angstrom) -> Crystal, called with checked arguments. anions_per_formula: sites of
+    the sublattice "anion" in a formula unit. host_keys: keys of crystal.host, each a chemical symbol.
     """
 
     build: Callable[[Mapping[str, str], float], Crystal]
@@ -30,8 +30,7 @@ def fluorite(host: Mapping[str, str], lattice_parameter_angstrom: float, anion: 
     """
     from ase.build import bulk
 
-    if set(host) != {"cation"}:
-        raise InputError(f"crystal.host = {dict(host)}: fluorite needs exactly one key, cation")
+    check_host("fluorite", host)
     check_elements({**host, "anion": anion})
     check_lattice_parameter(lattice_parameter_angstrom)
     atoms = bulk(f"{host['cation']}{anion}2", "fluorite", a=lattice_parameter_angstrom, cubic=True)
@@ -45,8 +44,7 @@ def perovskite(host: Mapping[str, str], lattice_parameter_angstrom: float, anion
     """
     from ase import Atoms
 
-    if set(host) != {"A", "B"}:
-        raise InputError(f"crystal.host = {dict(host)}: perovskite needs exactly the keys A and B")
+    check_host("perovskite", host)
     check_elements({**host, "anion": anion})
     check_lattice_parameter(lattice_parameter_angstrom)
     half = 0.5
@@ -57,6 +55,27 @@ def perovskite(host: Mapping[str, str], lattice_parameter_angstrom: float, anion
         pbc=True,
     )
     return crystal_from_atoms(atoms, {"anion": [0, 1, 2], "B": [3], "A": [4]})
+
+
+def crystal_of_prototype(name: str, host: Mapping[str, str], lattice_parameter_angstrom: float) -> Crystal:
+    """The conventional cell of a prototype by name.
+
+    host: the chemical symbol of each of its host keys. InputError for an unknown name, other keys, an unknown symbol
+    or a lattice parameter out of range.
+    """
+    check_host(name, host)
+    check_elements(host)
+    check_lattice_parameter(lattice_parameter_angstrom)
+    return PROTOTYPES[name].build(host, lattice_parameter_angstrom)
+
+
+def check_host(name: str, host: Mapping[str, str]) -> None:
+    """InputError unless a prototype of that name is registered and the host has exactly the keys that it needs."""
+    if name not in PROTOTYPES:
+        raise InputError(f"prototype = {name!r}: known prototypes are {', '.join(PROTOTYPES)}")
+    keys = PROTOTYPES[name].host_keys
+    if set(host) != set(keys):
+        raise InputError(f"crystal.host = {dict(host)}: {name} needs exactly the keys {', '.join(keys)}")
 
 
 def check_elements(host: Mapping[str, str]) -> None:

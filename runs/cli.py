@@ -156,11 +156,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _validate(arguments: argparse.Namespace) -> int:
     from runs.config import load_config
-    from runs.estimate import format_facts, validate
+    from runs.estimate import validate
 
     config, base = load_config(arguments.file, arguments.set)
     facts = validate(config, base)
-    print(json.dumps(facts, indent=1) if arguments.json else format_facts(facts))
+    print(json.dumps(facts.as_dict(), indent=1) if arguments.json else facts.format())
     return 0
 
 

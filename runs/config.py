@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -95,14 +95,15 @@ def _allowed_keys(error: ValidationError) -> str:
 
 @contextmanager
 def naming(config: RunConfig) -> Iterator[None]:
-    """Bad input found on lower floors is told with the name of the run file."""
+    """Put the name of the run file before the message of bad input that is found on lower floors."""
     try:
         yield
     except InputError as error:
-        raise InputError(f"{config.where}: {error}") from error
+        named = str(error).startswith(f"{config.where}: ")
+        raise InputError(str(error) if named else f"{config.where}: {error}") from error
 
 
-def resolved_toml(config: RunConfig, decided: dict[str, Any] | None = None) -> str:
+def resolved_toml(config: RunConfig, decided: Mapping[str, object] | None = None) -> str:
     """The run file as TOML. decided: what goes into [resolved]."""
     import tomli_w
 
@@ -110,7 +111,7 @@ def resolved_toml(config: RunConfig, decided: dict[str, Any] | None = None) -> s
     return tomli_w.dumps(_without_empty(tables) | ({"resolved": _without_empty(decided)} if decided else {}))
 
 
-def _without_empty(table: dict[str, Any]) -> dict[str, Any]:
+def _without_empty(table: Mapping[str, object]) -> dict[str, object]:
     """TOML has no null; empty tables are left out for the reader's sake."""
     kept = {k: _without_empty(v) if isinstance(v, dict) else v for k, v in table.items() if v is not None}
     return {k: v for k, v in kept.items() if v != {}}

@@ -12,7 +12,7 @@ from lattices.doping import Doping, number_of
 from lattices.errors import InputError
 from lattices.hosts import check_host
 from lattices.notes import Note
-from runs.minority import MINORITY
+from runs.notes import MINORITY
 from runs.schema.run_file import GasSpec
 
 if TYPE_CHECKING:

@@ -1,17 +1,18 @@
-"""Carries out a run file: every temperature in its folder, interruption and resumption, analysis at the end."""
+"""Carries out a run file: every trajectory in its folder, interruption and resumption, analysis at the end."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lattices.errors import InputError
-from runs.build import resolve, settings_of, system_of
 from runs.config import RunConfig, first_difference, load_config, resolved_toml
-from runs.estimate import describe_system, domain_lines, file_bytes, further_notes, mode_lines, with_notes
-from runs.jobs import jobs_of
+from runs.estimate import trajectory_bytes
+from runs.notes import describe_system, further_notes, mode_lines
+from runs.prepare import Job, PreparedRun, prepare
 from runs.progress import Log, Stop, progress, signals
 
 if TYPE_CHECKING:
@@ -22,59 +23,48 @@ RUN_FILE = "run.toml"
 
 
 def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False) -> int:
-    """Run every temperature, analyse, draw; returns the exit code (0, or 128 + signal after an interruption).
+    """Run every job, analyse and draw; returns the exit code (0, or 128 + signal after an interruption).
 
-    Raises InputError for anything wrong with the run file, for a folder that cannot be written, that holds a run
-    already (without resume), or that holds none or another one (with resume).
+    base: folder from which relative paths in the run file start. InputError for anything wrong with the run file, for
+    a folder that cannot be written, that already holds a run (without resume), or that holds none or another one (with
+    resume).
     """
-    from kmc.backends import choose_backend
-    from kmc.carriers.neutral_component import neutral_component
-    from kmc.measure.profile import ProfileSettings, check_profile
-    from kmc.run.relaxation import wave_fractions
-    from kmc.run.schedule import start_equilibration
-
-    jobs = jobs_of(config, base, folder)
-    _check_folder(folder, [part for _, part in jobs], resume)
-    backend, why = choose_backend(config.run.backend)
-    systems = [with_notes(system_of(single, base, 0), single) for single, _ in jobs]
-    for system in systems:
-        settings = settings_of(config, system.model)
-        start_equilibration(system, settings)
-        asked = settings.thermodynamics.relaxation if settings.thermodynamics else None
-        if asked and not isinstance(neutral_component(system.tables, system.model.vacancies), str):
-            wave_fractions(system, asked)  # refuses an amplitude that does not fit
-        domain_lines(system, config)  # refuses what cannot be cut before anything is written
-        if config.run.profile:
-            check_profile(system.tables, ProfileSettings(**config.run.profile.model_dump()))
-    resolved = resolve(config, base, backend)
-    if resume:
-        _check_same(resolved, folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_run_file(folder, resolved, _composition(systems[0]))
-        log = Log(folder / "log.txt")
-        log(f"backend {backend}: {why}")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
-    for line in describe_system(systems[0], config):
-        log(line)
-    size = sum(file_bytes(system, config) for system in systems)
-    more = "; more if the wanted precision needs more frames" if config.run.duration.precision is not None else ""
-    log(f"trajectory files: about {size / 1e6:.1f} MB{more}")
+    if not resume:
+        _check_free(folder, [folder])
+    prepared = prepare(config, base)
+    _check_folder(folder, prepared, resume)
+    log = _begin(folder, prepared)
+    first = prepared.systems[0]
     with signals() as stop:
-        for system, (single, part) in zip(systems, jobs_of(resolved, base, folder), strict=True):
-            log(f"{system.tables.temperature_K:g} K -> {part}")
-            for note in further_notes(system, systems[0]):
+        for job in prepared.jobs:
+            log(f"{job.system.tables.temperature_K:g} K -> {folder / job.part}")
+            for note in further_notes(job.system, first):
                 log(note.line)
-            for line in mode_lines(system) if config.polarons.mode == "auto" else ():
+            for line in mode_lines(job.system) if config.polarons.mode == "auto" else ():
                 log(line)
-            frozen = single.polarons.mode == "frozen-ions"
-            prepare = system_of(single, base, 0, "scaled") if frozen else None
-            if not _run_one(single, (system, prepare), part, backend, resume, stop, log):
-                log(f"stopped; go on with: kmc run {folder} --resume")
+            if not _run_job(job, folder / job.part, prepared.backend, resume, stop, log):
+                log(f"stopped; to continue: kmc run {folder} --resume")
                 return 128 + stop.signal
     _finish(folder, log)
     return 0
+
+
+def _begin(folder: Path, prepared: PreparedRun) -> Log:
+    """Write the resolved run file and the head of the log."""
+    first = prepared.systems[0]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_run_file(folder, prepared.config, _composition(first))
+        log = Log(folder / "log.txt")
+        log(f"backend {prepared.backend}: {prepared.backend_reason}")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
+    for line in describe_system(first, prepared.config):
+        log(line)
+    wanted = prepared.config.run.duration.precision
+    more = "; more if the wanted precision needs more frames" if wanted is not None else ""
+    log(f"trajectory files: about {trajectory_bytes(prepared) / 1e6:.1f} MB{more}")
+    return log
 
 
 def _finish(folder: Path, log: Log) -> None:
@@ -89,55 +79,41 @@ def _finish(folder: Path, log: Log) -> None:
     log("written: " + ", ".join(str(path) for path in [folder / "results.json", *pictures]))
 
 
-def _run_one(
-    config: RunConfig,
-    systems: tuple[System, System | None],
-    folder: Path,
-    backend: str,
-    resume: bool,
-    stop: Stop,
-    log: Log,
-) -> bool:
-    """One temperature; False if stopped. config: resolved, with this temperature alone.
-
-    systems: what is walked, and what is equilibrated beforehand if that has other rates.
-    """
+def _run_job(job: Job, folder: Path, backend: str, resume: bool, stop: Stop, log: Log) -> bool:
+    """Walk one trajectory, until its wanted precision if it has one; False if stopped."""
     from kmc.run.engine import frozen_schedule, run
 
-    system, prepare = systems
-    settings = settings_of(config, system.model)
-    precision = config.run.duration.precision
-    going_on, reached = _where_it_stands(folder) if resume else (False, 0)
-    frames = settings.frames
-    while frames < reached:  # a stretch that was begun is finished before its precision is looked at
+    precision = job.config.run.duration.precision
+    continuing, reached = _where_it_stands(folder) if resume else (False, 0)
+    frames = job.settings.frames
+    while frames < reached:  # a stretch that was begun is finished before its precision is examined
         frames *= 2
     while True:
         with progress(log) as report:
             finished = run(
-                system,
-                settings,
+                job.system,
+                job.settings,
                 folder,
                 backend=backend,
-                resume=going_on,
+                resume=continuing,
                 extend_to_frames=frames,
-                prepare=prepare,
+                prepare=job.equilibrated_with,
                 report=report,
                 stop=stop,
             )
         if not finished:
             return False
-        going_on = True
+        continuing = True
         if precision is None or _precise(folder, precision, log):
             break
-        if frames >= settings.frames << MOST_DOUBLINGS:
+        if frames >= job.settings.frames << MOST_DOUBLINGS:
             log(f"precision {precision:g} was not reached in {frames} frames; more replicas or more cells help")
             break
         frames *= 2
     frozen = frozen_schedule(folder)
-    field = {"field_applied_V_per_m": system.tables.field_V_per_m.tolist()}
-    _write_run_file(
-        folder, config, _composition(system) | field | {"schedule": {**asdict(frozen), "frames": settings.frames}}
-    )
+    field = {"field_applied_V_per_m": job.system.tables.field_V_per_m.tolist()}
+    schedule = {"schedule": {**asdict(frozen), "frames": job.settings.frames}}
+    _write_run_file(folder, job.config, {**_composition(job.system), **field, **schedule})
     log(
         f"acceptance {frozen.acceptance:.4g} of {frozen.slowest}, selection by {frozen.selection}, "
         f"frames of {frozen.frame_interval_s:.4g} s"
@@ -146,10 +122,10 @@ def _run_one(
 
 
 def _where_it_stands(folder: Path) -> tuple[bool, int]:
-    """(whether there is a checkpoint to go on from, frames it has reached).
+    """(whether there is a checkpoint to continue from, frames it has reached).
 
-    A run that was killed before its first checkpoint may have left a file with the initial frame: that is taken away.
-    InputError if a longer trajectory has lost its checkpoint.
+    A run that was killed before its first checkpoint may have left a file with the initial frame only, which is
+    deleted. InputError if a longer trajectory has lost its checkpoint.
     """
     from kmc.files.checkpoint import has_checkpoint
     from kmc.files.trajectory import read_trajectory
@@ -183,7 +159,7 @@ def _precise(folder: Path, wanted: float, log: Log) -> bool:
     return False
 
 
-def _composition(system: System) -> dict[str, Any]:
+def _composition(system: System) -> dict[str, object]:
     """Particle numbers and notes for [resolved]."""
     from kmc.version import VERSION
 
@@ -196,29 +172,34 @@ def _composition(system: System) -> dict[str, Any]:
     }
 
 
-def _write_run_file(folder: Path, config: RunConfig, decided: dict[str, Any]) -> None:
+def _write_run_file(folder: Path, config: RunConfig, decided: Mapping[str, object]) -> None:
     temporary = folder / (RUN_FILE + ".new")
     temporary.write_text(resolved_toml(config, decided), encoding="utf-8")
     os.replace(temporary, folder / RUN_FILE)
 
 
-def _check_folder(folder: Path, folders: list[Path], resume: bool) -> None:
-    """InputError if the output folder is a file, or holds a run that is not to be resumed."""
-    from kmc.files.checkpoint import has_checkpoint
-
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder}: a folder is needed, this is a file")
-    names = ("trajectory.h5", RUN_FILE)
-    holds = any(has_checkpoint(part) or any((part / n).exists() for n in names) for part in (folder, *folders))
-    if holds and not resume:
-        raise InputError(f"--out {folder}: already holds a run; add --resume to go on with it, or name another folder")
-    if resume and not holds:
+def _check_folder(folder: Path, prepared: PreparedRun, resume: bool) -> None:
+    """InputError unless the output folder is free, or with resume holds this very run."""
+    folders = [folder, *(folder / job.part for job in prepared.jobs)]
+    if not resume:
+        _check_free(folder, folders)
+    elif not any(_holds_run(part) for part in folders):
         raise InputError(f"--out {folder}: holds no run to resume")
-
-
-def _check_same(resolved: RunConfig, folder: Path) -> None:
-    """InputError if the folder's run.toml describes another walk."""
-    if (folder / RUN_FILE).exists():
-        difference = first_difference(load_config(folder / RUN_FILE)[0], resolved)
+    elif (folder / RUN_FILE).exists():
+        difference = first_difference(load_config(folder / RUN_FILE)[0], prepared.config)
         if difference:
             raise InputError(f"--out {folder}: holds another run: there {difference}")
+
+
+def _check_free(folder: Path, folders: list[Path]) -> None:
+    """InputError if the output folder is a file, or any of the folders holds a run."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder}: a folder is needed, this is a file")
+    if any(_holds_run(part) for part in folders):
+        raise InputError(f"--out {folder}: already holds a run; add --resume to continue it, or name another folder")
+
+
+def _holds_run(folder: Path) -> bool:
+    from kmc.files.checkpoint import has_checkpoint
+
+    return has_checkpoint(folder) or any((folder / name).exists() for name in ("trajectory.h5", RUN_FILE))

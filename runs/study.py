@@ -20,10 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kmc.model.parameters import first_error
 from lattices.errors import InputError
-from runs.build import system_of
 from runs.config import RunConfig, load_config, shipped_examples
-from runs.jobs import jobs_of
 from runs.launch import RUN_FILE, run_all
+from runs.prepare import prepare
 
 STUDY_FILE = "study.toml"
 MOST_RUNS = 1000
@@ -51,8 +50,7 @@ def run_study(file: Path, folder: Path, *, resume: bool = False, backend: str | 
     points = points_of(study)
     configs = [_config(study, base, point, backend) for point in points]
     for config, where in configs:
-        for single, _ in jobs_of(config, where, folder):
-            system_of(single, where, 0)
+        prepare(config, where)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / STUDY_FILE, _toml(study))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lattices.hop_gates import GateRule
 from lattices.neighbours import Neighbours
+from lattices.prototypes import PROTOTYPES
 
 Mark = Literal["read", "computed", "derived", "assumed"]
 Kind = Literal["ion", "electronic"]
@@ -24,6 +25,15 @@ def _shell_numbers(value: object) -> object:
 
 Shells = Annotated[tuple[int, ...], BeforeValidator(_shell_numbers)]
 DistanceRange = tuple[Annotated[Finite, Field(ge=0)], Annotated[Finite, Field(gt=0, le=100)]]
+
+
+def _known_prototype(name: str) -> str:
+    if name not in PROTOTYPES:
+        raise ValueError(f"{name!r} was given; known prototypes are {', '.join(PROTOTYPES)}")
+    return name
+
+
+PrototypeName = Annotated[str, AfterValidator(_known_prototype)]
 
 
 class Strict(BaseModel):

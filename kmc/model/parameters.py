@@ -6,11 +6,20 @@ import math
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from kmc.model.entries import CoulombSpec, Hop, OxygenExchange, Pair, ProtonSites, Sourced, Species, Strict
+from kmc.model.entries import (
+    CoulombSpec,
+    Hop,
+    OxygenExchange,
+    Pair,
+    ProtonSites,
+    PrototypeName,
+    Sourced,
+    Species,
+    Strict,
+)
 from lattices.errors import InputError
 
 ELECTRONIC_BY_NAME = frozenset({"electron", "hole"})  # species of these names are electronic unless they say otherwise
@@ -26,7 +35,7 @@ class Model(Strict):
 
     name: str
     description: str = ""
-    prototype: Literal["fluorite", "perovskite"] | None = None
+    prototype: PrototypeName | None = None
     lattice_parameter_angstrom: Sourced | None = None
     species: dict[str, Species]
     hops: tuple[Hop, ...] = ()

@@ -69,6 +69,13 @@ def log_constant(constants: ConstantSet, reaction: str, temperature_K: float) ->
     return entropy / GAS_CONSTANT_J_MOL_K - enthalpy / (GAS_CONSTANT_J_MOL_K * temperature_K)
 
 
+def pair_constant(constants: ConstantSet, temperature_K: float) -> float | None:
+    """K_i = p n/m^2 of holes p, electrons n and hosts m per cation; None for a form of equations without both."""
+    if constants.form != "iron-perovskite":
+        return None
+    return float(np.exp(log_constant(constants, "disproportionation", temperature_K)))
+
+
 def has_holes(constants: ConstantSet) -> bool:
     """Whether a proton-perovskite set holds both hole constants; InputError when it holds one of the two."""
     keys = ("hole_oxidation_enthalpy_J_mol", "hole_oxidation_entropy_J_mol_K")

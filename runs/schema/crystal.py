@@ -13,6 +13,8 @@ from pydantic import (
     model_validator,
 )
 
+from kmc.model.entries import PrototypeName
+
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
@@ -109,7 +111,7 @@ class CrystalSpec(Strict):
     shell_tolerance: of a structure file, relative gap between distances that separates two neighbour shells.
     """
 
-    prototype: Literal["fluorite", "perovskite"] | None = None
+    prototype: PrototypeName | None = None
     host: dict[str, str] = {}
     file: str | None = None
     sublattices: dict[str, str | list[str] | list[int]] = {}

@@ -23,8 +23,8 @@ from kmc.tables.boltzmann import BOLTZMANN_EV_K, acceptance_table
 from kmc.tables.coulomb import COULOMB_EV_ANGSTROM
 from kmc.tables.ewald import ewald_potential
 from lattices.errors import InputError
-from runs.build import system_of
 from runs.config import load_config
+from tests.runs.systems import system_of
 from tests.systems import BACKENDS, NOTE, gas_system, made_up_model, made_up_system
 
 TEMPERATURE_K = 1100.0

@@ -21,9 +21,9 @@ from lattices.errors import InputError
 from lattices.neighbours import Neighbours
 from lattices.prototypes import fluorite
 from lattices.stencils import stencil_of
-from runs.build import system_of
 from runs.cli import main
 from runs.config import load_config
+from tests.runs.systems import system_of
 from tests.systems import BACKENDS, NOTE, same, walked
 
 TEMPERATURE_K = 1200.0

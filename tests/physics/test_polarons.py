@@ -24,8 +24,8 @@ from kmc.run.settings import Hops, Settings
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
-from runs.build import system_of
 from runs.config import load_config
+from tests.runs.systems import system_of
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, same
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
@@ -220,7 +220,7 @@ def test_the_mode_of_a_run_file_is_reported(tmp_path, capsys):
     config, base = load_config("ceria-reduced", ["polarons.mode=scaled", "polarons.scale=2.0"])
     system = system_of(config, base, 0)
     assert system.mode == "scaled" and 0 < system.rate_factor["polaron"] < 1
-    assert system_of(config, base, 0, "kinetic").tables.digest != system.tables.digest
+    assert system.at(mode="kinetic").tables.digest != system.tables.digest
     changes = ["polarons.mode=frozen-ions", "crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=6"]
     words = [word for change in changes for word in ("--set", change)]
     assert main(["run", "ceria-reduced", *words, "--out", str(tmp_path / "run")]) == 0

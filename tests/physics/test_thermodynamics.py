@@ -27,9 +27,9 @@ from kmc.state.system import build_system
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping
 from lattices.prototypes import fluorite
-from runs.build import system_of
 from runs.config import load_config
 from tests.physics.walks import KT, TEMPERATURE_K, near, ran
+from tests.runs.systems import system_of
 from tests.systems import NOTE, gas_system, made_up_model, made_up_system, neutral_vacancies
 
 

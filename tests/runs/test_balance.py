@@ -8,12 +8,11 @@ import pytest
 
 from lattices.errors import InputError
 from lattices.notes import Note
-from runs.build import system_of
 from runs.cli import main
 from runs.config import load_config
-from runs.estimate import balance_notes
-from runs.minority import minority_notes
+from runs.notes import balance_notes, minority_notes
 from tests.runs.conftest import arguments
+from tests.runs.systems import system_of
 
 
 def test_lsf64_prints_its_balance():

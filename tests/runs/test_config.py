@@ -11,9 +11,10 @@ from kmc.model.parameters import load_model
 from kmc.rng.philox import STREAM_TRIALS, stream_key
 from kmc.run.settings import Hops, Precision, Seconds
 from lattices.errors import InputError
-from runs.build import resolve, settings_of, system_of
+from runs.build import resolve, settings_of
 from runs.config import first_difference, load_config, resolved_toml, shipped_examples
-from runs.jobs import jobs_of
+from runs.jobs import one_temperature, parts_of
+from tests.runs.systems import system_of
 
 FLUORITE = """
 [crystal]
@@ -162,13 +163,15 @@ def test_no_walk_runs_into_the_random_numbers_of_another(run_file: Path, changes
 
 def test_the_parts_of_a_run_have_random_numbers_of_their_own(run_file: Path, tmp_path: Path) -> None:
     """At the largest index that is allowed; a part can be run alone from its own run file."""
+    system = system_of(*load_config(run_file))
     changes = [PARTS, "run.temperature_K=[1000, 1200]", f"run.temperature_index={2**16 - 2}"]
-    config, base = load_config(run_file, changes)
-    jobs = [job.run.temperature_index for job, _ in jobs_of(config, base, tmp_path)]
-    assert len(jobs) == 6 == len({stream_key(1, index, STREAM_TRIALS) for index in jobs})
-    alone = resolved_toml(jobs_of(config, base, tmp_path)[-1][0], {})
-    assert f"temperature_index = {max(jobs)}" in alone
-    (tmp_path / "alone.toml").write_text(alone.replace("extrapolate = true", ""))
+    config, _ = load_config(run_file, changes)
+    parts = [part for n in (0, 1) for part, _ in parts_of(one_temperature(config, n)[0], system)]
+    indices = [part.run.temperature_index for part in parts]
+    assert len(indices) == 6 == len({stream_key(1, index, STREAM_TRIALS) for index in indices})
+    alone = resolved_toml(parts[-1], {})
+    assert f"temperature_index = {max(indices)}" in alone
+    (tmp_path / "alone.toml").write_text(alone)
     load_config(tmp_path / "alone.toml")
 
 

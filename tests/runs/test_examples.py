@@ -57,14 +57,14 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.parametrize("positions", ["none", "first", "all"])
 def test_the_size_told_beforehand_is_the_size(tmp_path: Path, positions: str) -> None:
     """Within 30 %: the file's own book-keeping is not counted."""
-    from runs.build import system_of
     from runs.config import load_config
     from runs.estimate import file_bytes
+    from runs.prepare import prepare
 
     overrides = [*SHORT, "run.temperature_K=1300", "crystal.repeats=[6, 6, 6]", f"run.positions={positions}"]
     overrides.append("run.frames=100")
     assert main(["run", "smallest", "--out", str(tmp_path / "run"), *arguments(overrides)]) == 0
     config, base = load_config("smallest", overrides)
-    told = file_bytes(system_of(config, base, 0), config)
+    told = file_bytes(prepare(config, base).jobs[0])
     size = (tmp_path / "run" / "trajectory.h5").stat().st_size
     assert size == pytest.approx(told, rel=0.3) or abs(size - told) < 200_000

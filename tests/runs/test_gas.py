@@ -11,11 +11,11 @@ import tomli_w
 from kmc.model.parameters import load_model
 from lattices.defects.equilibrium import solve_equilibrium
 from lattices.errors import InputError
-from runs.build import system_of
 from runs.cli import main
 from runs.config import load_config
 from runs.gas import nearest_neutral
 from runs.schema.crystal import CrystalSpec
+from tests.runs.systems import system_of
 from tests.systems import NOTE
 
 LSF = """

@@ -11,10 +11,10 @@ import tomli_w
 from ase.build import bulk
 from ase.io import write
 
-from runs.build import system_of
 from runs.cli import main
 from runs.config import load_config
 from tests.lattices.test_structure_files import CUBIC, YSZ, cif
+from tests.runs.systems import system_of
 
 NOTE = {"source": "made up for a test", "mark": "derived"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runs.estimate import field_notes, work_rounding
+from runs.notes import field_notes, work_rounding
 from tests.systems import made_up_model, made_up_system
 
 CASES = [  # field along x in V/m, worst error of the work over the work; in microelectronvolt and per unit charge:
@@ -23,7 +23,7 @@ def test_the_error_of_the_work_per_hop(field: float, exact: float) -> None:
     warned = [note.line for note in field_notes(system, wanted) if note.warning]
     assert bool(warned) == (exact > 0.01)
     if warned:
-        assert f"changes the work per hop by up to {exact:.1%}; take a stronger field" in warned[0]
+        assert f"changes the work per hop by up to {exact:.1%}; a stronger field is needed" in warned[0]
 
 
 def test_without_a_field_nothing_is_said() -> None:

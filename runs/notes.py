@@ -1,0 +1,168 @@
+"""What a run says about its system: composition, electronic carriers, domains, and how far to trust each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lattices.notes import Note
+from runs.config import RunConfig
+from runs.networks import network_notes
+
+if TYPE_CHECKING:
+    from kmc.state.system import System
+
+AUTO = 'polarons.mode = "auto": each estimate comes from the mode that yields it; the parts are in sub-folders'
+WORST_ROUNDING = 0.01  # of the work per hop in a field, before a warning
+MINORITY = 0.01  # ratio of the electronic carriers that a model lacks to those that it has, before a warning
+
+
+def with_notes(system: System, config: RunConfig) -> System:
+    """The system with notes on its charge balance, field and bonds beside those on its composition, for the file.
+
+    InputError for carriers that cannot travel (see `network_notes`).
+    """
+    more = [*balance_notes(system), *field_notes(system, config.run.field_V_per_m)]
+    more += network_notes(system, config.run.allow_localised_carriers)
+    if config.gas is None:
+        more += minority_notes(system)
+    notes = (*system.composition.notes, *more)
+    return replace(system, composition=replace(system.composition, notes=notes))
+
+
+def describe_system(system: System, config: RunConfig) -> list[str]:
+    """Lines on sites, particles, charge balance, field, domains and mode of a system with its notes."""
+    tables, composition = system.tables, system.composition
+    parts = [f"{name} {n}" for name, n in composition.counts.items() if n]
+    return [
+        f"{system.model.name}: {tables.supercell.n_sites} sites, {system.replicas} replicas: {', '.join(parts)}",
+        *(note.line for note in composition.notes),
+        *domain_lines(system, config),
+        *([AUTO] if config.polarons.mode == "auto" else mode_lines(system)),
+    ]
+
+
+def further_notes(system: System, first: System) -> list[Note]:
+    """Notes on a system of another temperature that the first one does not share."""
+    return [note for note in system.composition.notes if note not in first.composition.notes]
+
+
+def mode_lines(system: System) -> list[str]:
+    """The mode of the electronic carriers beside ions, and the factors on rates."""
+    if system.mode == "kinetic":
+        kinds = {
+            hop.carrier in system.model.electronic
+            for hop in system.model.hops
+            if system.composition.counts[hop.carrier]
+        }
+        return ['polarons.mode = "kinetic": all true rates'] if len(kinds) == 2 else []
+    factors = ", ".join(f"{name} x {factor:.3g}" for name, factor in system.rate_factor.items())
+    return [f'polarons.mode = "{system.mode}": rates of {factors}']
+
+
+def balance_notes(system: System) -> list[Note]:
+    """delta, mean oxidation state and electronic carriers per cation, where the model gives oxidation states."""
+    model, counts = system.model, system.composition.counts
+    charged = {name: s for name, s in model.species.items() if s.oxidation_state is not None}
+    vacancies = model.vacancies
+    if not charged or len(vacancies) != 1:
+        return []
+    sublattice = next(iter(charged.values())).sublattice
+    cations = system.tables.supercell.n_sites_of(system.tables.supercell.crystal.index(sublattice))
+    ions = sum(counts[name] for name in charged)
+    mean = sum((s.oxidation_state or 0) * counts[name] for name, s in charged.items()) / ions
+    element = next(iter(charged.values())).element
+    net = sum(model.species[name].charge * counts[name] for name in model.electronic & set(charged))
+    fixed = sum(
+        s.charge * counts[name] for name, s in model.species.items() if name not in model.electronic | set(vacancies)
+    )
+    text = (
+        f"delta = {counts[vacancies[0]] / cations:.4f}; mean oxidation state of {element} = {mean:.4f}; "
+        f"p - n = {net / cations:.4f} per {sublattice} site (neutrality: {-fixed / cations:.4f} - 2 delta)"
+    )
+    return [Note(text)]
+
+
+def minority_notes(system: System) -> list[Note]:
+    """A warning where the equilibrium of the model's material holds too many electronic carriers of the other sign.
+
+    Too many: more than MINORITY of those that the model has, from K_i = p n/m^2 with p, n and m the holes, electrons
+    and hosts per cation. Nothing for a model without a material, or for a material without K_i.
+    """
+    from lattices.defects.constants import choose_set, find_material
+    from lattices.defects.models import pair_constant
+
+    tables, model = system.tables, system.model
+    known = [hop for hop in model.hops if hop.carrier in model.electronic]
+    if model.equilibrium_material is None or len(known) != 1:
+        return []
+    material = find_material(model.equilibrium_material)
+    constants = choose_set(material, None)[0]
+    k_i = pair_constant(constants, tables.temperature_K)
+    if k_i is None:
+        return []
+    sites = tables.supercell.n_sites_of(int(tables.sublattice_of[model.code(known[0].carrier)]))
+    present = system.composition.counts[known[0].carrier] / sites
+    host = system.composition.counts[known[0].partner] / sites
+    other = k_i * host**2 / max(present, 1e-300)
+    if other <= MINORITY * present:
+        return []
+    name = "electron" if model.species[known[0].carrier].charge > 0 else "hole"
+    text = (
+        f"beside {present:.3g} {known[0].carrier} per cation the equilibrium of {material.name} ({constants.name}) "
+        f"holds {min(other, 1.0):.2g} {name}, which model {model.name!r} lacks: outside its range"
+    )
+    return [Note(text, warning=True)]
+
+
+def domain_lines(system: System, config: RunConfig) -> list[str]:
+    """The blocks and the bias to expect. InputError where the supercell cannot be divided so."""
+    asked = config.run.parallel.domains
+    if asked is None:
+        return []
+    from kmc.state.domains import build_domains, edge_in_hops, expected_bias
+
+    domains = build_domains(system.tables, asked.block)
+    edge = edge_in_hops(system.tables, domains)
+    bias = expected_bias(asked.hops_per_visit, edge)
+    return [
+        f"domains: {' x '.join(str(n) for n in domains.blocks)} blocks in eight colours, {asked.hops_per_visit:g} hops "
+        f"of the fastest carrier per visit; expected bias of D* {bias:+.2%} (-3.4 % h^2/edge, edge {edge:.1f} hops)"
+    ]
+
+
+def field_notes(system: System, wanted: tuple[float, float, float]) -> list[Note]:
+    """The field that is applied after rounding, and a warning where rounding changes the work of a hop by over 1 %.
+
+    wanted: the field of the run file in V/m.
+    """
+    if not any(wanted):
+        return []
+    error = work_rounding(system, wanted)
+    notes = [Note(f"field applied: {[float(f'{value:.6g}') for value in system.tables.field_V_per_m]} V/m")]
+    if error > WORST_ROUNDING:
+        text = (
+            f"rounding to whole microelectronvolts changes the work per hop by up to {error:.1%}; "
+            "a stronger field is needed"
+        )
+        notes.append(Note(text, warning=True))
+    return notes
+
+
+def work_rounding(system: System, wanted: tuple[float, float, float]) -> float:
+    """Largest error of the work of any hop in the field over the largest work, from energies with and without rounding.
+
+    wanted: the field of the run file in V/m.
+    """
+    from kmc.tables.build import field_work
+
+    model, supercell = system.model, system.tables.supercell
+    worst = largest = 0.0
+    for hop, (stencil, work) in zip(model.hops, field_work(model, supercell, wanted), strict=True):
+        charge = model.species[hop.carrier].charge - model.species[hop.partner].charge
+        exact = -charge * (stencil.vectors_angstrom @ np.asarray(wanted)) * 1e-10 * 1e6
+        worst = max(worst, float(np.abs(work - exact).max()))
+        largest = max(largest, float(np.abs(exact).max()))
+    return worst / largest if largest else 0.0
