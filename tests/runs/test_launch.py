@@ -107,7 +107,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     folder = tmp_path / "run"
     monkeypatch.setattr(runs.launch, "signals", lambda: nullcontext(StopAt(asked)))
     assert main(["run", "smallest", "--out", str(folder), *arguments(TINY)]) == 128 + signal.SIGTERM
-    assert f"go on with: kmc run {folder} --resume" in capsys.readouterr().out
+    assert f"to continue: kmc run {folder} --resume" in capsys.readouterr().out
     monkeypatch.undo()
     assert main(["run", str(folder), "--resume"]) == 0
     for part in ("T1300K", "T1400K"):

@@ -24,7 +24,7 @@ REFUSED = [
     (CERIA, ["thermodynamics.mu_eV=[1e300]"], "thermodynamics.mu_eV = [1e+300]"),
     (CERIA, ["thermodynamics.pO2_bar=[1e-10]"], "thermodynamics.pO2_bar"),
     (CERIA, ["thermodynamics.relaxation={amplitude=1.0}", "crystal.vacancies=0.2"], "amplitude = 1.0"),
-    (IDEAL, ["crystal.vacancies=0.999"], "no carrier to move"),
+    (IDEAL, ["crystal.vacancies=0.999"], "no carrier can move"),
     (GDC, ["run.track=carriers", "run.selection=rejection-free"], 'needs track = "all"'),
     (GDC, ["run.profile={axis=0, bins=50}"], "run.profile.bins = 50"),
     (GDC, ["run.parallel={domains={block=8}}"], "too small for eight colours"),
@@ -35,7 +35,7 @@ REFUSED = [
     (GDC, ["polarons.mode=frozen-ions"], "needs a mobile ion and an electronic carrier"),
     (GDC, ["run.temperature_K=[900, 1000]", "run.temperature_index=16777215"], "run.temperature_index = 16777215"),
     (REDUCED, ["polarons.mode=auto", "run.temperature_index=65536"], "run.temperature_index = 65536"),
-    (REDUCED, ["model.relative_permittivity=30.0", "run.selection=rejection-free"], "coulomb"),
+    (REDUCED, ["model.relative_permittivity=30.0", "run.selection=rejection-free"], "Coulomb energies"),
     (BZY, ["gas.pO2_bar=1e200"], "pO2_bar = 1e+200"),
     (BZY, ["gas.material=glass"], "known materials are"),
 ]
