@@ -115,10 +115,11 @@ STATE_MEMBERS = ("occupants", "particle_at", "coordinates", "image", "potential"
 BOUND_MEMBERS = ("base2", "weight", "tree")  # of the rejection-free selection
 TABLES = _struct(
     "Tables",
-    "n_families n_basis n_directions n_gates n_species n_codes n_influence n_coarse n_sites n_mobile n_carriers "
+    "n_families n_basis n_directions n_environment n_species n_codes n_influence n_coarse n_sites n_mobile n_carriers "
     "n_particles n_potential tracked repeats below ny nz site_offset basis_of first_particle carrier_offset carrier "
-    "partner sublattice directions carriers family_limit bond bond_image bond_energy gate_sublattice gate gate_weight "
-    "barrier2 marcus_lambda marcus_coupling2 reference2 single_barrier mantissa shift fine potential_offset influence "
+    "partner sublattice directions carriers family_limit bond bond_image bond_energy environment_sublattice "
+    "environment environment_weight barrier2 marcus_lambda marcus_coupling2 reference2 single_barrier mantissa shift "
+    "fine potential_offset influence "
     "influence_delta influence_count n_base n_entries n_tree n_levels base_offset entry_offset scale level_offset "
     "log_table",
 )
@@ -168,7 +169,7 @@ def table_values(tables: EventTables, bounds: RateBounds | None = None) -> dict[
         "n_families": families,
         "n_basis": n_basis,
         "n_directions": directions,
-        "n_gates": t.gate_basis.shape[-1],
+        "n_environment": t.environment_basis.shape[-1],
         "n_species": len(t.species),
         "n_codes": t.barrier2.shape[-1],
         "n_influence": t.influence_basis.shape[-1],
@@ -198,9 +199,9 @@ def table_values(tables: EventTables, bounds: RateBounds | None = None) -> dict[
         "bond": pack_positions(t.bond_cell, t.bond_basis),
         "bond_image": t.bond_image,
         "bond_energy": t.bond_energy,
-        "gate_sublattice": t.gate_sublattice,
-        "gate": pack_positions(t.gate_cell, t.gate_basis),
-        "gate_weight": t.gate_weight,
+        "environment_sublattice": t.environment_sublattice,
+        "environment": pack_positions(t.environment_cell, t.environment_basis),
+        "environment_weight": t.environment_weight,
         "barrier2": t.barrier2,
         "marcus_lambda": t.marcus_lambda,
         "marcus_coupling2": t.marcus_coupling2,

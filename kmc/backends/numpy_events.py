@@ -95,7 +95,7 @@ class Events:
         if t.marcus_lambda[f]:
             barrier2 = marcus_barrier2(int(t.marcus_lambda[f]), int(t.marcus_coupling2[f]), d_energy)
         else:
-            code = self._gate_code(proposals, f, mine)
+            code = self._environment_code(proposals, f, mine)
             barrier2 = kra_barrier2(t.barrier2[f][code], d_energy)
         return contacts, barrier2
 
@@ -106,18 +106,18 @@ class Events:
             lane, site = int(proposals.lane[mine][worst]), int(proposals.site[mine][worst])
             raise self.tables.below_bound(f, lane, site, int(barrier2[worst]))
 
-    def _gate_code(self, proposals: Proposals, f: int, mine: Ints) -> Ints:
+    def _environment_code(self, proposals: Proposals, f: int, mine: Ints) -> Ints:
         t, s = self.tables, self.state
         code = np.zeros(len(mine), dtype=np.int64)
         lane, start, direction = proposals.lane[mine], proposals.start[mine], proposals.direction[mine]
-        for g in range(t.gate_basis.shape[-1]):
-            basis = t.gate_basis[f, start[:, 3], direction, g].astype(np.int64)
+        for g in range(t.environment_basis.shape[-1]):
+            basis = t.environment_basis[f, start[:, 3], direction, g].astype(np.int64)
             if basis[0] < 0:
                 continue
-            cell = start[:, :3] + t.gate_cell[f, start[:, 3], direction, g]
+            cell = start[:, :3] + t.environment_cell[f, start[:, 3], direction, g]
             cell -= (cell >= self._repeats) * self._repeats
-            site = self._site(int(t.gate_sublattice[f, g]), np.column_stack([cell, basis]))
-            code += t.gate_weight[f, g][s.occupants[lane, site]]
+            site = self._site(int(t.environment_sublattice[f, g]), np.column_stack([cell, basis]))
+            code += t.environment_weight[f, g][s.occupants[lane, site]]
         return code
 
     def apply(self, proposals: Proposals, hit: Ints) -> None:

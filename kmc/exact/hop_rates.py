@@ -59,9 +59,10 @@ def all_bonds(tables: EventTables) -> list[SiteBond]:
                     continue
                 cell = tables.bond_cell[f, b, d].astype(np.int64)
                 true_cell = cell + unpack_image(tables.bond_image[f, b, d]) * np.asarray(supercell.repeats)
+                cells, bases = tables.environment_cell[f, b, d], tables.environment_basis[f, b, d]
                 environment = [
-                    int(neighbour_sites(supercell, int(tables.gate_sublattice[f, g]), here + c, int(t))[0])
-                    for g, (c, t) in enumerate(zip(tables.gate_cell[f, b, d], tables.gate_basis[f, b, d], strict=True))
+                    int(neighbour_sites(supercell, int(tables.environment_sublattice[f, g]), here + c, int(t))[0])
+                    for g, (c, t) in enumerate(zip(cells, bases, strict=True))
                     if t >= 0
                 ]
                 bonds.append(
@@ -104,5 +105,5 @@ def barrier2_of(tables: EventTables, bond: SiteBond, occupants: NDArray[np.uint8
         return marcus_barrier2(int(tables.marcus_lambda[f]), int(tables.marcus_coupling2[f]), d_energy)
     code = np.zeros(len(occupants), dtype=np.int64)
     for g, site in enumerate(bond.environment):
-        code += tables.gate_weight[f, g][occupants[:, site]]
+        code += tables.environment_weight[f, g][occupants[:, site]]
     return kra_barrier2(tables.barrier2[f][code], d_energy)

@@ -28,16 +28,16 @@ KMC_FN uint64_t threshold(const Tables& t, int64_t x)
     return row >= t.n_coarse ? 0 : (t.mantissa[row] * t.fine[x & ((1 << FINE_BITS) - 1)]) >> t.shift[row];
 }
 
-// Code of the hop environment: the sum of the weights of the species on the gate sites of a bond.
-KMC_FN int64_t gate_code(const Tables& t, const Lane& lane, int64_t family, int64_t bond, uint64_t start)
+// Code of the hop environment: the sum of the weights of the species on the environment sites of a bond.
+KMC_FN int64_t environment_code(const Tables& t, const Lane& lane, int64_t family, int64_t bond, uint64_t start)
 {
     int64_t code = 0;
-    for (int64_t g = 0; g < t.n_gates; ++g) {
-        const uint64_t offset = t.gate[bond * t.n_gates + g];
+    for (int64_t g = 0; g < t.n_environment; ++g) {
+        const uint64_t offset = t.environment[bond * t.n_environment + g];
         if (basis_of(offset) == PADDED_BASIS) continue;
-        const int64_t s = t.gate_sublattice[family * t.n_gates + g];
+        const int64_t s = t.environment_sublattice[family * t.n_environment + g];
         const int64_t site = site_of(t, t.site_offset[s], t.basis_of[s], step(t, start, offset).position);
-        code += t.gate_weight[(family * t.n_gates + g) * t.n_species + lane.occupants[site]];
+        code += t.environment_weight[(family * t.n_environment + g) * t.n_species + lane.occupants[site]];
     }
     return code;
 }

@@ -4,9 +4,9 @@
 #include "constants.cuh"
 
 struct Tables {
-    int64_t n_families, n_basis, n_directions, n_gates, n_species, n_codes, n_influence;  // paddings of the tables
-    int64_t n_coarse;                                                                     // rows of the acceptance
-    int64_t n_sites, n_mobile, n_carriers, n_particles, n_potential;                      // sizes of one replica
+    int64_t n_families, n_basis, n_directions, n_environment, n_species, n_codes, n_influence;  // table dimensions
+    int64_t n_coarse;                                                 // rows of the acceptance
+    int64_t n_sites, n_mobile, n_carriers, n_particles, n_potential;  // sizes of one replica
     int64_t tracked;      // all particles have ids; otherwise only the carriers, and particle_at is empty
     uint64_t repeats;     // nx, ny, nz in 16-bit fields; the fourth field is 0
     uint64_t below;       // 0x8000 minus the repeats in each field; the fourth field is 0
@@ -24,9 +24,9 @@ struct Tables {
     const uint64_t* bond;             // (F, B, Z) dx, dy, dz, basis in 16-bit fields; basis 0xFFFF where padded
     const int64_t* bond_image;
     const int64_t* bond_energy;
-    const int64_t* gate_sublattice;   // (F, G)
-    const uint64_t* gate;             // (F, B, Z, G) packed like a bond
-    const int64_t* gate_weight;       // (F, G, S)
+    const int64_t* environment_sublattice;  // (F, G)
+    const uint64_t* environment;      // (F, B, Z, G) packed like a bond
+    const int64_t* environment_weight;      // (F, G, S)
     const int64_t* barrier2;          // (F, C)
     const int64_t* marcus_lambda;
     const int64_t* marcus_coupling2;

@@ -63,7 +63,7 @@ KMC_FN bool barrier_of(const Tables& t, const Lane& lane, const Family& family, 
     const int64_t lambda = t.marcus_lambda[family.number];
     barrier2 = lambda ? marcus_barrier2(lambda, t.marcus_coupling2[family.number], packed)
                       : kra_barrier2(t.barrier2[family.number * t.n_codes +
-                                                gate_code(t, lane, family.number, p.bond, p.start)],
+                                                environment_code(t, lane, family.number, p.bond, p.start)],
                                      packed);
     return true;
 }

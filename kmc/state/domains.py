@@ -76,7 +76,7 @@ def build_domains(tables: EventTables, block: int) -> Domains:
     rim = np.abs(bond).max(axis=(0, 1, 2))
     reach = np.maximum(
         2 * _range(tables.influence_cell, tables.influence_basis, repeats),
-        _range(tables.gate_cell, tables.gate_basis, repeats),
+        _range(tables.environment_cell, tables.environment_basis, repeats),
     )
     smallest = rim + np.maximum(reach, 1)
     if block < smallest.max():

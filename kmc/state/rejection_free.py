@@ -124,7 +124,7 @@ class _Family:
         self.size = len(local) * self.z
         where = cell.coordinates_of(home, local).astype(np.int64)
         self.target = np.zeros((len(local), self.z), dtype=np.int64)
-        self.gates = np.zeros((len(local), self.z, t.gate_basis.shape[-1]), dtype=np.int64)
+        self.environment = np.zeros((len(local), self.z, t.environment_basis.shape[-1]), dtype=np.int64)
         self.constant = np.zeros((len(local), self.z), dtype=np.int64)
         self.padded = np.zeros((len(local), self.z), dtype=np.bool_)
         energies = split(t.bond_energy[f])[1]
@@ -135,10 +135,12 @@ class _Family:
                 self.padded[rows, d] = True
                 continue
             self.target[rows, d] = neighbour_sites(cell, home, cells + t.bond_cell[f, b, d], end)
-            for g in range(self.gates.shape[-1]):
-                if (basis := int(t.gate_basis[f, b, d, g])) >= 0:
-                    shifted = cells + t.gate_cell[f, b, d, g]
-                    self.gates[rows, d, g] = neighbour_sites(cell, int(t.gate_sublattice[f, g]), shifted, basis)
+            for g in range(self.environment.shape[-1]):
+                if (basis := int(t.environment_basis[f, b, d, g])) >= 0:
+                    shifted = cells + t.environment_cell[f, b, d, g]
+                    self.environment[rows, d, g] = neighbour_sites(
+                        cell, int(t.environment_sublattice[f, g]), shifted, basis
+                    )
             bond = (b, *t.bond_cell[f, b, d].tolist(), end)
             self.constant[rows, d] = int(energies[b, d]) + self._beyond_folded(bond)
 
@@ -157,23 +159,23 @@ class _Family:
         return np.where(movable & ~self.padded, np.minimum(value, NEVER), NEVER).astype(np.int32)
 
     def _lowest_e0(self, occupants: NDArray[np.uint8]) -> Any:
-        """2 E0 with the quenched species on the gate; the lowest over the mobile species that may stand there."""
+        """2 E0 with the quenched species in the environment; the lowest over the mobile species that may be there."""
         t, f = self.tables, self.f
         if t.marcus_lambda[f]:
             return int(t.marcus_lambda[f]) // 2 - int(t.marcus_coupling2[f])
-        used = [g for g in range(self.gates.shape[-1]) if t.gate_weight[f, g].any()]
+        used = [g for g in range(self.environment.shape[-1]) if t.environment_weight[f, g].any()]
         choices = []
         for g in used:
-            on_gate = np.flatnonzero(t.sublattice_of == t.gate_sublattice[f, g])
-            mobile = [int(c) for c in on_gate if c in t.carrier or c in t.partner]
-            choices.append(mobile or [int(on_gate[0])])
+            nearby = np.flatnonzero(t.sublattice_of == t.environment_sublattice[f, g])
+            mobile = [int(c) for c in nearby if c in t.carrier or c in t.partner]
+            choices.append(mobile or [int(nearby[0])])
         lowest = np.full(self.target.shape, NEVER, dtype=np.int64)
         for combination in itertools.product(*choices):
             code = np.zeros(self.target.shape, dtype=np.int64)
             for g, species in zip(used, combination, strict=True):
-                here = occupants[self.gates[..., g]]
+                here = occupants[self.environment[..., g]]
                 moving = np.isin(here, np.concatenate([t.carrier, t.partner]))
-                code += t.gate_weight[f, g][np.where(moving, species, here)]
+                code += t.environment_weight[f, g][np.where(moving, species, here)]
             found = t.barrier2[f][code]
             lowest = np.where(found >= 0, np.minimum(lowest, found), lowest)
         return lowest

@@ -54,10 +54,10 @@ class BondTables:
 class HopEnvironments:
     """The sites whose species decide the barrier of a bond. G sites at most, C codes at most."""
 
-    gate_sublattice: NDArray[np.int64]  # (F, G)
-    gate_cell: NDArray[np.int16]  # (F, B, Z, G, 3)
-    gate_basis: NDArray[np.int16]  # (F, B, Z, G); -1 where the family has fewer environment sites
-    gate_weight: NDArray[np.int64]  # (F, G, S) contribution of a species on a site to the environment's code
+    environment_sublattice: NDArray[np.int64]  # (F, G)
+    environment_cell: NDArray[np.int16]  # (F, B, Z, G, 3)
+    environment_basis: NDArray[np.int16]  # (F, B, Z, G); -1 where the family has fewer environment sites
+    environment_weight: NDArray[np.int64]  # (F, G, S) contribution of a species on a site to the environment's code
     barrier2: NDArray[np.int64]  # (F, C) 2 E0 by code; -1 where no barrier is given (proven not to occur)
 
 

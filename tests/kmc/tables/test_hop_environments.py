@@ -46,7 +46,7 @@ def test_every_bond_of_a_pnma_perovskite_has_its_iron(rule: dict[str, Any]) -> N
     supercell = Supercell(PNMA, (2, 2, 2))
     tables = build_tables(model_with(**rule), supercell, counts(supercell), 1000.0)
     bonds = tables.bond_basis[0] >= 0
-    assert bonds.sum() == 12 * 8 and ((tables.gate_basis[0] >= 0).sum(axis=-1) == bonds).all()
+    assert bonds.sum() == 12 * 8 and ((tables.environment_basis[0] >= 0).sum(axis=-1) == bonds).all()
     assert sorted(np.unique(tables.barrier2).tolist()) == [1_000_000, 1_400_000]
 
 
