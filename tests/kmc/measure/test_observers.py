@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from kmc.files.trajectory import read_dataset
+from kmc.arrays import to_host
+from kmc.files.trajectory import read_dataset, read_trajectory
 from kmc.measure.observer import Observer, Observers
 from kmc.measure.profile import ProfileSettings
 from kmc.run.engine import run
@@ -29,10 +30,11 @@ class Displaced(Observer):
         self.before = None
 
     def record(self, frame, positions):
+        here = to_host(positions)
         if self.before is not None:
-            self.total += (positions != self.before).any(axis=2).sum(axis=1)
-        self.before = positions
-        return {"toy/summed_z": positions[..., 2].sum(axis=1, dtype=np.int64)}
+            self.total += (here != self.before).any(axis=2).sum(axis=1)
+        self.before = here
+        return {"toy/summed_z": here[..., 2].sum(axis=1, dtype=np.int64)}
 
     def datasets(self):
         return {"toy/displaced": self.total}
@@ -64,6 +66,13 @@ def datasets(folder: Path) -> dict[str, np.ndarray]:
     return found
 
 
+def unwrapped_angstrom(folder: Path) -> np.ndarray:
+    """(R, T + 1, M, 3) positions of all particles."""
+    groups = ["particles/trajectory", *(f"kmc/replicas/{replica:04d}" for replica in (1, 2))]
+    with h5py.File(folder / "trajectory.h5") as file:
+        return np.array([file[f"{group}/position/value"][()] for group in groups])
+
+
 def stopped_and_resumed(folder: Path, backend: str, asked: Settings, at: int) -> None:
     seen = []
 
@@ -74,12 +83,11 @@ def stopped_and_resumed(folder: Path, backend: str, asked: Settings, at: int) ->
     assert run(system(), asked, folder, backend=backend, resume=True)
 
 
-@pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "cuda"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_toy_observable_goes_through_a_whole_run(tmp_path, backend):
     run(system(), settings(), tmp_path, backend=backend)
+    unwrapped = unwrapped_angstrom(tmp_path)
     with h5py.File(tmp_path / "trajectory.h5") as file:
-        groups = ["particles/trajectory", *(f"kmc/replicas/{replica:04d}" for replica in (1, 2))]
-        unwrapped = np.array([file[f"{group}/position/value"][()] for group in groups])  # (R, T + 1, M, 3) in angstrom
         assert file["kmc/toy/summed_z"].attrs["unit"] == "cell/grid"
     rows, total = (read_dataset(tmp_path / "trajectory.h5", f"toy/{name}") for name in ("summed_z", "displaced"))
     assert rows.shape == (FRAMES + 1, 3) and rows.dtype == np.int64
@@ -89,7 +97,7 @@ def test_a_toy_observable_goes_through_a_whole_run(tmp_path, backend):
     assert total.tolist() == moved.sum(axis=(1, 2)).tolist() and total.min() > FRAMES
 
 
-@pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "cuda"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_resumed_run_has_the_same_file(tmp_path, backend):
     """With every observer that there is, stopped at a frame where the windows of some lags are half way."""
     asked = settings(profile=ProfileSettings(2, 3), thermodynamics=Thermodynamics(points=1, trials_per_carrier=1.0))
@@ -98,6 +106,29 @@ def test_a_resumed_run_has_the_same_file(tmp_path, backend):
     one, other = datasets(tmp_path / "whole"), datasets(tmp_path / "part")
     assert one.keys() == other.keys() and {"kmc/toy/displaced", "kmc/profile/moment", "kmc/rho_k/axis2"} <= one.keys()
     assert all(np.array_equal(value, other[name]) for name, value in one.items())
+
+
+def test_displacements_are_those_of_the_positions_in_the_file(tmp_path):
+    """Windows of 1, 2 and 4 frames follow one another without overlap, in time blocks of two frames."""
+    asked = settings(profile=ProfileSettings(2, 3), observers=())
+    stopped_and_resumed(tmp_path, "numpy", asked, at=7)
+    seen, tables = read_trajectory(tmp_path / "trajectory.h5"), system().tables
+    grid = np.rint(unwrapped_angstrom(tmp_path) / (5.4 / tables.supercell.crystal.grid)).astype(np.int64)
+    ids = slice(int(tables.first_particle[1]), int(tables.first_particle[1] + tables.counts[1]))
+    assert tables.species[1] == "V_O" and seen.lag_frames.tolist() == [1, 2, 4]
+    moved = (grid - grid[:, :1])[:, :, ids].sum(axis=2)
+    assert np.array_equal(seen.summed_displacement[:, :, 1], moved.transpose(1, 0, 2))
+    pairs = [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)]
+    for k, lag in enumerate(seen.lag_frames.tolist()):
+        exact, windows = np.zeros((6, 3, 6), dtype=np.int64), [0] * 6
+        for end in range(lag, FRAMES + 1, lag):
+            step = (grid[:, end] - grid[:, end - lag])[:, ids]
+            exact[(end - 1) // 2] += np.stack([(step[..., a] * step[..., b]).sum(axis=1) for a, b in pairs], axis=-1)
+            windows[(end - 1) // 2] += 1
+        assert seen.msd_windows[k].tolist() == windows
+        assert np.array_equal(seen.second_moment[k, :, :, 1], exact)
+        assert np.array_equal(seen.profile.moment[k, :, :, 1].sum(axis=2), exact[..., :3])
+        assert seen.profile.count[k, :, :, 1].sum(axis=2).tolist() == [[8 * n] * 3 for n in windows]
 
 
 def test_an_extended_run_equals_one_that_was_resumed_and_extended(tmp_path):
