@@ -1,4 +1,7 @@
-"""Checkpoints: the state at the last frame, written so that an interruption at any moment loses nothing."""
+"""Checkpoint files: arrays and a text in JSON, written so that an interruption at any moment loses nothing.
+
+What a checkpoint of a run holds is decided in kmc/run/saved_run.py.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,15 @@ from numpy.typing import NDArray
 
 from lattices.errors import InputError
 
-SCHEMA = 1
+SCHEMA = 2
 NAME, PREVIOUS = "checkpoint.npz", "checkpoint.previous.npz"
 
 
 def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
-    """Write temp -> fsync -> keep previous -> replace. OSError of a full or read-only disk passes through."""
+    """Write folder/checkpoint.npz and keep the one before it. OSError of a full or read-only disk passes through.
+
+    The new file is complete on the disk before it takes the place of the old one. meta: anything that JSON can hold.
+    """
     text = json.dumps({**meta, "schema": SCHEMA, "checksum": _checksum(arrays)})
     temporary = folder / (NAME + ".new")
     with open(temporary, "wb") as handle:
@@ -34,7 +40,7 @@ def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[Any]], meta: Map
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Arrays and meta data of the newest sound checkpoint; InputError if there is none."""
+    """Arrays and metadata of the newest sound checkpoint; InputError if there is none."""
     problems = []
     for name in (NAME, PREVIOUS):
         path = folder / name
@@ -53,14 +59,14 @@ def has_checkpoint(folder: Path) -> bool:
 
 
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    # np.load leaves a file open that it opened itself and could not read
+    # a file that np.load opens itself stays open if it cannot be read
     with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files if name != "meta"}
         meta = json.loads(str(stored["meta"]))
     if meta.get("schema") != SCHEMA:
         raise ValueError(f"schema {meta.get('schema')}, this version reads {SCHEMA}")
     if meta.get("checksum") != _checksum(arrays):
-        raise ValueError("checksum does not fit: the file is damaged")
+        raise ValueError("the checksum does not match: the file is damaged")
     return arrays, meta
 
 

@@ -29,6 +29,7 @@ class Progress:
 Report = Callable[[Progress], None]
 Stop = Callable[[], bool]  # asked between windows or frames; true ends the run with a checkpoint
 Advance = Callable[[int, int], None]  # reports `done` of `total` of one phase
+Tell = Callable[[Phase, int, int], None]  # reports `done` of `total` of any phase
 
 
 class WallClock:

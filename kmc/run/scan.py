@@ -1,14 +1,14 @@
-"""A grand-canonical walk from the end of a canonical one: chemical potentials in, numbers of carriers out.
+"""A grand-canonical scan after a canonical run: the number of carriers as a function of the chemical potential.
 
-A scan walks all replicas at each of several chemical potentials of the neutral component, from the arrangement (and the
-dopants) that the canonical walk left. What is kept is the histogram of the number of ion carriers, by replica and time
-block; analysis makes <N>, Var N and Theta of it. The middle of the scan is found by a search with integer counts.
+A scan walks all replicas at each of several chemical potentials of the neutral component, starting from the final state
+of the canonical run with its dopants. It keeps the histogram of the number of ion carriers by replica and time block,
+from which analysis computes <N>, Var N and the thermodynamic factor. The centre of the scan is found by a search that
+uses integer counts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kmc.backends import GrandWalker, make_grand_walker
 from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.files.records import Scan
+from kmc.run.progress import Advance, Stop
 from kmc.run.settings import Thermodynamics
 from kmc.state.grand_state import GrandState, grand_state
 from kmc.state.replicas import State
@@ -25,13 +26,13 @@ from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 
 SEARCH_STEPS = 60
-SEARCH_STAGE = 2**16  # stages below it are points of the scan
+SEARCH_STAGE = 2**16  # random numbers of the search; smaller stages belong to the points of the scan
 SEARCH_TRIALS = 20  # per ion carrier and step
-MOST_STEP_KT = 3.0  # of the search
-BLOCKS = 16  # time blocks and replicas together, at least
-LONGEST = 2**30  # trials of a window: two calls each must fit the counter
+MOST_STEP_KT = 3.0  # largest step of the search, in kT
+BLOCKS = 16  # smallest product of time blocks and replicas
+LONGEST = 2**30  # trials of a window: the counter of the random numbers must hold two calls per trial
 HALF_UNITS = 2_000_000  # per eV
-EQUILIBRATION_SHARE = 0.25  # of the trials of a point, walked before them
+EQUILIBRATION_SHARE = 0.25  # further trials before those of a point, over their number
 
 
 def scan(
@@ -39,10 +40,13 @@ def scan(
     settings: Thermodynamics,
     state: State,
     backend: str,
-    report: Callable[[int, int], None] = lambda done, total: None,
-    stop: Callable[[], bool] = lambda: False,
+    report: Advance = lambda done, total: None,
+    stop: Stop = lambda: False,
 ) -> Scan | None:
-    """Walk the scan; None if `stop` asked for an end. InputError where the system has no neutral component."""
+    """Walk the scan from `state`; None if asked to stop.
+
+    report: receives `done` of `total` chemical potentials. Raises InputError where the system has no neutral component.
+    """
     component = neutral_component(system.tables, system.model.vacancies)
     if isinstance(component, str):
         raise InputError(f"[thermodynamics]: {component}")
@@ -82,22 +86,22 @@ def _walk(walker: GrandWalker, trials: int, stage: int) -> None:
 
 
 def _field2(tables: EventTables, component: Component, mu_eV: float) -> int:
-    """Half microelectronvolts that an ion carrier costs in a reservoir of the component at a chemical potential.
+    """Energy of an ion carrier in a reservoir at the chemical potential mu, in half microelectronvolts.
 
     The self-corrections of the energy terms are part of it: with Coulomb energies, the periodic images of the charges
     that come and go.
     """
-    turned = [(component.ion_family, 1), (component.electronic_family, component.electronic)]
+    exchanged = [(component.ion_family, 1), (component.electronic_family, component.electronic)]
     own = sum(
         number * term.self_correction(f)
-        for f, number in (turned if component.electronic else turned[:1])
+        for f, number in (exchanged if component.electronic else exchanged[:1])
         for term in tables.terms
     )
     return own - component.per_carrier * round(mu_eV * HALF_UNITS)
 
 
 def _capacity(grand: GrandState) -> NDArray[np.int64]:
-    """(R,) most ion carriers that neutral moves can reach."""
+    """(R,) largest number of ion carriers that neutral moves can reach."""
     ions, both, electrons, all_electronic = grand.number.T
     if grand.component.electronic == 0:
         return np.asarray(both)
@@ -107,9 +111,9 @@ def _capacity(grand: GrandState) -> NDArray[np.int64]:
 
 
 def _search(system: System, component: Component, state: State, backend: str, carriers: int) -> tuple[float, bool]:
-    """(the potential in eV whose mean number of carriers is that of the run, whether it was found).
+    """(chemical potential in eV whose mean number of carriers is that of the run, whether it was found).
 
-    Newton's method on <N>(mu) with the variance of N as slope, from the ideal value, damped.
+    Damped Newton steps on <N>(mu), whose slope is the variance of N over kT, starting from the ideal solution.
     """
     kt = BOLTZMANN_EV_K * system.tables.temperature_K
     grand = grand_state(system.tables, component, state, 0)
@@ -134,16 +138,16 @@ def _search(system: System, component: Component, state: State, backend: str, ca
 
 
 def _ideal(grand: GrandState) -> float:
-    """ln of ways back over ways forth at the run's composition: -(energy of a carrier in the reservoir)/kT."""
+    """ln(reverse moves/forward moves) at the composition of the run: -(energy of a carrier in the reservoir)/kT."""
     ions, both, electrons, all_electronic = (float(x) + 0.5 for x in grand.number[0])
-    ways = math.log(ions / max(both - ions, 0.5))
+    ratio = math.log(ions / max(both - ions, 0.5))
     if grand.component.electronic:
-        ways += grand.component.electronic * math.log(electrons / max(all_electronic - electrons, 0.5))
-    return ways
+        ratio += grand.component.electronic * math.log(electrons / max(all_electronic - electrons, 0.5))
+    return ratio
 
 
 def _moments(histogram: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(R,) means and variances."""
+    """(R,) means and (R,) variances of the (R, n) histograms."""
     n = np.arange(histogram.shape[1], dtype=np.float64)
     total = histogram.sum(axis=1)
     mean = histogram @ n / total
@@ -157,7 +161,7 @@ def _trimmed(
     capacity: NDArray[np.int64],
     found: bool,
 ) -> Scan:
-    """The scan without the columns that nothing visited."""
+    """The scan without the leading and trailing columns that no replica visited."""
     seen = np.flatnonzero(histogram.any(axis=(0, 1, 2)))
     first, last = int(seen[0]), int(seen[-1])
     return Scan(potentials, first, histogram[..., first : last + 1].copy(), counters, capacity, found)

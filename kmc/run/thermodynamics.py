@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from kmc.carriers.neutral_component import neutral_component
 from kmc.files.writer import TrajectoryWriter
-from kmc.run.progress import Phase
+from kmc.run.progress import Tell
 from kmc.run.relaxation import relax
 from kmc.run.scan import scan
 from kmc.run.schedule import Schedule
@@ -22,7 +21,7 @@ def sample_thermodynamics(
     schedule: Schedule,
     state: State,
     writer: TrajectoryWriter,
-    tell: Callable[[Phase, int, int], None],
+    tell: Tell,
 ) -> bool:
     """Run the grand-canonical scan and relaxation waves that are missing from the file, starting from `state`.
 
