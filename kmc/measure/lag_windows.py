@@ -1,7 +1,7 @@
 """Time windows over which displacements are measured: lags, their windows, and the positions where each one began.
 
 Lags are powers of two of the frame interval. The windows of a lag follow one another without overlap, so that one
-snapshot per lag is all that must be kept; lags whose windows began at the same frame share it.
+snapshot per lag is all that must be kept. The snapshots lie where the walk has its arrays.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ class LagWindows(Observer):
         self.lag_frames = np.array(lags_of(frames), dtype=np.int64)
         self.count = np.zeros((len(self.lag_frames), -(-frames // self._block_frames)), dtype=np.int64)
         self._first = np.zeros(len(self.lag_frames), dtype=np.int64)  # frame at which the first window of a lag began
-        self._begin = np.zeros(len(self.lag_frames), dtype=np.int64)  # frame at which its current window began
-        self._snapshots: dict[int, Positions] = {}
+        self._snapshots: Positions = np.zeros((0, 0, 0, 3), dtype=np.int32)  # (K, R, M, 3) where windows began
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -50,18 +49,18 @@ class LagWindows(Observer):
     def ending(self, frame: int) -> Iterator[tuple[int, Positions]]:
         """Each lag, by its index, whose window ends at this frame, with the positions where that window began."""
         for k in np.flatnonzero((frame > 0) & ((frame - self._first) % self.lag_frames == 0)).tolist():
-            yield k, self._snapshots[int(self._begin[k])]
+            yield k, self._snapshots[k]
 
     def start(self, tables: EventTables, live: State) -> None:
         """Every window begins at frame 0, with the positions that `record` will show."""
 
     def record(self, frame: int, positions: Positions) -> Arrays:
         """Count the windows that end and begin the next ones here."""
-        ended = [k for k, _ in self.ending(frame)]
-        self.count[ended, self.block_of(frame)] += 1
-        self._begin[ended] = frame
-        self._snapshots[frame] = positions
-        self._drop_unused()
+        if frame == 0:
+            self._snapshots = self._repeated(positions, len(self.lag_frames))
+        for k, _ in self.ending(frame):
+            self.count[k, self.block_of(frame)] += 1
+            self._snapshots[k] = positions
         return {}
 
     def extend(self, frames: int, frame: int, positions: Positions) -> None:
@@ -70,35 +69,32 @@ class LagWindows(Observer):
         blocks = -(-frames // self._block_frames)
         self.count = np.pad(self.count, ((0, len(longer)), (0, max(blocks - self.count.shape[1], 0))))
         if longer:
-            here = np.full(len(longer), frame, dtype=np.int64)
             self.lag_frames = np.append(self.lag_frames, np.array(longer, dtype=np.int64))
-            self._first, self._begin = np.append(self._first, here), np.append(self._begin, here)
-            self._snapshots[frame] = positions
+            self._first = np.append(self._first, np.full(len(longer), frame, dtype=np.int64))
+            both = [self._snapshots, self._repeated(positions, len(longer))]
+            self._snapshots = module_of(positions).concatenate(both)
 
     def state(self) -> Arrays:
-        """Lags, counts, and every snapshot once."""
-        frames = sorted(self._snapshots)
-        numbers = {"lag_frames": self.lag_frames, "count": self.count, "first": self._first, "begin": self._begin}
+        """Lags, counts and snapshots."""
         return {
-            **numbers,
+            "lag_frames": self.lag_frames,
+            "count": self.count,
+            "first": self._first,
             "block_frames": np.array(self._block_frames),
-            "snapshot_frames": np.array(frames, dtype=np.int64),
-            "snapshots": np.stack([to_host(self._snapshots[frame]) for frame in frames]),
+            "snapshots": to_host(self._snapshots),
         }
 
     def restore(self, tables: EventTables, live: State, state: Arrays) -> None:
         """Snapshots go back to where the walk has its arrays."""
-        self.lag_frames, self.count = state["lag_frames"], state["count"]
-        self._first, self._begin = state["first"], state["begin"]
+        self.lag_frames, self.count, self._first = state["lag_frames"], state["count"], state["first"]
         self._block_frames = int(state["block_frames"])
-        xp = module_of(live.image)
-        # each a copy of its own, so that memory is released snapshot by snapshot
-        pairs = zip(state["snapshot_frames"].tolist(), state["snapshots"], strict=True)
-        self._snapshots = {frame: xp.array(positions) for frame, positions in pairs}
+        self._snapshots = module_of(live.image).asarray(state["snapshots"])
 
-    def _drop_unused(self) -> None:
-        used = set(self._begin.tolist())
-        self._snapshots = {frame: kept for frame, kept in self._snapshots.items() if frame in used}
+    @staticmethod
+    def _repeated(positions: Positions, lags: int) -> Positions:
+        """(lags, R, M, 3) the same positions for each of several lags."""
+        repeated: Positions = module_of(positions).broadcast_to(positions, (lags, *positions.shape)).copy()
+        return repeated
 
 
 def lags_of(frames: int) -> list[int]:
