@@ -21,7 +21,9 @@ def export(folder: Path | str, form: str, output: Path | str | None = None) -> l
     """Write replica 0 of every trajectory in a run folder as extxyz, ASE traj or plain H5MD; returns the files.
 
     extxyz and traj hold the atoms (mobile and fixed) of every frame, positions in angstrom as they were unwrapped, and
-    time_ps and frame in `info`; vacancies are left out. H5MD keeps vacancies as particles of their own species.
+    time_ps and frame in `info`; vacancies are left out. H5MD keeps vacancies as particles of their own species and has
+    the trajectory's orientation of the cell (kmc/files/orientation.py). Beside it stands a PDB file with the names and
+    elements of the particles, for which H5MD has no place: MDAnalysis opens the two with Universe(pdb, h5md).
     InputError for another format, a folder without a run, or a run that kept no positions. (With run.positions =
     "all" the file holds the other replicas too, but the dopants of replica 0 only.)
     """
@@ -37,10 +39,10 @@ def export(folder: Path | str, form: str, output: Path | str | None = None) -> l
         raise InputError(f"{folder}: neither a trajectory.h5 nor sub-folders T...K with one")
     if output is not None and len(parts) > 1:
         raise InputError(f"--output {output}: {folder} holds {len(parts)} trajectories; name one of them")
-    return [_export_one(part, form, Path(output) if output else None) for part in parts]
+    return [path for part in parts for path in _export_one(part, form, Path(output) if output else None)]
 
 
-def _export_one(folder: Path, form: str, output: Path | None) -> Path:
+def _export_one(folder: Path, form: str, output: Path | None) -> list[Path]:
     from kmc.files.trajectory import read_trajectory
 
     source, target = folder / "trajectory.h5", output or folder / f"trajectory.{form}"
@@ -50,7 +52,8 @@ def _export_one(folder: Path, form: str, output: Path | None) -> Path:
     try:
         if form == "h5md":
             _write_h5md(source, target)
-        elif form == "traj":
+            return [target, _write_topology(source, target.with_suffix(".pdb"))]
+        if form == "traj":
             from ase.io.trajectory import TrajectoryWriter
 
             with TrajectoryWriter(str(target), "w") as writer:
@@ -64,7 +67,7 @@ def _export_one(folder: Path, form: str, output: Path | None) -> Path:
                     write_extxyz(handle, atoms, columns=["symbols", "positions"])
     except OSError as error:
         raise InputError(f"{target}: cannot be written: {error.strerror or error}") from error
-    return target
+    return [target]
 
 
 def frames(source: Path) -> Iterator[Atoms]:
@@ -79,10 +82,12 @@ def frames(source: Path) -> Iterator[Atoms]:
         symbols = np.array(elements)[codes]
         shown = symbols != "X"
         for k, time_ps in enumerate(moving["position/time"][()]):
-            positions = np.concatenate([moving["position/value"][k], fixed["position"][()]])[shown]
+            positions = np.concatenate([moving["position/value"][k], fixed["position"][()]])[shown].astype(float)
             facts = {"time_ps": float(time_ps), "frame": int(moving["position/step"][k])}
             cell = moving["box/edges/value"][k]
-            yield Atoms(symbols[shown].tolist(), positions=positions.astype(float), cell=cell, pbc=True, info=facts)
+            if "rotation" in moving.attrs:  # back into the orientation of the crystal
+                positions, cell = (vectors @ moving.attrs["rotation"].T for vectors in (positions, cell))
+            yield Atoms(symbols[shown].tolist(), positions=positions, cell=cell, pbc=True, info=facts)
 
 
 def _group(file: Any, source: Path) -> Any:
@@ -101,3 +106,21 @@ def _write_h5md(source: Path, target: Path) -> None:
         with h5py.File(target, "w") as new:
             for name in ("h5md", "particles"):
                 old.copy(name, new)
+
+
+def _write_topology(source: Path, target: Path) -> Path:
+    """A PDB file with the species (first four letters) and element of each particle; a vacancy has no element."""
+    import h5py
+
+    with h5py.File(source, "r") as file, open(target, "w", encoding="ascii", errors="replace") as handle:
+        group = _group(file, source)
+        species = json.loads(file["kmc"].attrs["description"])["species"]
+        positions = group["position/value"][0]
+        for n, (code, (x, y, z)) in enumerate(zip(group["species"][()], positions.tolist(), strict=True), start=1):
+            name, element = species[code]["name"][:4], species[code]["element"].replace("X", "")
+            handle.write(
+                f"HETATM{n % 100_000:5d} {name:<4s} {name[:3]:>3s} A   1    "
+                f"{x:8.3f}{y:8.3f}{z:8.3f}{1.0:6.2f}{0.0:6.2f}{'':10s}{element:>2s}\n"
+            )
+        handle.write("END\n")
+    return target

@@ -6,6 +6,10 @@ because MDAnalysis takes the first by name); /kmc/replicas/NNNN holds the same f
 "description" and "run" (header.py), by frame the datasets time_s, trials and accepted, and whatever the observers of
 the run write (kmc/measure): growing datasets with one row per frame, and totals that are replaced. Afterwards a run may
 add grand_canonical and relaxation (records.py). The file is open only while something is written.
+
+Positions and boxes of a cell whose first vector is not along x, or whose second is not in the plane of x and y, are
+turned into that orientation (orientation.py): the particle groups then have the attribute "rotation", R (3, 3), with
+position = position in the crystal @ R. All data in /kmc other than the lattice are in the crystal's own orientation.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.files.header import RunFacts, header_of
+from kmc.files.orientation import rotated, viewer_rotation
 from kmc.measure.observer import Arrays
 from kmc.state.replicas import State
 from kmc.state.system import System
@@ -63,6 +68,7 @@ class TrajectoryWriter:
     def __init__(self, folder: Path, system: System, positions: str) -> None:
         self.path = folder / NAME
         self._system = system
+        self._rotation = viewer_rotation(system.tables.supercell.crystal.cell_angstrom)
         self.shown = {"none": 0, "first": 1, "all": system.replicas}[positions]
 
     def create(self, state: State) -> None:
@@ -135,8 +141,9 @@ class TrajectoryWriter:
 
     def _append_positions(self, group: Any, frames: Sequence[Frame], replica: int) -> None:
         already = len(group["position/step"])
-        vectors = self._system.tables.supercell.vectors_angstrom
-        scale = self._system.tables.supercell.crystal.cell_angstrom / self._system.tables.supercell.crystal.grid
+        vectors = rotated(self._system.tables.supercell.vectors_angstrom, self._rotation)
+        crystal = self._system.tables.supercell.crystal
+        scale = rotated(crystal.cell_angstrom / crystal.grid, self._rotation)
         _extend(group["position/step"], np.arange(already, already + len(frames)))
         _extend(group["position/time"], np.array([frame.time_s * 1e12 for frame in frames]))
         values = np.array([frame.positions[replica] @ scale for frame in frames], dtype=np.float32)
@@ -146,6 +153,8 @@ class TrajectoryWriter:
     def _particles(self, file: Any, replica: int) -> None:
         tables = self._system.tables
         group = file.create_group(_group_name(replica))
+        if self._rotation is not None:
+            group.attrs["rotation"] = self._rotation
         particles = tables.n_particles
         position = group.create_group("position")
         _growing(position, "step", (), "i8")
@@ -166,9 +175,9 @@ class TrajectoryWriter:
         static = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] >= tables.n_mobile_sites]
         group = file.create_group("kmc/lattice")
         _box(group)
-        group["box/edges"] = tables.supercell.vectors_angstrom
+        group["box/edges"] = rotated(tables.supercell.vectors_angstrom, self._rotation)
         positions = [tables.supercell.positions_angstrom(s) for s in static] or [np.zeros((0, 3))]
-        group["position"] = np.concatenate(positions).astype(np.float32)
+        group["position"] = rotated(np.concatenate(positions), self._rotation).astype(np.float32)
         _attribute(group["position"], "unit", "Angstrom")
         _species(group, tables.species, state.occupants[0, tables.n_mobile_sites :].astype(np.int32))
 

@@ -102,12 +102,72 @@ def test_mdanalysis_reads_times_and_lengths(walk: Path, tmp_path: Path, exported
     universe.trajectory.close()
 
 
+def test_mdanalysis_has_names_and_elements(walk: Path, tmp_path: Path) -> None:
+    import MDAnalysis
+
+    assert main(["export", str(walk), "--format", "h5md", "--output", str(tmp_path / "walk.h5md")]) == 0
+    universe = MDAnalysis.Universe(str(tmp_path / "walk.pdb"), str(tmp_path / "walk.h5md"), format="H5MD", to_guess=())
+    assert universe.select_atoms("name O").n_atoms == ATOMS
+    assert universe.select_atoms("element O").n_atoms == ATOMS
+    assert universe.select_atoms("name V_O").n_atoms == VACANCIES
+    assert len(universe.trajectory) == 101
+    universe.trajectory.close()
+
+
+@pytest.fixture(scope="module")
+def skewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in the primitive cell of fluorite, whose vectors are (0, a/2, a/2) and so on."""
+    from ase.build import bulk
+    from ase.io import write
+
+    folder = tmp_path_factory.mktemp("skewed")
+    write(folder / "ceria.extxyz", bulk("CeO2", "fluorite", a=5.411))
+    settings = 'crystal = { file = "ceria.extxyz", sublattices = { anion = "O", cation = "Ce" }, repeats = [5, 5, 5], '
+    settings += "vacancies = { number = 20 } }\n"
+    settings += 'model = { parameters = "ideal-fluorite" }\n'
+    settings += 'run = { temperature_K = 1400, replicas = 2, frames = 20, backend = "numpy", '
+    settings += "duration = { hops_per_carrier = 50.0 }, equilibration = { hops_per_carrier = 1.0 } }\n"
+    (folder / "run.toml").write_text(settings, encoding="utf-8")
+    assert main(["run", str(folder / "run.toml"), "--out", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+def test_mdanalysis_reads_the_box_of_a_skewed_cell(skewed: Path) -> None:
+    """The shortest distance of two anions is a/2 in every frame, within the box that MDAnalysis makes of the file's."""
+    import MDAnalysis
+    from MDAnalysis.lib.distances import self_distance_array
+
+    trajectory = read_trajectory(skewed / "trajectory.h5")
+    universe = MDAnalysis.Universe.empty(250, trajectory=False)
+    universe.load_new(str(skewed / "trajectory.h5"), format="H5MD")
+    for step in (universe.trajectory[0], universe.trajectory[20]):
+        np.testing.assert_allclose(step.dimensions, [5 * 5.411 / 2**0.5] * 3 + [60] * 3, rtol=1e-6)
+        distances = self_distance_array(step.positions, box=step.dimensions)
+        assert distances.min() == pytest.approx(5.411 / 2, abs=1e-3)
+    universe.trajectory.close()
+    assert trajectory.grid_vectors_m[0, 0] == 0.0  # our own data keep the orientation of the crystal
+
+
+def test_ase_has_the_orientation_of_the_crystal(skewed: Path) -> None:
+    import ase.io
+
+    assert main(["export", str(skewed), "--format", "extxyz"]) == 0
+    frames = ase.io.read(skewed / "trajectory.extxyz", ":")
+    half = 5 * 5.411 / 2
+    np.testing.assert_allclose(frames[3].cell[:], [[0, half, half], [half, 0, half], [half, half, 0]], atol=1e-6)
+    trajectory = read_trajectory(skewed / "trajectory.h5")
+    oxygen = np.array([atoms.positions[:230] for atoms in frames])
+    summed = trajectory.summed_displacement[-1, 0, 0] @ trajectory.grid_vectors_m
+    np.testing.assert_allclose((oxygen[-1] - oxygen[0]).sum(axis=0) * 1e-10, summed, atol=1e-13)
+
+
 def test_every_temperature_of_a_list(tiny_run: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
     line = refused("export", tiny_run, "--output", tmp_path / "one.extxyz")
     assert "holds 2 trajectories" in line
     assert main(["export", str(tiny_run), "--format", "h5md"]) == 0
     for part in ("T1300K", "T1400K"):
-        (tiny_run / part / "trajectory.h5md").unlink()
+        for suffix in ("h5md", "pdb"):
+            (tiny_run / part / f"trajectory.{suffix}").unlink()
 
 
 def test_what_cannot_be_exported(walk: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
