@@ -1,0 +1,134 @@
+"""The CUDA backend on a stand-in for CuPy (tests/stand_in): every walk equals NumPy's, and the memory is as planned.
+
+Its own process for each test, because a real CuPy may be installed beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kmc.backends.cuda_memory import POSITION_BYTES, bytes_per_replica, check_memory
+from kmc.state.rejection_free import build_rate_bounds
+from kmc.state.replicas import unwrapped_grid_positions
+from lattices.errors import InputError
+from tests.systems import made_up_model, made_up_system
+
+ROOT = Path(__file__).parents[3]
+SYSTEMS = """
+import numpy as np, cupy
+from kmc.backends import make_grand_walker, make_walker
+from kmc.carriers.neutral_component import neutral_component
+from kmc.run.schedule import window_trials
+from kmc.state.grand_state import grand_state
+from tests.systems import NOTE, made_up_model, made_up_system, same
+polarons = {"barriers": [{"energy_eV": 0.3, **NOTE}]}
+pairs = [("V_O", "V_O", 1, 0.1), ("V_O", "electron", 1, -0.1)]
+two = made_up_model("perovskite", {("M",): 0.4, ("D",): 0.5, ("electron",): 0.45}, pairs, polarons=polarons)
+SYSTEMS = {
+    "single barrier": lambda n: made_up_system(made_up_model(), (6, 6, 6), 40, replicas=n),
+    "carriers alone": lambda n: made_up_system(made_up_model(), (6, 6, 6), 40, replicas=n, tracked=False),
+    "two carriers": lambda n: made_up_system(two, (8, 8, 8), 40, dopants=9, electrons=12, replicas=n),
+}
+"""
+WALKS = (
+    SYSTEMS
+    + """
+for name, make in SYSTEMS.items():
+    system = make(3)
+    doors = [{}, {"selection": "rejection-free"}, {"block": 3 if name != "two carriers" else 4}]
+    for door in doors[: 1 if name == "carriers alone" else 3]:
+        walks = [make_walker(kind, system, system.initial_state(), **door) for kind in ("numpy", "cuda")]
+        for window in range(2):
+            for walk in walks:
+                walk.advance(window_trials(system, window, 300) if not door.get("block") else np.full(3, 300))
+        assert same(walks[0].read(), walks[1].read()), (name, door)
+component = neutral_component(system.tables, system.model.vacancies)
+ends = [grand_state(system.tables, component, system.initial_state(), 100_000) for kind in range(2)]
+for end, kind in zip(ends, ("numpy", "cuda")):
+    walk = make_grand_walker(kind, system, end)
+    walk.advance(200, 0)
+    walk.read()
+assert (ends[0].histogram == ends[1].histogram).all() and (ends[0].ion_order == ends[1].ion_order).all()
+assert {name for name, _, _ in cupy.LAUNCHES} >= {
+    "walk_energies", "walk_single_barrier", "walk_rejection_free", "visit_energies", "visit_single_barrier",
+    "walk_neutral",
+}
+"""
+)
+MEMORY = (
+    SYSTEMS
+    + """
+from kmc.backends.cuda_memory import bytes_per_replica
+from kmc.state.rejection_free import build_rate_bounds
+for name, make in SYSTEMS.items():
+    for selection in ("rejection", "rejection-free")[: 1 if name == "carriers alone" else 2]:
+        peak = {}
+        for replicas in (1, 5):
+            system = make(replicas)
+            state = system.initial_state()
+            free = selection == "rejection-free"
+            bounds = build_rate_bounds(system.tables, state) if free else None
+            cupy.get_default_memory_pool().free_all_blocks()
+            before = cupy._pool["used"]
+            walk = make_walker("cuda", system, state, selection)
+            walk.advance(np.full(replicas, 10))
+            peak[replicas] = cupy._pool["held"] - before
+            del walk
+        assert (peak[5] - peak[1]) / 4 == bytes_per_replica(system.tables, 0, bounds), (name, selection, peak)
+"""
+)
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+
+
+def played(script: str) -> None:
+    """Run a script with the stand-in in place of CuPy."""
+    path = os.pathsep.join([str(ROOT / "tests" / "stand_in"), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_every_walk_on_the_stand_in_equals_numpy():
+    played(WALKS)
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_the_planned_memory_of_a_replica_is_what_the_walker_takes():
+    """Peak of the pool with 5 replicas less that with 1: state, errors, trials, and the bounds of the rates."""
+    played(MEMORY)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_the_planned_memory_is_the_sum_of_the_arrays(tracked):
+    """Without a device: the arrays of the state, 32 bytes of errors, 8 of trials, and positions of lags + 2 frames."""
+    system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (4, 4, 4), 9, replicas=2, tracked=tracked)
+    state = system.initial_state()
+    each = sum(array.nbytes for array in state.arrays().values()) // 2 + 40
+    positions = unwrapped_grid_positions(system.tables, state).nbytes // 2
+    assert positions == POSITION_BYTES * system.tables.n_particles
+    assert bytes_per_replica(system.tables) == each
+    assert bytes_per_replica(system.tables, 7) == each + 9 * positions
+
+
+def test_a_rejection_free_walk_is_refused_where_only_rejection_fits():
+    """The bounds of the rates count: of the replicas that fit by rejection, most do not."""
+    system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (4, 4, 4), 9, replicas=1)
+    state = system.initial_state()
+    bounds = build_rate_bounds(system.tables, state)
+    extra = bounds.base2.nbytes + 8 * (bounds.n_entries * system.tables.bond_basis.shape[-1] + bounds.n_tree)
+    assert bytes_per_replica(system.tables, 0, bounds) == bytes_per_replica(system.tables) + extra
+    free = 1_000_000_000
+    most = int(0.9 * free - 200 * 2**21) // bytes_per_replica(system.tables)
+    check_memory(system.tables, most, free)
+    with pytest.raises(InputError, match=f"replicas = {most}: "):
+        check_memory(system.tables, most, free, 0, bounds)

@@ -1,0 +1,349 @@
+"""A stand-in for CuPy without a GPU: device arrays in host memory, kernels compiled by g++ as device code.
+
+With tests/stand_in first in PYTHONPATH the CUDA backend runs on machines without a GPU. The stand-in is stricter than
+CuPy: nothing is copied implicitly, host and device arrays cannot be mixed, kernel arguments are checked against the
+signature of the kernel, fresh memory holds garbage, freed memory is overwritten, and guards beside every allocation are
+checked after each launch. Threads of a launch run one after another in random order, so that kernels must not wait for
+one another (no __syncthreads, no warp intrinsics). A name that is missing here raises AttributeError: check that CuPy
+has it, then add it.
+
+FAKE_CUPY_MEMORY: bytes of the device (8e9). FAKE_CUPY_ORDER: forward or shuffle (the default). FAKE_CUPY_FLAGS: -O1.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import numbers
+import operator
+import os
+import re
+import subprocess
+import tempfile
+import weakref
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy import bool_, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64  # noqa: F401
+
+GUARD, ALIGNMENT = 512, 512
+MEMORY = int(float(os.environ.get("FAKE_CUPY_MEMORY", "8e9")))
+LAUNCHES: list[tuple[str, int, int]] = []  # (kernel, blocks, threads of a block) of every launch
+COPIES = {"to_device": 0, "bytes_to_device": 0, "to_host": 0, "bytes_to_host": 0}
+_live: weakref.WeakSet[_Memory] = weakref.WeakSet()
+_pool = {"used": 0, "held": 0}  # what was freed stays with the process, as in CuPy's pool
+
+
+class _Memory:
+    """One allocation between two guards; overwritten when it is freed."""
+
+    size = 0
+
+    def __init__(self, size: int) -> None:
+        if _pool["used"] + size > MEMORY:
+            raise MemoryError(f"Out of memory allocating {size} bytes (allocated so far: {_pool['used']} bytes).")
+        self.size = size
+        _pool["used"] += size
+        _pool["held"] = max(_pool.values())
+        self._raw = np.full(size + 2 * GUARD + ALIGNMENT, 0xAB, dtype=np.uint8)
+        self._begin = GUARD + -(self._raw.ctypes.data + GUARD) % ALIGNMENT
+        self.bytes = self._raw[self._begin : self._begin + size]
+        _live.add(self)
+
+    def sound(self) -> bool:
+        end = self._begin + self.size
+        return bool((self._raw[: self._begin] == 0xAB).all() and (self._raw[end:] == 0xAB).all())
+
+    def __del__(self) -> None:
+        if self.size:
+            _pool["used"] -= self.size
+            self.bytes.fill(0xCD)
+
+
+def _operand(value: Any) -> Any:
+    """What a device operation may take: device arrays and scalars."""
+    if isinstance(value, (numbers.Number, np.generic)):
+        return value
+    return _inside(value)
+
+
+def _index(key: Any) -> Any:
+    """What may stand between brackets: numbers, slices, None, ..., and device arrays of integers or booleans."""
+    if isinstance(key, tuple):
+        return tuple(_index(k) for k in key)
+    if key is None or key is Ellipsis or isinstance(key, (slice, int, np.integer)):
+        return key
+    if isinstance(key, ndarray) and key.dtype.kind in "iub":
+        return key._a
+    raise IndexError(f"index of {type(key)}: bring it to the device first")
+
+
+class ndarray:
+    """A device array. Host code cannot look inside except by `get`."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, array: Any, memory: _Memory) -> None:
+        self._a, self._memory = array, memory
+
+    @property
+    def data(self) -> Any:
+        """`.data.ptr`: the address of the first element."""
+        return SimpleNamespace(ptr=self._a.ctypes.data, mem=self._memory)
+
+    def get(self) -> Any:
+        """A copy on the host."""
+        COPIES["to_host"] += 1
+        COPIES["bytes_to_host"] += self.nbytes
+        return self._a.copy()
+
+    def set(self, value: Any) -> None:
+        """Copy a host array of the same type and shape here."""
+        if not isinstance(value, np.ndarray) or value.dtype != self.dtype or value.shape != self.shape:
+            raise ValueError(f"{type(value)} cannot be set to {self.dtype} {self.shape}")
+        COPIES["to_device"] += 1
+        COPIES["bytes_to_device"] += self.nbytes
+        self._a[...] = value
+
+    def astype(self, dtype: Any, copy: bool = True) -> ndarray:
+        return self if not copy and self.dtype == dtype else _new(self._a.astype(dtype))
+
+    def reshape(self, *shape: Any) -> ndarray:
+        return _of(self._a.reshape(*shape), self)
+
+    def sum(self, axis: Any = None, dtype: Any = None) -> ndarray:
+        return _new(self._a.sum(axis=axis, dtype=dtype))
+
+    def __getitem__(self, key: Any) -> ndarray:
+        return _of(self._a[_index(key)], self)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._a[_index(key)] = _operand(value)
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        plain = method == "__call__" and not keywords
+        return _new(ufunc(*(_operand(x) for x in inputs))) if plain else NotImplemented
+
+
+def _fill_class() -> None:
+    """Attributes, operators and reductions, all alike: device arrays and scalars in, device arrays out."""
+    for name in ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides", "flags"):
+        setattr(ndarray, name, property(operator.attrgetter(f"_a.{name}")))
+    for kind in (bool, int, float):
+        setattr(ndarray, f"__{kind.__name__}__", lambda self, kind=kind: kind(self.get()))
+    ndarray.__index__ = lambda self: operator.index(self.get())  # type: ignore[attr-defined]
+    for name in ("max", "min", "any", "all", "copy"):
+        setattr(ndarray, name, lambda self, *axis, name=name: _new(getattr(self._a, name)(*axis)))
+    ndarray.__len__ = lambda self: len(self._a)  # type: ignore[attr-defined]
+    ndarray.__iter__ = lambda self: (self[k] for k in range(len(self)))  # type: ignore[attr-defined]
+    compared = ("eq", "ne", "lt", "le", "gt", "ge")
+    for name in (
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "and_",
+        "or_",
+        "xor",
+        "lshift",
+        "rshift",
+        *compared,
+    ):
+        f, bare = getattr(operator, name), name.rstrip("_")
+        setattr(ndarray, f"__{bare}__", lambda self, other, f=f: _new(f(self._a, _operand(other))))
+        if name not in compared:
+            own = getattr(operator, "i" + bare)
+            setattr(ndarray, f"__r{bare}__", lambda self, other, f=f: _new(f(_operand(other), self._a)))
+            setattr(ndarray, f"__i{bare}__", lambda self, other, f=own: (f(self._a, _operand(other)), self)[1])
+    for name in ("neg", "abs", "invert"):
+        setattr(ndarray, f"__{name}__", lambda self, f=getattr(operator, name): _new(f(self._a)))  # noqa: B008
+
+
+_fill_class()
+
+
+def _new(value: Any) -> ndarray:
+    """A device array of its own with these values."""
+    value = np.asarray(value)
+    made = empty(value.shape, value.dtype)
+    made._a[...] = value
+    return made
+
+
+def _of(array: Any, owner: ndarray) -> ndarray:
+    """A view of the owner's memory if the array is one, else a new array."""
+    array = np.asarray(array)
+    view = array.size and np.may_share_memory(array, owner._memory.bytes)
+    return ndarray(array, owner._memory) if view else _new(array)
+
+
+def _inside(value: Any) -> Any:
+    if not isinstance(value, ndarray):
+        raise TypeError(f"Unsupported type {type(value)}: a device array is needed")
+    return value._a
+
+
+def empty(shape: Any, dtype: Any = float64) -> ndarray:
+    """Filled with garbage."""
+    kind = np.dtype(dtype)
+    memory = _Memory(int(np.prod(shape, dtype=np.int64)) * kind.itemsize)
+    return ndarray(memory.bytes.view(kind).reshape(shape), memory)
+
+
+def zeros(shape: Any, dtype: Any = float64) -> ndarray:
+    made = empty(shape, dtype)
+    made._a[...] = 0
+    return made
+
+
+def asarray(a: Any, dtype: Any = None) -> ndarray:
+    """A device array as it is; a host array copied, a Fortran-ordered one as such, as CuPy does."""
+    if isinstance(a, ndarray):
+        return a if dtype is None or a.dtype == dtype else a.astype(dtype)
+    value = np.asarray(a, dtype=dtype)
+    COPIES["to_device"] += 1
+    COPIES["bytes_to_device"] += value.nbytes
+    if value.flags.f_contiguous and not value.flags.c_contiguous:
+        return ndarray((turned := _new(value.T))._a.T, turned._memory)
+    return _new(value)
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> ndarray:
+    return _new(np.arange(0, start, step, dtype) if stop is None else np.arange(start, stop, step, dtype))
+
+
+stack = lambda tup, axis=0: _new(np.stack([_inside(x) for x in tup], axis=axis))  # noqa: E731
+concatenate = lambda tup, axis=0: _new(np.concatenate([_inside(x) for x in tup], axis=axis))  # noqa: E731
+pad = lambda array, pad_width: _new(np.pad(_inside(array), pad_width))  # noqa: E731
+broadcast_to = lambda array, shape: ndarray(np.broadcast_to(_inside(array), shape), array._memory)  # noqa: E731
+
+
+def bincount(x: Any, weights: Any = None, minlength: int | None = None) -> ndarray:
+    return _new(np.bincount(_inside(x), None if weights is None else _inside(weights), minlength or 0))
+
+
+PRELUDE = """
+#define __CUDACC__ 1
+#define __CUDACC_RTC__ 1
+#define __global__
+#define __device__
+#define __forceinline__ inline __attribute__((always_inline))
+#define __noinline__ __attribute__((noinline))
+#define __launch_bounds__(...)
+typedef unsigned long long kmc_word;
+struct uint3 { unsigned x, y, z; };
+static thread_local uint3 threadIdx, blockIdx, blockDim, gridDim;
+static inline kmc_word atomicAdd(kmc_word* to, kmc_word by) { return __atomic_fetch_add(to, by, __ATOMIC_RELAXED); }
+static inline kmc_word __umul64hi(kmc_word a, kmc_word b) { return (kmc_word)((unsigned __int128)a * b >> 64); }
+static inline int __ffsll(long long word) { return __builtin_ffsll(word); }
+static inline int __clzll(long long word) { return word ? __builtin_clzll((kmc_word)word) : 64; }
+"""
+LAUNCH = """
+extern "C" const unsigned long sizes_{name}[] = {{ {sizes} }};
+extern "C" void launch_{name}(unsigned blocks, unsigned threads, void** arguments, const unsigned* order)
+{{
+    gridDim.x = blocks, blockDim.x = threads;
+    for (unsigned i = 0; i < blocks * threads; ++i) {{
+        blockIdx.x = order[i] / threads, threadIdx.x = order[i] % threads;
+        {name}({given});
+    }}
+}}
+"""
+KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+[^;{()]*?\b(\w+)\s*\(([^)]*)\)\s*\{')
+KINDS = {"int8_t": "i1", "int16_t": "i2", "int32_t": "i4", "int64_t": "i8", "float": "f4", "double": "f8"}
+KINDS |= {f"u{name}": kind.replace("i", "u") for name, kind in KINDS.items() if name.startswith("int")}
+
+
+class RawModule:
+    """Source compiled by g++; kernels are extern "C" functions whose threads do not talk to one another."""
+
+    def __init__(self, *, code: str, options: tuple[str, ...] = (), backend: str = "nvrtc") -> None:
+        self._code, self._options = code, options
+        self._kernels = {name: [p.strip() for p in found.split(",")] for name, found in KERNEL.findall(code)}
+        self.most_threads = min([1024, *map(int, re.findall(r"__launch_bounds__\((\d+)", code))])
+        self.library: Any = None
+
+    def compile(self, log_stream: Any = None) -> None:
+        """Once for each source; the libraries lie in the folder for temporary files."""
+        text = PRELUDE + self._code + '\n#line 1 "launch"\n'
+        for name, parameters in self._kernels.items():
+            types = [p[: -len(re.findall(r"\w+$", p)[0])].strip() for p in parameters]
+            given = ", ".join(f"*({t}*)arguments[{k}]" for k, t in enumerate(types))
+            sizes = ", ".join(f"sizeof({t}), sizeof({t.removesuffix('*')})" for t in types)
+            text += LAUNCH.format(name=name, sizes=sizes, given=given)
+        flags = ["-" + o.lstrip("-") for o in self._options if "std=" in o]
+        flags += os.environ.get("FAKE_CUPY_FLAGS", "-O1").split()
+        folder = Path(tempfile.gettempdir()) / f"fake-cupy-{os.getuid()}"
+        folder.mkdir(exist_ok=True)
+        library = folder / (hashlib.sha256(repr((text, flags)).encode()).hexdigest()[:24] + ".so")
+        if not library.exists():
+            source, made = (library.with_suffix(f".{os.getpid()}{end}") for end in (".cpp", ".new"))
+            source.write_text(text, encoding="utf-8")
+            command = ["g++", *flags, "-shared", "-fPIC", "-w", str(source), "-o", str(made)]
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            if done.returncode:
+                raise RuntimeError(done.stderr)
+            os.replace(made, library)
+        self.library = ctypes.CDLL(str(library))
+
+    def get_function(self, name: str) -> RawKernel:
+        if self.library is None:
+            self.compile()
+        return RawKernel(self, name, self._kernels[name])
+
+
+class RawKernel:
+    """A kernel: (grid, block, arguments)."""
+
+    num_regs = local_size_bytes = 0
+
+    def __init__(self, module: RawModule, name: str, parameters: list[str]) -> None:
+        self.name, self._module, self._parameters = name, module, parameters
+        self._run = getattr(module.library, f"launch_{name}")
+        self._sizes = (ctypes.c_ulong * (2 * len(parameters))).in_dll(module.library, f"sizes_{name}")
+
+    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
+        (blocks,), (threads,) = grid, block  # one axis alone
+        if not 0 < blocks < 2**31 or not 0 < threads <= self._module.most_threads:
+            raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: invalid argument: grid {grid}, block {block}")
+        held = [self._argument(k, args[k]) for k, _ in zip(range(len(args)), self._parameters, strict=True)]
+        order = np.arange(blocks * threads, dtype=np.uint32)
+        if os.environ.get("FAKE_CUPY_ORDER", "shuffle") == "shuffle":
+            order = np.random.default_rng(len(LAUNCHES)).permutation(order)
+        LAUNCHES.append((self.name, blocks, threads))
+        pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(h) for h in held))
+        self._run(blocks, threads, pointers, ctypes.c_void_p(order.ctypes.data))
+        if not all(memory.sound() for memory in list(_live)):
+            raise RuntimeError(f"CUDA_ERROR_ILLEGAL_ADDRESS: {self.name} wrote beside an array")
+
+    def _argument(self, k: int, value: Any) -> Any:
+        """The bytes of one argument as the launch takes them."""
+        text, size, inside = self._parameters[k], self._sizes[2 * k], self._sizes[2 * k + 1]
+        kind = KINDS.get(text.replace("const", "").replace("*", " ").split()[0])
+        if "*" not in text:
+            number = value if isinstance(value, np.generic) else np.asarray(value)[()]  # int: int64, float: float64
+            wanted = np.dtype(kind)
+            if number.dtype.itemsize != size or (number.dtype.kind == "f") != (wanted.kind == "f"):
+                raise TypeError(f"{self.name}: {text!r} was given {number.dtype}")
+            return (ctypes.c_char * size).from_buffer_copy(number.tobytes())
+        _inside(value)
+        if (kind and value.dtype != kind) or (not kind and value.nbytes < inside) or not value.flags.c_contiguous:
+            raise TypeError(f"{self.name}: {text!r} was given {value.dtype} {value.shape}, strides {value.strides}")
+        return ctypes.c_void_p(value.data.ptr)
+
+
+class _Device:
+    compute_capability = "90"
+    mem_info = property(lambda self: (max(MEMORY - _pool["held"], 0), MEMORY))  # what the pool holds is not free
+
+
+get_default_memory_pool = lambda: SimpleNamespace(free_all_blocks=lambda: _pool.update(held=_pool["used"]))  # noqa: E731
+_runtime = {"getDeviceCount": lambda: 1, "getDeviceProperties": lambda _: {"name": b"stand-in"}}
+cuda = SimpleNamespace(Device=_Device, runtime=SimpleNamespace(driverGetVersion=lambda: 13000, **_runtime))
