@@ -22,7 +22,8 @@ Positions = NDArray[np.int32]  # (R, M, 3) unwrapped, in units of cell/grid; a C
 
 
 class Observer(ABC):
-    """One observable of a run of R replicas with M particles that have an id.
+    """One observable of a run of R replicas with M particles that have an id (every particle on a mobile sublattice,
+    or the carriers alone where only they are tracked; `EventTables.first_particle` and `counts` say which is which).
 
     The engine calls `start` when equilibration is over, `record` for frame 0 (the initial state) and then for every
     frame in turn. In a resumed run `restore` takes the place of `start`. Paths of datasets are relative to the group

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from kmc.backends import Walker
-from kmc.run.saved_run import SavedRun, identity_of
+from kmc.run.saved_run import SavedRun
 from kmc.run.schedule import (
     Equilibration,
     Schedule,
@@ -75,8 +75,9 @@ class EquilibrationWalk:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        identity = identity_of(self.task.system, self.task.settings)
-        SavedRun(identity, self.task.clock.elapsed_s, self.walker.read(), self.progress).write(self.task.folder)
+        SavedRun(self.task.identity, self.task.clock.elapsed_s, self.walker.read(), self.progress).write(
+            self.task.folder
+        )
 
     def _decide_selection(self, hops: int, over: bool) -> None:
         """Settle what "auto" left open as soon as the counts allow it."""

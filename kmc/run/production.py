@@ -17,7 +17,7 @@ from kmc.measure.observer import Observers, Positions
 from kmc.run.equilibration import EquilibrationWalk
 from kmc.run.observers import observers_of
 from kmc.run.progress import Phase
-from kmc.run.saved_run import SavedProduction, SavedRun, identity_of
+from kmc.run.saved_run import SavedProduction, SavedRun
 from kmc.run.schedule import Schedule, advance_window
 from kmc.run.task import RunTask
 from kmc.run.thermodynamics import sample_thermodynamics
@@ -101,8 +101,7 @@ class ProductionWalk:
             self.pending = []
         start = self.start_trials, self.start_accepted
         production = SavedProduction(self.schedule, self.frame, *start, self.observers.state())
-        identity = identity_of(self.task.system, self.task.settings)
-        SavedRun(identity, self.task.clock.elapsed_s, self.walker.read(), production).write(self.task.folder)
+        SavedRun(self.task.identity, self.task.clock.elapsed_s, self.walker.read(), production).write(self.task.folder)
 
     def _walk_frame(self) -> None:
         schedule = self.schedule

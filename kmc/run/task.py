@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from kmc.backends import Walker, make_walker
 from kmc.measure.lag_windows import lags_of
 from kmc.run.progress import Phase, Progress, Report, Stop, WallClock
+from kmc.run.saved_run import Identity, identity_of
 from kmc.run.settings import Settings
 from kmc.state.replicas import State
 from kmc.state.system import System
@@ -24,6 +26,11 @@ class RunTask:
     report: Report
     stop: Stop
     clock: WallClock = field(default_factory=WallClock)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """What the checkpoints of this run say of it."""
+        return identity_of(self.system, self.settings)
 
     def walker(self, state: State, selection: str, snapshots: bool = True) -> Walker:
         """A walker that owns `state`; rejection is used while the selection is undecided ("").
