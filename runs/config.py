@@ -41,7 +41,7 @@ def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> tupl
     try:
         config = RunConfig.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{where}: {first_error(error)}{_allowed_keys(error)}") from error
+        raise InputError(f"{where}: {first_error(error)}{allowed_keys(error)}") from error
     config._where = where
     return config, base
 
@@ -78,7 +78,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
     place[parts[-1]] = value
 
 
-def _allowed_keys(error: ValidationError) -> str:
+def allowed_keys(error: ValidationError) -> str:
     """What is allowed in place of an unknown key, to be added to the message; nothing for other errors."""
     problem = error.errors()[0]
     if problem["type"] != "extra_forbidden":

@@ -31,7 +31,7 @@ class Contents:
 
 def composition_of(config: RunConfig, model: Model, supercell: Supercell, temperature_K: float) -> Composition:
     """Particle numbers from doping and carriers, or from the equilibrium with a gas at this temperature."""
-    from kmc.model.composition import charge_balance_text, compose
+    from kmc.model.composition import balance_words, compose
 
     spec = config.crystal
     given = species_of_file(model, supercell)
@@ -62,7 +62,7 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell, temper
         if "charge-balance" in carriers.values():
             remedy = "change a number by one"
         raise InputError(
-            f"crystal.carriers: the supercell is not neutral: {charge_balance_text(model, found.counts)}; {remedy}"
+            f"crystal.carriers: the supercell is not neutral: {balance_words(model, found.counts)}; {remedy}"
         )
     return replace(found, notes=(*file_notes, *found.notes))
 
@@ -96,7 +96,7 @@ def _expanded(
 
     In doped ceria only the reduction expands: delta less the vacancies that compensate the dopants.
     """
-    from lattices.crystal import Supercell
+    from lattices.crystal import Crystal, Supercell
     from lattices.expansion import check_expansion_host, expansion_strain
 
     supercell, counts = contents.supercell, contents.composition.counts
@@ -112,7 +112,7 @@ def _expanded(
         spec.material, max(delta, 0.0), temperature_K, spec.reference_delta, spec.reference_temperature_K, spec.set
     )
     crystal = supercell.crystal
-    expanded = replace(crystal, cell_angstrom=crystal.cell_angstrom * (1.0 + found.strain))
+    expanded = Crystal(crystal.cell_angstrom * (1.0 + found.strain), crystal.sublattices)
     parameter = lattice_parameter(config, model)
     text = (
         f"expansion: strain {found.strain:+.5f}, lattice parameter {parameter:.5f} -> "

@@ -22,18 +22,18 @@ MOST_DOUBLINGS = 8  # of a run that is to reach a precision: 256 times the first
 RUN_FILE = "run.toml"
 
 
-def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False) -> int:
+def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False, quiet: bool = False) -> int:
     """Run every job, analyse and draw; returns the exit code (0, or 128 + signal after an interruption).
 
-    base: folder from which relative paths in the run file start. InputError for anything wrong with the run file, for
-    a folder that cannot be written, that already holds a run (without resume), or that holds none or another one (with
-    resume).
+    base: folder from which relative paths in the run file start. quiet: write to log.txt alone. InputError for anything
+    wrong with the run file, for a folder that cannot be written, that already holds a run (without resume), or that
+    holds none or another one (with resume).
     """
     if not resume:
         _check_free(folder, [folder])
     prepared = prepare(config, base)
     _check_folder(folder, prepared, resume)
-    log = _begin(folder, prepared)
+    log = _begin(folder, prepared, quiet)
     first = prepared.systems[0]
     with signals() as stop:
         for job in prepared.jobs:
@@ -49,13 +49,13 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     return 0
 
 
-def _begin(folder: Path, prepared: PreparedRun) -> Log:
+def _begin(folder: Path, prepared: PreparedRun, quiet: bool) -> Log:
     """Write the resolved run file and the head of the log."""
     first = prepared.systems[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write_run_file(folder, prepared.config, _composition(first))
-        log = Log(folder / "log.txt")
+        log = Log(folder / "log.txt", quiet)
         log(f"backend {prepared.backend}: {prepared.backend_reason}")
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror}") from error

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """Lines for people: to the terminal and to log.txt."""
+    """Lines for people: to the terminal, unless it is quiet, and to log.txt."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, quiet: bool = False) -> None:
+        self.path, self.quiet = path, quiet
 
     def __call__(self, line: str) -> None:
         """One line, or several."""
-        print(line, flush=True)
+        if not self.quiet:
+            print(line, flush=True)
         with open(self.path, "a", encoding="utf-8") as handle:
             handle.write(line + "\n")
 
@@ -62,7 +63,7 @@ def signals() -> Iterator[Stop]:
 @contextmanager
 def progress(log: Log) -> Iterator[Callable[[Progress], None]]:
     """A bar on a terminal; elsewhere a line now and then."""
-    if not sys.stderr.isatty():
+    if log.quiet or not sys.stderr.isatty():
         yield _lines(log)
         return
     from tqdm import tqdm

@@ -23,6 +23,6 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert short != code
     (tmp_path / "example.py").write_text(short, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    results = runpy.run_path("example.py")["results"]
+    results = runpy.run_path("example.py")["run"].results
     assert results["species"]["O"]["tracer_diffusivity_m2_s"]["value"] > 0
-    assert "stderr" in capsys.readouterr().out
+    assert " m2/s " in capsys.readouterr().out.splitlines()[-1]

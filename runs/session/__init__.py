@@ -1,0 +1,1 @@
+"""What `import kmc` offers: systems, simulations and their results, from Python."""
