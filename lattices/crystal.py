@@ -1,8 +1,8 @@
-"""A crystal with named sublattices, and its periodic supercell.
+"""Crystals with named sublattices, and periodic supercells.
 
 Site order of a supercell, everywhere in the project: sublattice after sublattice as the crystal lists them;
-within one, ``((x * ny + y) * nz + z) * n_basis + basis``. A site is therefore known by its sublattice, the
-integer cell (x, y, z) and the basis index, and no table per site is needed.
+within one, ``((x * ny + y) * nz + z) * n_basis + basis``. A site is therefore identified by its sublattice, the
+integer cell (x, y, z) and the basis index, and no table of sites is needed.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ class Crystal:
 
 
 def with_layers(crystal: Crystal, layers: Mapping[str, str]) -> Crystal:
-    """The crystal with further sublattices, each (name -> sublattice) in front of the one whose sites it shares.
+    """The crystal with additional sublattices, each (name -> sublattice) in front of the one whose sites it shares.
 
-    InputError for a name that is taken, or a sublattice that does not exist.
+    InputError for a name already in use, or a sublattice that does not exist.
     """
     sublattices = list(crystal.sublattices)
     for name, host in layers.items():
@@ -170,7 +170,7 @@ class Supercell:
         return self.grid_positions_of(sublattice) @ (self.crystal.cell_angstrom / self.crystal.grid)
 
     def to_atoms(self, symbols: Sequence[str] | None = None) -> Atoms:
-        """ASE Atoms in site order; `symbols` (one per site, "X" for a vacancy) defaults to the hosts."""
+        """ASE Atoms in site order; `symbols` (one per site, "X" for a vacancy) defaults to the host elements."""
         from ase import Atoms
 
         if symbols is None:

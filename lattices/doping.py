@@ -1,7 +1,7 @@
-"""Which sites of a sublattice take a dopant: random, at given sites, layered or graded along an axis.
+"""Choice of the sites that a dopant occupies: at random, as given, or in layers or gradients along an axis.
 
-Numbers are exact: a fraction is rounded once to whole dopants (by layer where it varies), and that many sites are
-drawn without replacement by the order of one random 64-bit key per site. The keys come from the caller.
+Numbers are exact: a fraction is rounded once to whole dopants (layer by layer where it varies), and that many sites are
+drawn without replacement, in the order of one random 64-bit key per site. The caller supplies the keys.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Keys = Callable[[int], NDArray[np.uint64]]
 
 @dataclass(frozen=True)
 class Profile:
-    """A site fraction that varies along a lattice vector (axis 0, 1 or 2), read at the centre of each layer of cells.
+    """A site fraction that varies along a lattice vector (axis 0, 1 or 2), taken at the centre of each layer of cells.
 
-    "linear": `fractions` stand at equal distances from one end to the other; "step": one zone each, of equal width.
+    "linear": the fractions hold at equally spaced points from one end to the other; "step": in zones of equal width.
     """
 
     axis: int
@@ -42,7 +42,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Doping:
-    """How many sites of a sublattice take a species, and where. Exactly one of the four is given.
+    """How many sites of a sublattice a species occupies, and which. Exactly one of the four is given.
 
     sites: indices counted from the sublattice's first site.
     """
@@ -54,7 +54,7 @@ class Doping:
 
 
 def check_doping(supercell: Supercell, sublattice: int, doping: Doping, what: str) -> None:
-    """InputError for a fraction outside 0 to 1, more dopants than sites, or a site that is repeated or not there."""
+    """InputError for a fraction outside 0 to 1, more dopants than sites, or a repeated or missing site."""
     available = supercell.n_sites_of(sublattice)
     fractions: Sequence[float] = () if doping.fraction is None else (doping.fraction,)
     if doping.profile is not None:
@@ -73,12 +73,12 @@ def check_doping(supercell: Supercell, sublattice: int, doping: Doping, what: st
 
 
 def number_of(supercell: Supercell, sublattice: int, doping: Doping) -> int:
-    """Number of dopants, rounded half up (layer by layer for a profile, remainders carried on)."""
+    """Number of dopants, rounded half up (layer by layer for a profile, remainders carried over)."""
     return int(sum(numbers_by_layer(supercell, sublattice, doping)))
 
 
 def numbers_by_layer(supercell: Supercell, sublattice: int, doping: Doping) -> list[int]:
-    """Whole dopants in each layer of a profile; one entry for everything else."""
+    """Number of dopants in each layer of a profile; one entry for the other forms of doping."""
     if doping.number is not None:
         return [doping.number]
     if doping.sites is not None:
@@ -104,7 +104,7 @@ def place(
     if doping.sites is not None:
         sites = np.asarray(doping.sites, dtype=np.int64)
         if not free[sites].all():
-            raise InputError("a given site is already taken by another dopant")
+            raise InputError("one of the given sites is already occupied by another dopant")
         return sites
     order = keys(len(free))
     numbers = numbers_by_layer(supercell, sublattice, doping)
@@ -120,5 +120,5 @@ def place(
 def draw(sites: NDArray[np.int64], keys: NDArray[np.uint64], count: int) -> NDArray[np.int64]:
     """The `count` sites with the smallest keys (ties by site index); InputError if there are too few."""
     if count > len(sites):
-        raise InputError(f"{count} particles need sites, {len(sites)} are free")
+        raise InputError(f"{count} particles were to be placed on {len(sites)} free sites")
     return sites[np.argsort(keys[sites], kind="stable")[:count]]

@@ -23,7 +23,7 @@ class ExpansionRangeWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Strain:
-    """Linear strain (dimensionless), the coefficient per delta used, its source, warnings of ranges left."""
+    """Linear strain (dimensionless), its coefficient per delta, the source, and warnings of extrapolation."""
 
     strain: float
     strain_per_delta: float
@@ -40,20 +40,20 @@ def expansion_strain(
     reference_temperature_K: float | None = None,
     expansion: str | None = None,
 ) -> Strain:
-    """Isotropic linear strain of a crystal against a reference state, positive when it grows.
+    """Isotropic linear strain of a crystal relative to a reference state, positive for expansion.
 
-    strain = alpha_c(T) (delta - reference_delta) + alpha_th (T - reference_T), the second term only where
-    reference_temperature_K is given and the set has alpha_th. delta counts vacancies per formula unit; only
-    reduction belongs in the difference, so for doped ceria take delta - x/2. material: "ceria" or "lsf64".
+    strain = alpha_c(T) (delta - reference_delta) + alpha_th (T - reference_T); the second term needs
+    reference_temperature_K and a set with alpha_th. delta is the number of vacancies per formula unit; the difference
+    is that due to reduction alone, so for doped ceria take delta - x/2. material: "ceria" or "lsf64".
     expansion: name of a set in radii.toml, None for the default. Raises InputError for an unknown name or a
-    set without thermal coefficient.
+    set without a thermal coefficient.
     """
     asked = {"temperature_K": temperature_K, "delta": delta, "reference_delta": reference_delta}
     if reference_temperature_K is not None:
         asked["reference_temperature_K"] = reference_temperature_K
     for key, value in asked.items():
         if not math.isfinite(value) or value < 0.0:
-            raise InputError(f"{key} = {value!r}: a finite number, not negative, is needed")
+            raise InputError(f"{key} = {value!r}: a finite number of at least 0 is needed")
     name, chosen = _expansion_set(material, expansion)
     per_delta = _interpolate(chosen["points_K"], chosen["strain_per_delta"], temperature_K)
     strain = per_delta * (delta - reference_delta)
@@ -88,7 +88,7 @@ def expanded_lattice_parameter_angstrom(
 
 
 def check_expansion_host(material: str, crystal: Crystal | Supercell) -> None:
-    """InputError unless the crystal has the host and the oxygen sites that the sets of `material` are for."""
+    """InputError unless the crystal has the host and the oxygen stoichiometry of `material`."""
     known = _expanding(material)
     check_host(f"crystal.expansion.material = {material!r}", known["host"], known["oxygen_per_host"], crystal)
 
@@ -116,7 +116,7 @@ def _thermal_coefficient(name: str, chosen: Mapping[str, Any]) -> float:
 
 
 def _interpolate(points: list[float], values: list[float], at: float) -> float:
-    """Linear between two measured points, the nearest value beyond them."""
+    """Linear interpolation between measured points; beyond them the value of the nearest."""
     if len(points) == 1 or at <= points[0]:
         return values[0]
     if at >= points[-1]:
@@ -126,7 +126,7 @@ def _interpolate(points: list[float], values: list[float], at: float) -> float:
 
 
 def _ranges(chosen: Mapping[str, Any]) -> dict[str, ValidityRange]:
-    """Ranges of a set by input name; the reference state is held to them as well."""
+    """Ranges of a set by input name; they apply to the reference state as well."""
     found = {}
     for key in ("temperature_K", "delta"):
         if key in chosen:

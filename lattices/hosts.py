@@ -1,4 +1,4 @@
-"""Whether a crystal is the one that constants of a material are for."""
+"""Check that a crystal is the material to which a set of constants applies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lattices.errors import InputError
 
 
 def check_host(what: str, host: str, oxygen_per_host: int, crystal: Crystal | Supercell) -> None:
-    """InputError unless the crystal has sites of element `host`, and so many oxygen sites for each of them.
+    """InputError unless the crystal has sites of element `host` and `oxygen_per_host` oxygen sites for each of them.
 
     what: names the key and the material in the message.
     """

@@ -1,4 +1,4 @@
-"""Ions: Shannon radii by coordination and spin state, charges, and the mixture of charges that keeps a site neutral."""
+"""Ions: Shannon radii by coordination and spin state, charges, and the mixture of charges that gives neutrality."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Spin = str | Mapping[str, str]
 
 @cache
 def radii_file() -> dict[str, Any]:
-    """What radii.toml holds."""
+    """The contents of radii.toml."""
     return tomllib.loads((resources.files("lattices") / "radii.toml").read_text(encoding="utf-8"))
 
 
 def ionic_radius_angstrom(ion: str, coordination: str, spin: str = "high") -> float:
     """Shannon radius in angstrom.
 
-    ion: "Fe3+". coordination: "VI", "VIII" or "XII". spin: "high" or "low"; without effect on ions that the
-    table lists with a single radius. Raises InputError for an ion, coordination or spin state that is not
+    ion: "Fe3+". coordination: "VI", "VIII" or "XII". spin: "high" or "low"; it has no effect on ions for
+    which the table lists a single radius. Raises InputError for an ion, coordination or spin state that is not
     in the table.
     """
     tables = radii_file()["radii"]
@@ -56,30 +56,30 @@ def charge_of(ion: str) -> int:
 
 
 def element_of(ion: str) -> str:
-    """The element of an ion, or of an element that stands without its charge."""
+    """The element of an ion, with or without its charge."""
     match = _ION.fullmatch(ion)
     return match[1] if match else ion
 
 
 def spin_of(ion: str, spin: Spin) -> str:
-    """Spin state of one ion: its own entry, else that of its element, else high."""
+    """Spin state of an ion: its own entry, otherwise that of its element, otherwise high."""
     return spin if isinstance(spin, str) else spin.get(ion, spin.get(element_of(ion), "high"))
 
 
 def check_spin(spin: Spin, present: set[str]) -> None:
-    """InputError for a state that is none, or a key that names no element of `present`."""
+    """InputError for an unknown spin state, or a key whose element is not in `present`."""
     given = {"": spin} if isinstance(spin, str) else dict(spin)
     for key, state in given.items():
         if state not in _SPINS:
             raise InputError(f"spin = {state!r}: allowed are {', '.join(_SPINS)}")
         if key and element_of(key) not in present:
-            raise InputError(f"spin names {key!r}: on the sites are {', '.join(sorted(present))}")
+            raise InputError(f"spin names {key!r}; the elements on the sites are {', '.join(sorted(present))}")
 
 
 def balanced(b_site: Mapping[str, float], charge_needed: float) -> dict[str, float]:
-    """Ions of the B site with total charge charge_needed, the uncharged element split over two charges.
+    """Ions of the B site with a total charge of `charge_needed`; an element without a charge is split into two charges.
 
-    InputError for more than one open element, or charges that cannot be balanced.
+    InputError for more than one such element, or charges that cannot be balanced.
     """
     ions = {ion: share for ion, share in b_site.items() if _ION.fullmatch(ion)}
     open_elements = {element: share for element, share in b_site.items() if element not in ions}
@@ -89,7 +89,7 @@ def balanced(b_site: Mapping[str, float], charge_needed: float) -> dict[str, flo
             raise InputError(f"b_site = {dict(b_site)}: its charge is {charge:g}, neutrality needs {charge_needed:g}")
         return ions
     if len(open_elements) > 1:
-        raise InputError(f"b_site = {dict(b_site)}: at most one element may stand without its charge")
+        raise InputError(f"b_site = {dict(b_site)}: at most one element may be given without its charge")
     ((element, share),) = open_elements.items()
     if share == 0.0:
         return balanced(ions, charge_needed)

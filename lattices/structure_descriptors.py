@@ -1,10 +1,10 @@
-"""Goldschmidt tolerance factor, B-O-B angle and a link to transfer integrals, with radii from radii.toml.
+"""Goldschmidt tolerance factor, B-O-B angle, and a hook for transfer integrals; radii from radii.toml.
 
-The tolerance factor is t = (<r_A> + r_O)/(sqrt(2) (<r_B> + r_O)), Shannon radii for twelve- and sixfold
-coordination, averaged over a mixed site (Goldschmidt 1926). Oxygen vacancies enter through the valence of
-the B site: a B element named without charge takes the mixture of two neighbouring charges that keeps the
-crystal neutral. No correction is made for the lower coordination beside a vacancy, because none with a
-source is at hand.
+The tolerance factor is t = (<r_A> + r_O)/(sqrt(2) (<r_B> + r_O)), with Shannon radii for twelvefold
+and sixfold coordination, averaged over a mixed site (Goldschmidt 1926). Oxygen vacancies enter through the valence of
+the B site: a B element named without a charge takes the mixture of two successive charges that makes the crystal
+neutral. The lower coordination beside a vacancy is not corrected for, because no correction with a source is known to
+us.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
-# In an ideal perovskite the B sites around an oxygen stand at 1 (two of them) and sqrt(5) of the bond length: the
-# middle of the two, as a ratio, parts neighbours from others (derived).
+# In an ideal perovskite the B sites around an oxygen lie at 1 (two of them) and sqrt(5) times the bond length; their
+# geometric mean separates neighbours from the rest (derived).
 NEIGHBOUR_REACH = 5.0**0.25
 
 
@@ -35,11 +35,11 @@ def tolerance_factor(
 ) -> float:
     """Goldschmidt tolerance factor of ABO(3-delta) (dimensionless).
 
-    a_site: ions and site fractions, {"La3+": 0.6, "Sr2+": 0.4}. b_site: likewise; one element may stand
-    without its charge, {"Fe": 1.0}, and then takes the charges that 3 - delta oxygens ask for. delta:
+    a_site: ions and site fractions, {"La3+": 0.6, "Sr2+": 0.4}. b_site: likewise; one element may be given
+    without its charge, {"Fe": 1.0}, and then takes the charges that balance 3 - delta oxygen ions. delta:
     vacancies per formula unit. spin: "high", "low", or one per ion or element, {"Co3+": "low"} or {"Co": "low"} for
-    every charge of it, the rest high. Raises InputError if fractions do not add to one, the charges do not balance,
-    an ion has no radius, or spin names an element that is not there.
+    every charge of that element; all others are high. Raises InputError if fractions do not add up to one, the
+    charges do not balance, an ion has no radius, or spin names an absent element.
     """
     if not 0.0 <= delta < 3.0:
         raise InputError(f"delta = {delta!r}: allowed is 0 <= delta < 3")
@@ -57,11 +57,11 @@ def tolerance_factor(
 def _check_site(name: str, site: Mapping[str, float]) -> None:
     total = sum(site.values())
     if not all(share >= 0.0 for share in site.values()) or not abs(total - 1.0) <= 1e-9:
-        raise InputError(f"{name} = {dict(site)}: fractions must be positive and add to 1, they add to {total:g}")
+        raise InputError(f"{name} = {dict(site)}: fractions must be positive and add up to 1; they add up to {total:g}")
 
 
 def b_o_b_angle_deg(atoms: Atoms, b_elements: str | Sequence[str], oxygen: str = "O") -> float:
-    """Mean B-O-B angle of a structure in degrees, over the oxygen ions that have two B neighbours; 180 without tilts.
+    """Mean B-O-B angle of a structure in degrees, over the oxygen ions with two B neighbours; 180 without tilts.
 
     atoms: any periodic structure, relaxed or measured. b_elements: chemical symbols of the B site. Neighbours are B
     ions up to 5^(1/4) times the shortest B-O distance. Raises InputError if there is no such oxygen ion.
@@ -87,10 +87,10 @@ def b_o_b_angle_deg(atoms: Atoms, b_elements: str | Sequence[str], oxygen: str =
 
 
 def polaron_transfer_integral_eV(descriptor: float, link: Callable[[float], float] | None = None) -> float | None:
-    """Transfer integral of a hole polaron in eV from geometry, by a function that the user supplies.
+    """Transfer integral of a hole polaron in eV from geometry, by a function of the user.
 
-    descriptor: what link takes, a tolerance factor or a B-O-B angle in degrees. link: descriptor -> eV;
-    None (default) gives None, because no such relation with a source is shipped: narrower B-O-B angles (t
+    descriptor: the argument of link, a tolerance factor or a B-O-B angle in degrees. link: descriptor -> eV;
+    None (default) gives None, because no such relation with a source is shipped: smaller B-O-B angles (t
     below 1) are known to narrow the band, but the slope depends on the material. Raises InputError if link
     gives a number that is negative or not finite.
     """

@@ -1,17 +1,17 @@
-"""Ranges in which the source of a set of constants holds: what a request leaves, and what the source does not say."""
+"""Ranges of validity of a set of constants, and warnings where a request lies outside them or they are unknown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-# A supercell rounds a dopant fraction to whole ions: 0.3999 is the 0.4 of the source.
+# A supercell rounds a dopant fraction to whole ions: 0.3999 counts as the 0.4 of the source.
 SLACK = {"dopant_fraction": 1e-2}
 
 
 @dataclass(frozen=True)
 class ValidityRange:
-    """Closed interval in which the source of a set holds."""
+    """Closed interval in which a set is valid according to its source."""
 
     low: float
     high: float
@@ -25,9 +25,9 @@ def range_lines(
     unknown: Iterable[str],
     asked: Mapping[str, tuple[float, float]],
 ) -> list[str]:
-    """One line for each range of set `name` that the request leaves, and one for those that are not known.
+    """One line for each range of set `name` that the request leaves, and one for ranges that are not known.
 
-    asked: key -> lowest and highest value of the request; keys without a range are not judged.
+    asked: key -> lowest and highest value of the request; keys without a range are not checked.
     """
     missing = list(unknown)
     lines = [f"range of {', '.join(missing)} of set {name} is not known"] if missing else []

@@ -77,7 +77,7 @@ def test_given_sites_are_taken_as_given() -> None:
     assert place(CELL, CATION, Doping(sites=(9, 4)), ALL_FREE, keys_of(0)).tolist() == [9, 4]
     free = ALL_FREE.copy()
     free[4] = False
-    with pytest.raises(InputError, match="already taken"):
+    with pytest.raises(InputError, match="already occupied"):
         place(CELL, CATION, Doping(sites=(9, 4)), free, keys_of(0))
 
 
@@ -85,7 +85,7 @@ def test_only_free_sites_are_drawn() -> None:
     free = np.arange(SITES) % 2 == 0
     sites = place(CELL, CATION, Doping(number=SITES // 2), free, keys_of(3))
     assert sorted(sites.tolist()) == list(range(0, SITES, 2))
-    with pytest.raises(InputError, match="121 particles need sites, 120 are free"):
+    with pytest.raises(InputError, match="121 particles were to be placed on 120 free sites"):
         place(CELL, CATION, Doping(number=121), free, keys_of(3))
 
 

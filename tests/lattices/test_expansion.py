@@ -66,7 +66,10 @@ def test_a_spin_state_by_element_holds_for_every_charge(delta):
 
 @pytest.mark.parametrize(
     ("spin", "words"),
-    [({"Mn": "low"}, "spin names 'Mn': on the sites are Co, La"), ({"Co": "none"}, "allowed are high, low")],
+    [
+        ({"Mn": "low"}, "spin names 'Mn'; the elements on the sites are Co, La"),
+        ({"Co": "none"}, "allowed are high, low"),
+    ],
 )
 def test_spins_that_say_nothing_are_refused(spin, words):
     with pytest.raises(InputError, match=words):
@@ -98,7 +101,7 @@ def test_reduction_lowers_the_tolerance_factor(strontium, extra):
 @pytest.mark.parametrize(
     ("a_site", "b_site", "delta", "words"),
     [
-        ({"La3+": 0.5}, {"Fe3+": 1.0}, 0.0, "add to 1"),
+        ({"La3+": 0.5}, {"Fe3+": 1.0}, 0.0, "add up to 1"),
         ({"La3+": 1.0}, {"Fe4+": 1.0}, 0.0, "neutrality needs 3"),
         ({"La": 1.0}, {"Fe3+": 1.0}, 0.0, "Fe3+"),
         ({"Sr2+": 1.0}, {"Fe": 0.5, "Co": 0.5}, 0.0, "at most one element"),
