@@ -184,6 +184,7 @@ def test_backends_walk_alike_with_holes():
             assert np.array_equal(getattr(ends[0], name), getattr(other, name)), name
 
 
+@pytest.mark.slow
 def test_backends_walk_alike():
     """Every array after three windows, with interactions, dopants and both signs of the reservoir's energy."""
     system = ceria([("V_O", "electron", 1, -0.1), ("V_O", "V_O", 1, 0.2)], (2, 2, 2), 6, 9, 3, replicas=5)

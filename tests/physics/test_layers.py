@@ -108,6 +108,7 @@ def test_occupation_of_a_dopant_follows_boltzmann(backend):
     assert abs(found.mean() - share) < 4 * error and error < 0.03
 
 
+@pytest.mark.slow
 def test_a_forbidden_dopant_stays_empty_and_blocks():
     system = priced_system({"forbidden": True}, electrons=4)
     assert not on_dopants(system, system.initial_state()).any()

@@ -181,6 +181,7 @@ def test_simulated_trapping_agrees_with_the_two_state_model(
     assert abs(found["value"] - two_states) < 0.02 * two_states + 4 * found["stderr"] < 0.9 * (bare - two_states)
 
 
+@pytest.mark.slow
 def test_exact_trapping_agrees_with_the_two_state_model():
     """One Y in n cells: D/D0 is the fraction of time on the 12 n - 24 free sites, up to terms of order 1/n."""
     temperature_K = 800.0
@@ -252,6 +253,7 @@ def test_three_carriers_with_thermodynamics_in_a_small_file(tmp_path):
         assert (planes.sum(axis=-1) == [6, 6, 6]).all()
 
 
+@pytest.mark.slow
 def test_no_proton_on_a_vacancy():
     system = mixed(replicas=3)
     state = walked(system, 4, 2000)

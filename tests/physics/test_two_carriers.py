@@ -85,6 +85,7 @@ def layered(repeats):
     return build_system(model, supercell, numbers, 1200.0, replicas=2, seed=9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", COMPILED)
 @pytest.mark.parametrize("kind", ["fluorite", "perovskite", "layer"])
 def test_marcus_polarons_beside_vacancies_walk_alike(backend, kind):

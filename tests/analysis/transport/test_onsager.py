@@ -75,6 +75,7 @@ def test_matrix_of_a_correlated_pair(sign: int) -> None:
     assert written["matrix_1_per_J_m_s"]["value"] == value.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("replicas", [8, 1])
 def test_error_bars_cover_the_truth(replicas: int) -> None:

@@ -37,6 +37,7 @@ def rattling(seed: int, flip: float, frames: int, replicas: int = 8, particles: 
     return synthetic({"V_O": steps}, {"V_O": hops + flips})
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("replicas", [8, 1])
 def test_error_bars_cover_the_truth(replicas: int) -> None:
