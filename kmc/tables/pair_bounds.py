@@ -68,12 +68,12 @@ def _energies_in_d_energy(context: EnergyContext, influences: Sequence[Influence
     near: dict[Site, IntArray] = {}
     ends = set()
     for influence in influences:
-        home = influence.stencil.origin
+        home, energies = influence.stencil.origin, influence.energies
         for sign, cell, basis in ((-1, (0, 0, 0), start), (1, (dx, dy, dz), end)):
             ends.add((home, *(np.array(cell) % repeats).tolist(), basis))
             for x, y, z, t in influence.stencil.neighbours(basis):
                 wrapped = (np.array([x, y, z]) + cell) % repeats
                 key = (influence.stencil.target, *wrapped.tolist(), t)
                 near.setdefault(key, np.zeros(len(context.counts), dtype=np.int64))
-                near[key] += sign * influence.energies
+                near[key] += sign * energies
     return {key: row for key, row in near.items() if key not in ends}

@@ -46,11 +46,13 @@ def split(packed: IntArray) -> tuple[IntArray, IntArray]:
 class Influence:
     """How the species on the neighbours that one pair energy is for contribute to the potential of a family.
 
-    stencil: from the family's sublattice to the neighbours. values: (S,) int64, packed J(a, x) - J(b, x).
+    stencil: from the family's sublattice to the neighbours. back: from the neighbours to the family's sublattice.
+    values: (S,) int64, packed J(a, x) - J(b, x).
     """
 
     neighbours: Neighbours
     stencil: Stencil
+    back: Stencil
     values: IntArray
 
     @property
@@ -98,9 +100,7 @@ class PairEnergies(EnergyTerm):
             delta = int(influence.values[here.carrier] - influence.values[here.partner])
             if influence.stencil.target != here.sublattice or not delta:
                 continue
-            crystal, origin = self.context.supercell.crystal, influence.stencil.origin
-            back = stencil_of(crystal, here.sublattice, origin, influence.neighbours)
-            rows += [(*neighbour, delta) for neighbour in back.neighbours(basis)]
+            rows += [(*neighbour, delta) for neighbour in influence.back.neighbours(basis)]
         if not rows:
             return NO_UPDATES
         table = np.array(rows, dtype=np.int64)
@@ -182,7 +182,8 @@ def _influences(context: EnergyContext, family: HopFamily) -> tuple[Influence, .
             continue
         stencil = stencil_of(crystal, family.sublattice, target, neighbours)
         check_fits(context.supercell, stencil, f"the pair energies of {neighbours}")
-        result.append(Influence(neighbours, stencil, values))
+        back = stencil_of(crystal, target, family.sublattice, neighbours)
+        result.append(Influence(neighbours, stencil, back, values))
     return tuple(result)
 
 

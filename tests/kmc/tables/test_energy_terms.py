@@ -8,7 +8,9 @@ import pytest
 from kmc.backends import make_walker
 from kmc.exact.markov_chain import diffusivity
 from kmc.exact.master_equation import enumerate_cell
+from kmc.run.scan import scan
 from kmc.run.schedule import window_trials
+from kmc.run.settings import Thermodynamics
 from kmc.state.replicas import exchange_potential
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
 from kmc.tables.energy_terms import NO_UPDATES, EnergyContext, EnergyTerm
@@ -144,6 +146,35 @@ def test_a_repulsion_from_outside_walks_as_the_pair_energies_do(energy_eV, selec
         ends.append(walker.read())
         assert np.array_equal(ends[-1].potential, exchange_potential(system.tables, ends[-1].occupants))
     assert ends[0].accepted.min() > 20 and same(*ends)
+
+
+class OwnEnergy(SiteEnergy):
+    """A static energy and, as for charges with their periodic images, one of each particle by itself."""
+
+    name = "own energy"
+
+    def self_correction(self, f):
+        return 2 * 30_000
+
+
+def test_the_energy_of_a_particle_by_itself_shifts_the_chemical_potential():
+    """It cancels where particles only move, and adds 30 meV to the energy of a particle that comes from a reservoir."""
+    nothing = np.zeros(6, dtype=np.int64)
+    systems = [
+        gas_system(CHAIN, (6, 1, 1), 2, 900.0, energy_terms=[lambda c, kind=kind: kind(c, nothing)], replicas=8)
+        for kind in (SiteEnergy, OwnEnergy)
+    ]
+    walks = [make_walker("numpy", system, system.initial_state()) for system in systems]
+    for walker in walks:
+        walker.advance(np.full(8, 200))
+    assert same(*(walker.read() for walker in walks))
+    histograms = []
+    for system, mu_eV in zip(systems, (0.02, 0.05), strict=True):
+        settings = Thermodynamics(mu_eV=(mu_eV,), trials_per_carrier=400.0)
+        histograms.append(scan(system, settings, system.initial_state(), "numpy").histogram)
+    assert np.array_equal(*histograms)
+    mean = (histograms[0].sum(axis=(0, 1, 2)) * np.arange(histograms[0].shape[-1])).sum() / histograms[0].sum()
+    assert 2.0 < mean < 5.0
 
 
 def test_terms_that_differ_have_different_digests():
