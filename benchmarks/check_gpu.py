@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +97,9 @@ def main() -> int:
         print(f"{name}: {found['checks'][name]}", flush=True)
         _write(arguments.out, found)
     for case in CASES:
-        found["rows"] += bench([arguments.backend], [case], seconds=arguments.seconds)["rows"]
-        print(f"{case}: {found['rows'][-1]['accepted_per_s']:.3g} hops/s", flush=True)
+        rows = bench([arguments.backend], [case], seconds=arguments.seconds).rows
+        found["rows"] += [asdict(row) for row in rows]
+        print(f"{case}: {rows[-1].accepted_per_s:.3g} hops/s", flush=True)
         _write(arguments.out, found)
     return int(any(check.get("passed") is False for check in found["checks"].values()))
 

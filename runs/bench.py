@@ -1,6 +1,6 @@
 """`kmc bench`: hops per second of the backends on fixed cases. The only place where speed is measured.
 
-A case is set up, walked once to warm up, then walked for about the wanted seconds; the best of three counts.
+Each case is set up, warmed up, and then timed three times for a third of the wanted wall time each; the best counts.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """model: shipped set; repeats of conventional fluorite cells; amounts by species; lanes by backend.
+    """One system to measure. model: a shipped set, on conventional fluorite cells. lanes: replicas, by backend.
 
-    equilibrate: start from an equilibrated arrangement, and let its acceptance decide the selection. block: edge of the
-    domains of one large supercell, walked with half a hop per carrier and visit. electrons: amount, if any.
+    doping, vacancies, electrons: amounts as in a run file. equilibrate: start from an equilibrated state, whose
+    acceptance decides the selection. block: edge of the domains of one large supercell, with half a hop per carrier and
+    visit.
     """
 
     model: str
@@ -41,6 +42,40 @@ class Case:
     equilibrate: bool = False
     block: int | None = None
     electrons: float | str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """Speed of one backend on one case. sites: of the anion sublattice. Rates per second of wall time."""
+
+    backend: str
+    device: str
+    case: str
+    driver: int | None
+    versions: dict[str, str]
+    commit: str | None
+    model: str
+    selection: str
+    tracked: bool
+    parallel: str
+    sites: int
+    lanes: int
+    threads: int
+    trials_per_s: float
+    accepted_per_s: float
+    acceptance: float
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Every row, with the machine on which they were measured."""
+
+    machine: dict[str, str | int]
+    rows: list[Row]
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return dataclasses.asdict(self)
 
 
 HOPS_PER_VISIT = 0.5  # with domains; nearly every trial of the ideal gas is a hop
@@ -72,8 +107,11 @@ CASES = {
 }
 
 
-def bench(backends: list[str], cases: list[str], threads: int = 0, seconds: float = 3.0) -> dict[str, Any]:
-    """{"machine": ..., "rows": [...]}; InputError for an unknown case or a backend that cannot be used."""
+def bench(backends: list[str], cases: list[str], threads: int = 0, seconds: float = 3.0) -> Benchmark:
+    """Measure every case on every backend. InputError for an unknown case or a backend that cannot be used.
+
+    threads: of the cpu backend, 0 for all cores. seconds: wall time of each row.
+    """
     from kmc.backends import choose_backend
 
     unknown = [name for name in cases if name not in CASES]
@@ -82,21 +120,21 @@ def bench(backends: list[str], cases: list[str], threads: int = 0, seconds: floa
     for backend in backends:
         choose_backend(backend)
     rows = [_row(backend, name, threads, seconds) for name in cases for backend in backends]
-    return {"machine": machine(), "rows": rows}
+    return Benchmark(machine(), rows)
 
 
-def machine() -> dict[str, Any]:
-    """The processor, and what the figures depend on."""
+def machine() -> dict[str, str | int]:
+    """Processor, number of usable cores and operating system."""
     model = platform.processor()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as handle:
             model = next((line.split(":")[1].strip() for line in handle if line.startswith("model name")), model)
     except OSError:
-        pass  # not Linux: the platform's own word is kept
+        pass  # not Linux: the name that the platform module gives is kept
     return {"processor": model, "cores": len(os.sched_getaffinity(0)), "system": platform.system()}
 
 
-def _row(backend: str, name: str, threads: int, seconds: float) -> dict[str, Any]:
+def _row(backend: str, name: str, threads: int, seconds: float) -> Row:
     from kmc.backends import make_walker
     from kmc.version import VERSION
 
@@ -107,24 +145,24 @@ def _row(backend: str, name: str, threads: int, seconds: float) -> dict[str, Any
     if backend == "cpu" and threads:
         walker.threads = threads  # type: ignore[attr-defined]  # of the compiled backend only
     trials, hops, wall = _measure(walker, system, seconds, case.block is not None)
-    return {
-        "backend": backend,
-        "device": _device(backend),
-        "case": name,
-        "driver": _driver(backend),
-        "versions": {"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()},
-        "commit": _commit(),
-        "model": case.model,
-        "selection": selection,
-        "tracked": case.tracked,
-        "parallel": "replicas" if case.block is None else f"domains of {case.block}",
-        "sites": system.tables.supercell.n_sites_of(0),
-        "lanes": system.replicas,
-        "threads": getattr(walker, "threads", 1),
-        "trials_per_s": trials / wall,
-        "accepted_per_s": hops / wall,
-        "acceptance": hops / trials,
-    }
+    return Row(
+        backend=backend,
+        device=_device(backend),
+        case=name,
+        driver=_driver(backend),
+        versions={"miec-kmc": VERSION, "numpy": np.__version__, "python": platform.python_version()},
+        commit=_commit(),
+        model=case.model,
+        selection=selection,
+        tracked=case.tracked,
+        parallel="replicas" if case.block is None else f"domains of {case.block}",
+        sites=system.tables.supercell.n_sites_of(0),
+        lanes=system.replicas,
+        threads=getattr(walker, "threads", 1),
+        trials_per_s=trials / wall,
+        accepted_per_s=hops / wall,
+        acceptance=hops / trials,
+    )
 
 
 def _system(case: Case, lanes: int) -> System:
@@ -167,7 +205,7 @@ def _begin(system: System, case: Case) -> tuple[State, str]:
         elapsed, mean = elapsed + mean * few.replicas, 2 * mean
     state = walker.read()
     copies = -(-system.replicas // few.replicas)
-    arrays: Any = {
+    arrays: dict[str, Any] = {
         name: np.tile(a, (copies, *[1] * (a.ndim - 1)))[: system.replicas] for name, a in state.arrays().items()
     }
     return type(state)(**arrays), decide_selection(system.tables, Settings(), hops, elapsed, True)

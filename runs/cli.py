@@ -16,7 +16,7 @@ from lattices.errors import InputError
 
 
 class _Given(float):
-    """A number of the command line that messages show as it was written."""
+    """A number of the command line that messages show as the user wrote it."""
 
     def __new__(cls, text: str) -> _Given:
         found = super().__new__(cls, text)
@@ -30,12 +30,12 @@ class _Given(float):
 
 
 def number(text: str) -> float:
-    """The number of an argument; its name is what argparse calls a wrong one."""
+    """The value of a numeric argument; argparse names this function in the message about a wrong one."""
     return _Given(text)
 
 
 class _Parser(argparse.ArgumentParser):
-    """One line for a wrong command line, too; -1e-3 is a value, not an option."""
+    """Answers a wrong command line with one line too, and takes -1e-3 for a value, not an option."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -60,12 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"kmc: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("kmc: stopped; the last checkpoint is kept, go on with --resume", file=sys.stderr)
+        print("kmc: stopped; the last checkpoint is kept: continue with --resume", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 1
     except MemoryError as error:
-        print(f"kmc: not enough memory: {error}; kmc validate says how much a run needs", file=sys.stderr)
+        print(f"kmc: not enough memory: {error}; `kmc validate` says how much a run needs", file=sys.stderr)
         return 1
 
 
@@ -73,31 +73,33 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="kmc", description="Kinetic Monte Carlo of mixed ionic-electronic conductors.")
     parser.add_argument("--version", action="version", version=f"kmc {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = _run_file(commands, "run", "run a run file, analyse and draw it", _run)
-    run.add_argument("--out", type=Path, help="output folder (default: named after the run file, where you are)")
+    run = _run_file(commands, "run", "carry out a run file, analyse and plot the results", _run)
+    run.add_argument("--out", type=Path, help="output folder (default: ./NAME of the run file)")
     run.add_argument("--backend", choices=("auto", "cuda", "cpu", "numpy"))
     run.add_argument("--seed", type=int)
-    run.add_argument("--resume", action="store_true", help="go on from the checkpoint; FILE may be the output folder")
-    validate = _run_file(commands, "validate", "say what a run file needs, without running it", _validate)
+    run.add_argument("--resume", action="store_true", help="continue a run; FILE may be the output folder")
+    validate = _run_file(commands, "validate", "check a run file and say what it needs", _validate)
     validate.add_argument("--json", action="store_true")
-    study = commands.add_parser("study", help="run a run file for every combination of varied keys, draw figures")
+    study = commands.add_parser("study", help="carry out a run file for every combination of varied keys")
     study.add_argument("file", type=Path, help="a study file (TOML: run, set, vary), or lsf64-delta, ceria-drift")
-    study.add_argument("--out", type=Path, help="output folder (default: named after the study file, where you are)")
+    study.add_argument("--out", type=Path, help="output folder (default: ./NAME of the study file)")
     study.add_argument("--backend", choices=("auto", "cuda", "cpu", "numpy"))
-    study.add_argument("--resume", action="store_true", help="go on; values may have been added to vary")
+    study.add_argument("--resume", action="store_true", help="continue; values may have been added to vary")
     study.set_defaults(action=_study)
-    analyze = _folder(commands, "analyze", "analyse a run again", _analyze)
+    analyze = _folder(commands, "analyze", "analyse a finished run again", _analyze)
     analyze.add_argument("--json", action="store_true")
-    analyze.add_argument("--fit-range", type=float, nargs=2, default=None, metavar=("FROM", "TO"))
-    _folder(commands, "plot", "draw a run again", _plot)
-    export = _folder(commands, "export", "write positions for other programs", _export)
+    analyze.add_argument(
+        "--fit-range", type=float, nargs=2, default=None, metavar=("FROM", "TO"), help="lags, as fractions of the run"
+    )
+    _folder(commands, "plot", "plot a finished run again", _plot)
+    export = _folder(commands, "export", "export the trajectory for other programs", _export)
     export.add_argument("--format", default="extxyz", help="extxyz, traj or h5md")
     export.add_argument("--output", type=Path, help="file to write (default: beside each trajectory)")
     bench = commands.add_parser("bench", help="measure hops per second")
     bench.add_argument("--backend", action="append", choices=("cuda", "cpu", "numpy"), help="default: every usable one")
     bench.add_argument("--case", action="append", help="default: ideal-8000 and gdc-1000K")
-    bench.add_argument("--threads", type=int, default=0, help="of the cpu backend; 0 takes all cores")
-    bench.add_argument("--seconds", type=float, default=3.0, help="per row")
+    bench.add_argument("--threads", type=int, default=0, help="threads of the cpu backend; 0: all cores")
+    bench.add_argument("--seconds", type=float, default=3.0, help="wall time of each row")
     bench.add_argument("--json", action="store_true")
     bench.set_defaults(action=_bench)
     shells = commands.add_parser("shells", help="neighbour shells of a crystal, to choose hops and pairs by")
@@ -105,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     shells.add_argument("--count", type=int, default=4, help="shells of each pair of sublattices (default: 4)")
     shells.add_argument("--json", action="store_true")
     shells.set_defaults(action=_shells)
-    equilibrium = commands.add_parser("equilibrium", help="defects of a material in equilibrium with a gas")
+    equilibrium = commands.add_parser("equilibrium", help="point defects of a material in equilibrium with a gas")
     equilibrium.add_argument("material", help="such as lsf64, ceria, gdc10, bzy20, bcy10, bzy, bcy, lsf")
     equilibrium.add_argument("--temperature", type=number, required=True, metavar="K")
     equilibrium.add_argument("--pO2", type=number, required=True, metavar="BAR")
@@ -114,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     equilibrium.add_argument("--constants", metavar="SET", help="a shipped set of constants (default: the material's)")
     equilibrium.add_argument("--json", action="store_true")
     equilibrium.add_argument(
-        "--brouwer", type=Path, metavar="PICTURE", help="draw carriers against pO2, 1e-25 to 1 bar"
+        "--brouwer", type=Path, metavar="PICTURE", help="plot the carriers against pO2 from 1e-25 to 1 bar"
     )
     equilibrium.set_defaults(action=_equilibrium)
     info = commands.add_parser("info", help="versions, backends, parameter sets and examples")
@@ -126,7 +128,13 @@ def _parser() -> argparse.ArgumentParser:
 def _run_file(commands: argparse._SubParsersAction, name: str, text: str, action: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]  # generic in the stubs only
     command: argparse.ArgumentParser = commands.add_parser(name, help=text)
     command.add_argument("file", help="a run file (TOML) or the name of an example")
-    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, TOML value")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a key, TOML value",
+    )
     command.set_defaults(action=action)
     return command
 
@@ -205,11 +213,11 @@ def _bench(arguments: argparse.Namespace) -> int:
     cases = arguments.case or ["ideal-8000", "gdc-1000K"]
     found = bench(arguments.backend or usable, cases, arguments.threads, arguments.seconds)
     if arguments.json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(found.as_dict(), indent=1))
         return 0
-    for row in found["rows"]:
-        rate = f"{row['accepted_per_s']:.3g} hops/s, acceptance {row['acceptance']:.3g}"
-        print(f"{row['case']:12s} {row['backend']:6s} {row['lanes']:6d} lanes {row['threads']} threads  {rate}")
+    for row in found.rows:
+        rate = f"{row.accepted_per_s:.3g} hops/s, acceptance {row.acceptance:.3g}"
+        print(f"{row.case:12s} {row.backend:6s} {row.lanes:6d} lanes {row.threads} threads  {rate}")
     return 0
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,7 +16,7 @@ from runs.schema.run_file import RunConfig
 
 __all__ = ["RunConfig", "load_config", "resolved_toml", "shipped_examples"]
 
-FREE_ON_RESUME = ("backend", "checkpoint_every_s")  # may change when a run goes on: they decide nothing
+FREE_ON_RESUME = ("backend", "checkpoint_every_s")  # the trajectory does not depend on them
 
 
 def shipped_examples() -> list[str]:
@@ -27,9 +26,9 @@ def shipped_examples() -> list[str]:
 
 
 def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> tuple[RunConfig, Path]:
-    """(the run file with overrides applied, the folder its relative paths start from).
+    """(the run file with overrides applied, the folder from which its relative paths start).
 
-    overrides: "key.key=TOML value". InputError with file, key, what was given and what is allowed.
+    overrides: "key.key=TOML value". InputError that names the file, the key, what was given and what is allowed.
     """
     text, where, base = _read(name_or_path)
     try:
@@ -47,7 +46,7 @@ def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> tupl
 
 
 def _read(name_or_path: str | Path) -> tuple[str, str, Path]:
-    """(text, how to call it in messages, folder of relative paths) of a run file or shipped example."""
+    """(text, name for messages, folder of relative paths) of a run file or shipped example."""
     path = Path(name_or_path)
     if str(name_or_path) in shipped_examples() and not path.is_file():
         entry = resources.files("runs") / "examples" / f"{name_or_path}.toml"
@@ -60,8 +59,8 @@ def _read(name_or_path: str | Path) -> tuple[str, str, Path]:
         raise InputError(f"{path}: cannot be read: {reason}; a run file is needed, or an example: {known}") from error
 
 
-def _apply(data: dict[str, Any], override: str) -> None:
-    """Set one key from "key.key=value"; a value that is not TOML is taken as text."""
+def _apply(data: dict[str, object], override: str) -> None:
+    """Set one key from "key.key=value"; a value that is not valid TOML is taken as text."""
     key, equals, text = override.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
@@ -70,27 +69,30 @@ def _apply(data: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
-    place = data
+    table = data
     for part in parts[:-1]:
-        place = place.setdefault(part, {})
-        if not isinstance(place, dict):
+        inner = table.setdefault(part, {})
+        if not isinstance(inner, dict):
             raise InputError(f"--set {override}: {part} is a value, not a table")
-    place[parts[-1]] = value
+        table = inner
+    table[parts[-1]] = value
 
 
 def allowed_keys(error: ValidationError) -> str:
-    """What is allowed in place of an unknown key, to be added to the message; nothing for other errors."""
+    """The allowed keys, to be added to the message about an unknown one; nothing for other errors."""
     problem = error.errors()[0]
     if problem["type"] != "extra_forbidden":
         return ""
-    schema: Any = RunConfig
+    schema: object = RunConfig
     for part in problem["loc"][:-1]:
         if isinstance(schema, type) and issubclass(schema, BaseModel) and part in schema.model_fields:
             schema = schema.model_fields[str(part)].annotation
         arguments = getattr(schema, "__args__", (schema,))  # dict[str, X], X | None
         models = [entry for entry in arguments if isinstance(entry, type) and issubclass(entry, BaseModel)]
         schema = models[0] if models else schema
-    return f"; allowed are {', '.join(schema.model_fields)}" if hasattr(schema, "model_fields") else ""
+    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+        return ""
+    return f"; allowed are {', '.join(schema.model_fields)}"
 
 
 @contextmanager
@@ -112,13 +114,13 @@ def resolved_toml(config: RunConfig, decided: Mapping[str, object] | None = None
 
 
 def _without_empty(table: Mapping[str, object]) -> dict[str, object]:
-    """TOML has no null; empty tables are left out for the reader's sake."""
+    """The table without nulls, which TOML does not have, and without empty tables."""
     kept = {k: _without_empty(v) if isinstance(v, dict) else v for k, v in table.items() if v is not None}
     return {k: v for k, v in kept.items() if v != {}}
 
 
 def first_difference(one: RunConfig, other: RunConfig) -> str | None:
-    """A key in which two resolved run files differ, with both values; None if they describe the same walk."""
+    """A key in which two resolved run files differ, with both values; None if they describe the same trajectories."""
     dumps = [config.model_dump(mode="json", exclude={"resolved"}) for config in (one, other)]
     tables = [{name: table or {} for name, table in dump.items()} for dump in dumps]
     for section in tables[0]:

@@ -1,4 +1,4 @@
-"""What stands on the sites of a run file's supercell at one temperature, and how far the cell has expanded."""
+"""Which particles occupy the supercell of a run file at one temperature, and how far the cell has expanded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Contents:
-    """What stands on the sites at one temperature. composition: with notes for the reader."""
+    """Supercell and particle numbers at one temperature. composition: with notes for the reader."""
 
     supercell: Supercell
     composition: Composition

@@ -20,11 +20,11 @@ FORMATS = ("extxyz", "traj", "h5md")
 def export(folder: Path | str, form: str, output: Path | str | None = None) -> list[Path]:
     """Write replica 0 of every trajectory in a run folder as extxyz, ASE traj or plain H5MD; returns the files.
 
-    extxyz and traj hold the atoms (mobile and fixed) of every frame, positions in angstrom as they were unwrapped, and
-    time_ps and frame in `info`; vacancies are left out. H5MD keeps vacancies as particles of their own species and has
-    the trajectory's orientation of the cell (kmc/files/orientation.py). Beside it stands a PDB file with the names and
+    extxyz and traj hold the atoms (mobile and fixed) of every frame with unwrapped positions in angstrom, and time_ps
+    and frame in `info`; vacancies are left out. H5MD keeps vacancies as particles of their own species and has
+    the trajectory's orientation of the cell (kmc/files/orientation.py). A PDB file beside it has the names and
     elements of the particles, for which H5MD has no place: MDAnalysis opens the two with Universe(pdb, h5md).
-    InputError for another format, a folder without a run, or a run that kept no positions. (With run.positions =
+    InputError for another format, a folder without a run, or a run without positions. (With run.positions =
     "all" the file holds the other replicas too, but the dopants of replica 0 only.)
     """
     from analysis.report import mode_folders, temperature_folders, window_folders

@@ -1,4 +1,4 @@
-"""From a gas to numbers of carriers: the defect equilibrium of a material decides what a run starts with."""
+"""Numbers of carriers in equilibrium with a gas, from the defect equilibrium of the material."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from kmc.model.parameters import Model
     from lattices.crystal import Crystal, Supercell
 
-MISSED = 0.2  # of a number in equilibrium: whole numbers that miss it by more are a warning
-NONE = 0.5  # fewer in equilibrium are none: one that is placed is a warning
+MISSED = 0.2  # relative deviation of a whole number from its equilibrium value, before a warning
+NONE = 0.5  # a smaller equilibrium number counts as none: placing one is a warning
 
 
 def carriers_of_gas(
@@ -29,8 +29,8 @@ def carriers_of_gas(
 ) -> tuple[dict[str, Amount], list[Note]]:
     """(species -> amount in equilibrium with the gas, notes for the reader).
 
-    The whole numbers nearest to equilibrium that are neutral. InputError where the model has no material, or lacks a
-    carrier that the equilibrium needs, or where material, crystal and doping do not belong together.
+    The amounts are the neutral whole numbers nearest to equilibrium. InputError if the model has no material, lacks a
+    carrier that the equilibrium needs, or if material, crystal and doping do not belong together.
     """
     name = gas.material or model.equilibrium_material
     if name is None:
@@ -43,8 +43,8 @@ def carriers_of_gas(
     numbers = nearest_neutral(wanted, {key: model.species[key].charge for key in wanted}, charge)
     moving = {hop.carrier for hop in model.hops}
     if numbers and not any(number for key, number in numbers.items() if key in moving):
-        raise InputError(f"no carrier to move, none of {', '.join(sorted(moving))}; {_told(found)}")
-    notes = [Note(_told(found)), *(Note(line, True) for line in found.warnings), *_left_out(found, model)]
+        raise InputError(f"no carrier to move, none of {', '.join(sorted(moving))}; {_summary(found)}")
+    notes = [Note(_summary(found)), *(Note(line, True) for line in found.warnings), *_left_out(found, model)]
     if numbers:
         notes.append(_whole_numbers(numbers, wanted))
     *others, last = wanted
@@ -61,7 +61,7 @@ def check_material(name: str, crystal: Crystal | Supercell) -> None:
 def _doped(
     material: Material, model: Model, supercell: Supercell, doping: dict[str, Amount]
 ) -> tuple[int, float | None]:
-    """(charge of all dopants, acceptors per site), the latter None where it is the material's own but for rounding."""
+    """(charge of all dopants in e, acceptors per site or None if, but for rounding, they are those of the material)."""
     charge, share, rounding = 0, 0.0, 1e-9
     for name, amount in doping.items():
         species = model.species[model.names[model.code(name)]]
@@ -77,15 +77,15 @@ def _doped(
         return charge, None
     raise InputError(
         f"gas.material = {material.name!r} holds {material.dopant_fraction:g} acceptors per site, the doping gives "
-        f"{share:.6g} in whole numbers; change crystal.doping, or take a general material (ceria, lsf, bzy, bcy)"
+        f"{share:.6g} in whole numbers; change crystal.doping, or name a general material (ceria, lsf, bzy, bcy)"
     )
 
 
 def _wanted(found: Equilibrium, material: Material, model: Model, supercell: Supercell) -> dict[str, float]:
-    """Numbers in equilibrium, not whole: vacancies, protons, electronic carriers; the last one balances the charge."""
+    """Real-valued numbers in equilibrium: vacancies, protons, electronic carriers. The last one balances the charge."""
     vacancies = model.vacancies
     if len(vacancies) != 1:
-        raise InputError(f"gas: model {model.name!r} has {len(vacancies)} kinds of vacancy; one is needed")
+        raise InputError(f"gas: model {model.name!r} has {len(vacancies)} species of vacancy; one is needed")
     oxygen = supercell.n_sites_of(supercell.crystal.index(model.species[vacancies[0]].sublattice))
     of_all = sum(supercell.n_sites_of(s) for s, one in enumerate(supercell.crystal.sublattices) if one.element == "O")
     if oxygen != of_all:
@@ -101,9 +101,9 @@ def _wanted(found: Equilibrium, material: Material, model: Model, supercell: Sup
 
 
 def nearest_neutral(wanted: dict[str, float], charges: dict[str, int], charge: int) -> dict[str, int] | None:
-    """Whole numbers nearest to `wanted` (least squares) that make the supercell neutral; None where there are none.
+    """Whole numbers nearest to `wanted` (least squares) that make the supercell neutral; None if there are none.
 
-    Each is rounded down or up, but for the last, which takes what neutrality needs. charge: of all dopants, in e.
+    Each is rounded down or up except the last, which follows from neutrality. charge: of all dopants, in e.
     """
     *others, last = wanted
     found = []
@@ -117,17 +117,17 @@ def nearest_neutral(wanted: dict[str, float], charges: dict[str, int], charge: i
 
 
 def _whole_numbers(numbers: dict[str, int], wanted: dict[str, float]) -> Note:
-    """What is placed beside what equilibrium has, as a warning where a small supercell cannot hold it."""
+    """The numbers placed and those in equilibrium, as a warning where a small supercell cannot approximate them."""
     parts = ", ".join(f"{key} {number} ({wanted[key]:.2f})" for key, number in numbers.items())
     poor = any(
         abs(number - wanted[key]) > MISSED * wanted[key] if wanted[key] >= NONE else number > 0
         for key, number in numbers.items()
     )
-    told = f"whole numbers: {parts}; equilibrium in brackets"
-    return Note(f"{told}; a larger supercell comes nearer" if poor else told, poor)
+    text = f"whole numbers: {parts}; equilibrium in brackets"
+    return Note(f"{text}; a larger supercell comes nearer" if poor else text, poor)
 
 
-def _told(found: Equilibrium) -> str:
+def _summary(found: Equilibrium) -> str:
     water = "" if found.pH2O_bar is None else f", pH2O = {found.pH2O_bar:g} bar"
     if found.pH2O_bar == 0.0:
         water = ", dry (pH2O = 0)"
@@ -141,12 +141,12 @@ def _told(found: Equilibrium) -> str:
 
 
 def _kind_of(model: Model, name: str) -> str:
-    """What defect equilibria call an electronic carrier, by the sign of its charge, whatever the model calls it."""
+    """The name of an electronic carrier in defect equilibria, which follows from the sign of its charge."""
     return "hole" if model.species[name].charge > 0 else "electron"
 
 
 def _left_out(found: Equilibrium, model: Model) -> list[Note]:
-    """Carriers of the equilibrium that the model does not have, where they matter."""
+    """Warnings about carriers of the equilibrium that matter and that the model does not have."""
     notes = []
     held = {_kind_of(model, name) for name in model.electronic} | set(model.species)
     known = max((found.site_fractions.get(name, 0.0) for name in held & {"electron", "hole"}), default=0.0)
@@ -162,8 +162,8 @@ def _left_out(found: Equilibrium, model: Model) -> list[Note]:
 
 
 def format_equilibrium(found: Equilibrium) -> str:
-    """Lines for people."""
-    lines = [_told(found)]
+    """The result of `kmc equilibrium` as text."""
+    lines = [_summary(found)]
     for key in ("thermodynamic_factor_O", "thermodynamic_factor_V"):
         value = getattr(found, key)
         lines.append(f"{key} = {value:.6g}" if value is not None else f"{key}: none ({found.reasons[key]})")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import platform
 from importlib import metadata
-from typing import Any
 
 
-def info() -> dict[str, Any]:
-    """Facts about this installation."""
+def info() -> dict[str, object]:
+    """Versions of this program and of what it uses, backends with their problems, shipped sets and examples."""
     from kmc.backends import available_backends
     from kmc.model.parameters import shipped_models
     from kmc.version import VERSION

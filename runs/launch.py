@@ -84,7 +84,7 @@ def _run_job(job: Job, folder: Path, backend: str, resume: bool, stop: Stop, log
     from kmc.run.engine import frozen_schedule, run
 
     precision = job.config.run.duration.precision
-    continuing, reached = _where_it_stands(folder) if resume else (False, 0)
+    continuing, reached = _progress_of(folder) if resume else (False, 0)
     frames = job.settings.frames
     while frames < reached:  # a stretch that was begun is finished before its precision is examined
         frames *= 2
@@ -121,7 +121,7 @@ def _run_job(job: Job, folder: Path, backend: str, resume: bool, stop: Stop, log
     return True
 
 
-def _where_it_stands(folder: Path) -> tuple[bool, int]:
+def _progress_of(folder: Path) -> tuple[bool, int]:
     """(whether there is a checkpoint to continue from, frames it has reached).
 
     A run that was killed before its first checkpoint may have left a file with the initial frame only, which is

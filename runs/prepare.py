@@ -28,7 +28,7 @@ class Job:
     """One trajectory.
 
     config: the resolved run file that repeats it alone. part: its folder, relative to that of the run.
-    equilibrated_with: the same particles with other rates, which walk during equilibration; None: the same rates.
+    equilibrated_with: the same particles with the rates of the equilibration; None: the same rates throughout.
     """
 
     config: RunConfig
@@ -43,7 +43,7 @@ class PreparedRun:
     """A run that nothing speaks against.
 
     config: as resolved. backend_reason: why this backend was chosen. systems: one for each temperature, in the mode of
-    the run file (true rates for mode "auto"). jobs: every trajectory, in the order in which they are walked.
+    the run file (true rates for mode "auto"). jobs: every trajectory, in the order in which they are run.
     """
 
     config: RunConfig
@@ -128,7 +128,7 @@ def _job(config: RunConfig, part: Path, true_rates: System) -> Job:
 
 
 def check(job: Job) -> None:
-    """InputError for a job that cannot be walked as its run file asks."""
+    """InputError for a job that cannot be run as its run file asks."""
     from kmc.measure.profile import check_profile
     from kmc.run.schedule import slowest_carrier, start_equilibration
     from kmc.state.domains import build_domains

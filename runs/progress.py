@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: the log, the bar or lines of progress, and the signals that stop it."""
+"""Progress of a run for people: the log, a progress bar or lines, and the signals that stop it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kmc.run.progress import Progress
 
 
 class Log:
-    """Lines for people: to the terminal, unless it is quiet, and to log.txt."""
+    """Writes lines to the terminal, unless it is quiet, and to log.txt."""
 
     def __init__(self, path: Path, quiet: bool = False) -> None:
         self.path, self.quiet = path, quiet
 
     def __call__(self, line: str) -> None:
-        """One line, or several."""
+        """Write one line, or several."""
         if not self.quiet:
             print(line, flush=True)
         with open(self.path, "a", encoding="utf-8") as handle:
@@ -30,26 +30,26 @@ class Log:
 
 
 class Stop:
-    """True once SIGINT or SIGTERM came; the run then ends at the next frame with a checkpoint."""
+    """True once SIGINT or SIGTERM has arrived: the run then ends at the next frame with a checkpoint."""
 
     def __init__(self) -> None:
         self.signal = 0
 
     def __call__(self) -> bool:
-        """Whether to stop."""
+        """Whether a stop has been requested."""
         return self.signal != 0
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Signal handler; a second signal ends at once, with the last checkpoint."""
+        """Signal handler; a second signal aborts immediately, leaving the last checkpoint."""
         if self.signal:
             raise KeyboardInterrupt
         self.signal = number
-        print("stopping at the next frame; once more ends at once", file=sys.stderr, flush=True)
+        print("stopping at the next frame; press Ctrl-C again to abort immediately", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def signals() -> Iterator[Stop]:
-    """Catch SIGINT and SIGTERM for as long as the block lasts (in the main thread; elsewhere Python allows none)."""
+    """Catch SIGINT and SIGTERM inside the block, in the main thread only, where Python allows it."""
     stop = Stop()
     caught = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, stop.handle) for number in caught}
@@ -62,7 +62,7 @@ def signals() -> Iterator[Stop]:
 
 @contextmanager
 def progress(log: Log) -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal; elsewhere a line now and then."""
+    """A progress bar on a terminal, or else a line for every quarter of a phase."""
     if log.quiet or not sys.stderr.isatty():
         yield _lines(log)
         return
@@ -81,13 +81,13 @@ def progress(log: Log) -> Iterator[Callable[[Progress], None]]:
 
 
 def _lines(log: Log) -> Callable[[Progress], None]:
-    """Report a quarter of each phase at a time."""
-    told: dict[str, Any] = {}
+    """Write a line to the log for every quarter of each phase."""
+    reported: dict[str, int] = {}
 
     def report(progress: Progress) -> None:
         quarter = 4 * progress.done // max(progress.total, 1)
-        if quarter > told.get(progress.phase, 0):
-            told[progress.phase] = quarter
+        if quarter > reported.get(progress.phase, 0):
+            reported[progress.phase] = quarter
             log(f"  {progress.phase} {25 * quarter} %  {progress.accepted:.4g} hops  {progress.wall_s:.1f} s")
 
     return report

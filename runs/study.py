@@ -1,8 +1,8 @@
-"""A study: one run file carried out for every combination of varied keys, figures side by side, pictures against them.
+"""`kmc study`: one run file carried out for every combination of varied keys, with all estimates in one table.
 
 The folder of a study holds study.toml as carried out, a run folder for each combination, results.json (a row for each
-combination and temperature), study.csv and pictures. It can be resumed: finished runs are kept, an interrupted one
-goes on from its checkpoint.
+combination and temperature), study.csv and pictures. It can be resumed: finished runs are kept, and an interrupted one
+continues from its checkpoint.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import itertools
 import json
 import os
 import tomllib
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,28 +25,44 @@ from runs.config import RunConfig, load_config, shipped_examples
 from runs.launch import RUN_FILE, run_all
 from runs.prepare import prepare
 
+if TYPE_CHECKING:
+    from analysis.plots.study import Entry
+
 STUDY_FILE = "study.toml"
 MOST_RUNS = 1000
+Point: TypeAlias = dict[str, object]  # one combination of the varied keys
 
 
 class StudyConfig(BaseModel):
-    """run: a run file (relative to the study's) or an example. set: overrides for all. vary: key -> values."""
+    """run: a run file, relative to the study file, or an example. set: overrides for all runs. vary: key -> values."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     run: str
-    set: dict[str, Any] = {}
-    vary: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+    set: dict[str, object] = {}
+    vary: Annotated[dict[str, Annotated[list[object], Field(min_length=1)]], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The estimates of one combination at one temperature. folder: of its run, relative to that of the study."""
+
+    folder: str
+    varied: Point
+    temperature_K: float
+    figures: dict[str, Entry]
 
 
 def run_study(file: Path, folder: Path, *, resume: bool = False, backend: str | None = None) -> int:
-    """Carry out a study file; returns the exit code as `run_all` does.
+    """Carry out a study file; returns the exit code of `run_all`.
 
     Raises InputError for anything wrong with the study or any of its runs, before the first of them begins.
     """
     study, base = load_study(file)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder}: a folder is needed, this is a file")
     if folder.exists() and any(folder.iterdir()) and not resume:
-        raise InputError(f"--out {folder}: is not empty; add --resume to go on with a study, or name another folder")
+        raise InputError(f"--out {folder}: is not empty; add --resume to continue a study, or name another folder")
     _check_same(study, folder, resume)
     points = points_of(study)
     configs = [_config(study, base, point, backend) for point in points]
@@ -67,7 +84,7 @@ def run_study(file: Path, folder: Path, *, resume: bool = False, backend: str | 
 
 
 def load_study(file: Path) -> tuple[StudyConfig, Path]:
-    """(study, where its relative paths start) of a file or a shipped name; InputError with file, key and reason."""
+    """(study, folder of its relative paths) of a file or a shipped name. InputError with file, key and reason."""
     shipped = resources.files("runs") / "studies" / f"{file}.toml"
     try:
         text = file if file.is_file() or not shipped.is_file() else shipped
@@ -90,24 +107,24 @@ def load_study(file: Path) -> tuple[StudyConfig, Path]:
     return study, file.resolve().parent
 
 
-def points_of(study: StudyConfig) -> list[dict[str, Any]]:
+def points_of(study: StudyConfig) -> list[Point]:
     """Every combination of the varied keys, the last one varying fastest."""
     return [dict(zip(study.vary, values, strict=True)) for values in itertools.product(*study.vary.values())]
 
 
-def folder_name(point: dict[str, Any]) -> str:
-    """delta=0.02,replicas=4: what differs, in a form that every file system takes."""
+def folder_name(point: Point) -> str:
+    """Such as delta=0.02,replicas=4: the varied keys and values, in characters that every file system allows."""
     text = ",".join(f"{key.rpartition('.')[2]}={_text(value)}" for key, value in point.items())
     return "".join(c if c.isalnum() or c in "=,.-_" else "_" for c in text)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, list):
         return "_".join(_text(entry) for entry in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _config(study: StudyConfig, base: Path, point: dict[str, Any], backend: str | None) -> tuple[RunConfig, Path]:
+def _config(study: StudyConfig, base: Path, point: Point, backend: str | None) -> tuple[RunConfig, Path]:
     """The run file of one combination, and the folder of its relative paths."""
     beside = base / study.run
     file = beside if beside.is_file() or study.run not in shipped_examples() else study.run
@@ -115,7 +132,7 @@ def _config(study: StudyConfig, base: Path, point: dict[str, Any], backend: str 
     return load_config(file, [f"{key}={_as_toml(value)}" for key, value in override.items()])
 
 
-def _as_toml(value: Any) -> str:
+def _as_toml(value: object) -> str:
     """A TOML value on one line."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{json.dumps(key)} = {_as_toml(entry)}" for key, entry in value.items()) + " }"
@@ -143,7 +160,7 @@ def _check_same(study: StudyConfig, folder: Path, resume: bool) -> None:
 
 
 def collect(study: StudyConfig, folder: Path) -> list[Path]:
-    """results.json, study.csv and pictures of the runs that are finished."""
+    """Write results.json, study.csv and pictures of the finished runs; returns the files."""
     from analysis.plots.study import figures_of, plot_study
 
     rows = []
@@ -153,30 +170,23 @@ def collect(study: StudyConfig, folder: Path) -> list[Path]:
             continue
         results = json.loads(path.read_text(encoding="utf-8"))
         for run in results.get("runs", [results]):
-            rows.append(
-                {
-                    "folder": folder_name(point),
-                    "varied": point,
-                    "temperature_K": run["temperature_K"],
-                    "figures": figures_of(run),
-                }
-            )
-    summary = {"run": study.run, "vary": study.vary, "rows": rows}
+            rows.append(Row(folder_name(point), point, run["temperature_K"], figures_of(run)))
+    summary = {"run": study.run, "vary": study.vary, "rows": [asdict(row) for row in rows]}
     _write(folder / "results.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     _write_csv(folder / "study.csv", list(study.vary), rows)
     return [folder / "results.json", folder / "study.csv", *plot_study(summary, folder)]
 
 
-def _write_csv(path: Path, keys: list[str], rows: list[dict[str, Any]]) -> None:
-    """A line for each row; value and error of every figure that any of them has."""
-    names = list(dict.fromkeys(name for row in rows for name, f in row["figures"].items() if f["value"] is not None))
+def _write_csv(path: Path, keys: list[str], rows: list[Row]) -> None:
+    """A line for each row, with value and standard error of every estimate that any row has."""
+    names = list(dict.fromkeys(name for row in rows for name, f in row.figures.items() if f["value"] is not None))
     with open(path, "w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow([*keys, "temperature_K", *itertools.chain(*((name, f"{name} stderr") for name in names))])
         for row in rows:
-            pairs = [row["figures"].get(name, {"value": None, "stderr": None}) for name in names]
+            pairs = [row.figures.get(name, {"value": None, "stderr": None}) for name in names]
             cells = [entry for figure in pairs for entry in (figure["value"], figure["stderr"])]
-            writer.writerow([*(row["varied"][key] for key in keys), row["temperature_K"], *cells])
+            writer.writerow([*(row.varied[key] for key in keys), row.temperature_K, *cells])
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -31,7 +31,7 @@ class Strict(BaseModel):
 
 
 class ProfileSpec(Strict):
-    """A site fraction that varies along a lattice vector (0, 1 or 2); see lattices.doping.Profile."""
+    """A site fraction that varies along lattice vector 0, 1 or 2; see lattices.doping.Profile."""
 
     axis: Annotated[int, Field(strict=True, ge=0, le=2)]
     fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)]
@@ -39,7 +39,7 @@ class ProfileSpec(Strict):
 
 
 class AmountSpec(Strict):
-    """Exactly one of: fraction of the sublattice's sites, number, sites (indices), profile. A number is a fraction."""
+    """Exactly one of: fraction of the sublattice's sites, number, sites (indices), profile. A number: fraction."""
 
     fraction: Fraction | None = None
     number: Count | None = None
@@ -48,7 +48,7 @@ class AmountSpec(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _short(cls, value: Any) -> Any:
+    def _short(cls, value: object) -> object:
         if isinstance(value, dict | AmountSpec):
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -67,7 +67,7 @@ class AmountSpec(Strict):
         return self
 
     @model_serializer
-    def _as_written(self) -> Any:
+    def _as_written(self) -> object:
         key = next(iter(self.model_fields_set))
         value = getattr(self, key)
         if key == "fraction":
@@ -76,14 +76,14 @@ class AmountSpec(Strict):
 
 
 class CarrierSpec(AmountSpec):
-    """An amount, "charge-balance": as many as neutrality needs, or delta: per formula unit of a prototype."""
+    """An amount, "charge-balance" (what makes the supercell neutral), or delta (per formula unit of a prototype)."""
 
     charge_balance: Literal[True] | None = None
     delta: Annotated[float, Field(strict=True, ge=0, le=3, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _balance(cls, value: Any) -> Any:
+    def _balance(cls, value: object) -> object:
         return {"charge_balance": True} if value == "charge-balance" else value
 
     @classmethod
@@ -92,7 +92,7 @@ class CarrierSpec(AmountSpec):
         return '"charge-balance", { delta = ... }, ' + AmountSpec.wording()
 
     @model_serializer
-    def _as_written(self) -> Any:
+    def _as_written(self) -> object:
         return "charge-balance" if self.charge_balance else AmountSpec._as_written(self)
 
 
@@ -108,7 +108,7 @@ class ExpansionSpec(Strict):
 class CrystalSpec(Strict):
     """[crystal]: a prototype with hosts, or a structure file with named sublattices; repeats; doping; carriers.
 
-    shell_tolerance: of a structure file, relative gap between distances that separates two neighbour shells.
+    shell_tolerance: of a structure file, the relative gap between distances that separates two neighbour shells.
     """
 
     prototype: PrototypeName | None = None

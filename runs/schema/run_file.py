@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, field_serializer, field_validator, model_serializer, model_validator
 
@@ -21,9 +21,9 @@ PART_STREAMS = 2**16  # distance between the temperature indices of the parts of
 
 
 class GasSpec(Strict):
-    """[gas]: pressures in bar that decide the numbers of carriers, by the defect equilibrium of a material.
+    """[gas]: pressures in bar that set the numbers of carriers through the defect equilibrium of a material.
 
-    material: as in `kmc equilibrium`, default the model's own. constants: a set by name, or numbers of one's own.
+    material: as in `kmc equilibrium`, by default that of the model. constants: the name of a set, or own numbers.
     """
 
     material: str | None = None
@@ -35,7 +35,7 @@ class GasSpec(Strict):
 class ModelSpec(Strict):
     """[model]: a shipped parameter set by name, or a path relative to the run file.
 
-    relative_permittivity: long-range Coulomb energies in a medium of it, in place of what the set says.
+    relative_permittivity: of the medium of long-range Coulomb energies, in place of what the set gives.
     """
 
     parameters: str
@@ -51,14 +51,14 @@ class _OneOf(Strict):
 
 
 class EquilibrationSpec(_OneOf):
-    """How long to walk before anything is recorded."""
+    """Length of the walk before anything is recorded."""
 
     hops_per_carrier: NotNegative | None = None
     time_s: NotNegative | None = None
 
 
 class DurationSpec(_OneOf):
-    """Hops per carrier of the slowest mobile species, simulated seconds, or the wanted relative error of D*."""
+    """Hops per carrier of the slowest mobile species, simulated time in seconds, or the wanted relative error of D*."""
 
     hops_per_carrier: Positive | None = None
     time_s: Positive | None = None
@@ -66,9 +66,9 @@ class DurationSpec(_OneOf):
 
 
 class DomainsSpec(Strict):
-    """One large supercell in parallel: smallest edge of a block in cells, hops of the fastest carrier per visit.
+    """One large supercell in parallel. block: smallest edge in cells. hops_per_visit: of the fastest carrier.
 
-    extrapolate: walk with three lengths of a visit (1, 0.71 and 0.5 of it) and report the figures at zero length.
+    extrapolate: run three lengths of a visit (1, 0.71 and 0.5 times the given one) and report estimates at zero length.
     """
 
     block: AtLeastOne = 12
@@ -83,13 +83,13 @@ class DomainsSpec(Strict):
 
 
 class ParallelSpec(Strict):
-    """The word "replicas", or { domains = { block, hops_per_visit } }."""
+    """Either "replicas" or { domains = { block, hops_per_visit } }."""
 
     domains: DomainsSpec | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _word(cls, value: Any) -> Any:
+    def _word(cls, value: object) -> object:
         if isinstance(value, dict | ParallelSpec):
             return value
         if value == "replicas":
@@ -97,7 +97,7 @@ class ParallelSpec(Strict):
         raise ValueError(f'{value!r} was given; "replicas" or {{ domains = {{ block, hops_per_visit }} }} is allowed')
 
     @model_serializer
-    def _as_written(self) -> Any:
+    def _as_written(self) -> object:
         return "replicas" if self.domains is None else {"domains": self.domains.model_dump()}
 
 
@@ -109,11 +109,10 @@ class KeptProfileSpec(Strict):
 
 
 class RunSpec(Strict):
-    """[run]. track: "all" follows every particle that moves, "carriers" the carriers alone, in less memory.
+    """[run]. track: "all" follows every mobile particle, "carriers" the carriers alone, in less memory.
 
-    temperature_index: random stream of the first temperature; what a temperature of a list has in its own folder, so
-    that it can be repeated alone.
-    allow_localised_carriers: run although the bonds of a carrier form closed clusters, so that it cannot travel.
+    temperature_index: random stream of the first temperature. The run file of one temperature of a list holds its own,
+    so that it can be repeated alone. allow_localised_carriers: run even if the bonds of a carrier form closed clusters.
     """
 
     temperature_K: Annotated[list[Temperature], Field(min_length=1)]
@@ -136,7 +135,7 @@ class RunSpec(Strict):
 
     @field_validator("temperature_K", mode="before")
     @classmethod
-    def _list(cls, value: Any) -> Any:
+    def _list(cls, value: object) -> object:
         return value if isinstance(value, list) else [value]
 
     @field_validator("temperature_K")
@@ -161,7 +160,7 @@ class RunSpec(Strict):
         if self.duration.precision is not None and any(self.field_V_per_m):
             raise ValueError(
                 f"duration.precision = {self.duration.precision} was given with a field; it is the error of D*, which "
-                "is had at zero field only: give hops_per_carrier or time_s"
+                "is estimated at zero field only: give hops_per_carrier or time_s"
             )
         return self
 
@@ -172,9 +171,9 @@ class RunSpec(Strict):
 
 
 class PolaronSpec(Strict):
-    """[polarons]: how electronic carriers are walked beside ions; see kmc/carriers/polaron_modes.py.
+    """[polarons]: how electronic carriers move beside ions; see kmc/carriers/polaron_modes.py.
 
-    scale: of the mode "scaled", fastest electronic rate over fastest ionic rate.
+    scale: of mode "scaled", the fastest electronic rate over the fastest ionic rate.
     """
 
     mode: Literal["kinetic", "scaled", "frozen-ions", "auto"] = "kinetic"
@@ -182,7 +181,7 @@ class PolaronSpec(Strict):
 
 
 class RelaxationSpec(Strict):
-    """A wave of composition along a lattice vector, set free after the run; see kmc.run.settings.Relaxation."""
+    """Composition waves along a lattice vector that relax after the run; see kmc.run.settings.Relaxation."""
 
     axis: Annotated[int, Field(strict=True, ge=0, le=2)] = 2
     amplitude: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.5
@@ -192,13 +191,13 @@ class RelaxationSpec(Strict):
 class ThermodynamicsSpec(Strict):
     """[thermodynamics]: density modes and a scan over chemical potentials; see kmc.run.settings.Thermodynamics.
 
-    mu_eV or pO2_bar: the points themselves, in place of points and step_kT.
+    mu_eV or pO2_bar: explicit points, in place of points and step_kT.
     """
 
     points: Annotated[int, Field(strict=True, ge=1, le=1000)] = 7
-    step_kT: Annotated[float, Field(strict=True, gt=0, le=100)] = 0.5  # kT is a unit
-    mu_eV: tuple[Finite, ...] = ()  # eV is a unit
-    pO2_bar: tuple[Positive, ...] = ()  # the field's symbol
+    step_kT: Annotated[float, Field(strict=True, gt=0, le=100)] = 0.5
+    mu_eV: tuple[Finite, ...] = ()
+    pO2_bar: tuple[Positive, ...] = ()
     trials_per_carrier: Annotated[float, Field(strict=True, ge=1, le=1e9)] = 1000.0
     relaxation: RelaxationSpec | None = None
 
@@ -210,7 +209,7 @@ class ThermodynamicsSpec(Strict):
 
 
 class RunConfig(Strict):
-    """A whole run file. resolved: what the program decided, written into the output folder and not read again."""
+    """A whole run file. resolved: what the program decided; written into the output folder, never read back."""
 
     crystal: CrystalSpec
     model: ModelSpec
@@ -222,7 +221,9 @@ class RunConfig(Strict):
     @model_validator(mode="after")
     def _gas_or_numbers(self) -> RunConfig:
         if self.gas and (self.crystal.vacancies or self.crystal.carriers):
-            raise ValueError("[gas] decides the carriers: crystal.vacancies and crystal.carriers must be left out")
+            raise ValueError(
+                "[gas] sets the numbers of carriers: crystal.vacancies and crystal.carriers must be left out"
+            )
         return self
 
     @model_validator(mode="after")
@@ -236,7 +237,7 @@ class RunConfig(Strict):
             of = "a run in parts" if parts else "a run"
             raise ValueError(
                 f"run.temperature_index = {first}: at most {most} is allowed for {of} of {temperatures} temperatures, "
-                "or two walks would share their random numbers"
+                "or two trajectories would share their random numbers"
             )
         return self
 
@@ -252,15 +253,15 @@ class RunConfig(Strict):
             raise ValueError('polarons.mode = "auto" takes no field; name a mode')
         if self.polarons.scale < 1.0:
             raise ValueError(
-                f'polarons.scale = {self.polarons.scale}: at least 1 with mode "auto", which walks half of it, too'
+                f'polarons.scale = {self.polarons.scale}: at least 1 with mode "auto", which also runs half of it'
             )
         return self
 
-    resolved: dict[str, Any] = Field(default={})
+    resolved: dict[str, object] = Field(default={})
 
     _where: str = PrivateAttr("run file")
 
     @property
     def where(self) -> str:
-        """How messages call the run file."""
+        """Name of the run file in messages."""
         return self._where
