@@ -91,8 +91,9 @@ def minority_notes(system: System) -> list[Note]:
     Too many: more than MINORITY of those that the model has, from K_i = p n/m^2 with p, n and m the holes, electrons
     and hosts per cation. Nothing for a model without a material, or for a material without K_i.
     """
-    from lattices.defects.constants import choose_set, find_material
-    from lattices.defects.models import pair_constant
+    from lattices.defects.constants import find_material
+    from lattices.defects.forms import form_of
+    from lattices.defects.request import choose_set
 
     tables, model = system.tables, system.model
     known = [hop for hop in model.hops if hop.carrier in model.electronic]
@@ -100,13 +101,13 @@ def minority_notes(system: System) -> list[Note]:
         return []
     material = find_material(model.equilibrium_material)
     constants = choose_set(material, None)[0]
-    k_i = pair_constant(constants, tables.temperature_K)
-    if k_i is None:
+    pair_constant = form_of(constants).pair_constant
+    if pair_constant is None:
         return []
     sites = tables.supercell.n_sites_of(int(tables.sublattice_of[model.code(known[0].carrier)]))
     present = system.composition.counts[known[0].carrier] / sites
     host = system.composition.counts[known[0].partner] / sites
-    other = k_i * host**2 / max(present, 1e-300)
+    other = pair_constant(constants, tables.temperature_K) * host**2 / max(present, 1e-300)
     if other <= MINORITY * present:
         return []
     name = "electron" if model.species[known[0].carrier].charge > 0 else "hole"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lattices.defects.equilibrium import Request, check_pressure, check_request, collect_warnings
 from lattices.defects.mass_action import FloatArray
 from lattices.defects.models import Carriers
+from lattices.defects.request import Request, check_pressure, check_request, collect_warnings
 from lattices.errors import InputError
 from lattices.validity import SLACK
 
@@ -44,7 +43,7 @@ def brouwer_diagram(
     pO2_bar: ArrayLike,
     pH2O_bar: float | None = None,
     dopant_fraction: float | None = None,
-    constants: str | Mapping[str, Any] | None = None,
+    constants: str | Mapping[str, object] | None = None,
 ) -> BrouwerDiagram:
     """Equilibria over a one-dimensional array of pO2 in bar; other arguments as in solve_equilibrium.
 

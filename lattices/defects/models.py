@@ -1,12 +1,13 @@
-"""From constants to carriers: ceria, iron perovskites and proton conductors, each as one mass-action model.
+"""From constants to carriers: the equations of ceria, iron perovskites and proton conductors.
 
-Ceria also has two empirical forms of pO2(delta, T), usable undoped only; there n = 2 delta.
+Each is one mass-action model; ceria also has two empirical forms of pO2(delta, T) without dopants, with n = 2 delta.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,6 +20,9 @@ GAS_CONSTANT_J_MOL_K = 8.314462618  # CODATA 2018, exact in the SI
 # is below 31400/(2.94 R ln 10) = 558 K; near it delta runs to 1e-100, so the form is refused a little
 # above.
 _BULFIN_LOWEST_K = 600.0
+
+
+EmpiricalSolution: TypeAlias = tuple[FloatArray, FloatArray, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -37,24 +41,14 @@ class Carriers:
     theta_O: FloatArray
 
 
-def solve_carriers(
-    constants: ConstantSet,
-    temperature_K: float,
-    pO2_bar: FloatArray,
-    pH2O_bar: float | None,
-    dopant_fraction: float,
-) -> Carriers:
-    """Carriers in equilibrium with the gas; pO2_bar float64, any shape. InputError: doped empirical form."""
-    ln_pO2 = np.log(np.asarray(pO2_bar, dtype=np.float64))
-    if constants.form in ("ceria-bulfin", "ceria-suzuki-watanabe"):
-        return _empirical_ceria(constants, temperature_K, ln_pO2, dopant_fraction)
-    model = defect_model(constants, temperature_K, pH2O_bar, dopant_fraction)
+def mass_action_carriers(model: DefectModel, ln_pO2: FloatArray, with_protons: bool = False) -> Carriers:
+    """Carriers of a mass-action model over ln_pO2 (float64, any shape)."""
     state = solve_defects(model, ln_pO2)
     fractions = {"V_O": state.vacancy, "O_O": state.oxygen, "host_cation": state.host}
     for name, known, values in (
         ("electron", np.isfinite(model.log_electron), state.electron),
         ("hole", np.isfinite(model.log_hole), state.hole),
-        ("H", constants.form == "proton-perovskite", state.proton),
+        ("H", with_protons, state.proton),
     ):
         if known:
             fractions[name] = values
@@ -69,54 +63,50 @@ def log_constant(constants: ConstantSet, reaction: str, temperature_K: float) ->
     return entropy / GAS_CONSTANT_J_MOL_K - enthalpy / (GAS_CONSTANT_J_MOL_K * temperature_K)
 
 
-def pair_constant(constants: ConstantSet, temperature_K: float) -> float | None:
-    """K_i = p n/m^2 of holes p, electrons n and hosts m per cation; None for a form of equations without both."""
-    if constants.form != "iron-perovskite":
-        return None
+def ceria(
+    constants: ConstantSet, temperature_K: float, ln_pO2: FloatArray, pH2O_bar: float | None, dopant_fraction: float
+) -> Carriers:
+    """K_R = (V/O)(e/Ce4+)^2 pO2^(1/2)."""
+    ln_reduction = log_constant(constants, "reduction", temperature_K)
+    model = DefectModel(2.0, 1.0 - dopant_fraction, dopant_fraction, log_electron=0.5 * ln_reduction)
+    return mass_action_carriers(model, ln_pO2)
+
+
+def iron_perovskite(
+    constants: ConstantSet, temperature_K: float, ln_pO2: FloatArray, pH2O_bar: float | None, dopant_fraction: float
+) -> Carriers:
+    """K_ox = (p/m)^2 (O/V) pO2^(-1/2), K_i = p n/m^2."""
+    ln_hole = 0.5 * log_constant(constants, "oxidation", temperature_K)
+    ln_pair = log_constant(constants, "disproportionation", temperature_K)
+    model = DefectModel(3.0, 1.0, dopant_fraction, log_hole=ln_hole, log_electron=ln_pair - ln_hole)
+    return mass_action_carriers(model, ln_pO2)
+
+
+def iron_pair_constant(constants: ConstantSet, temperature_K: float) -> float:
+    """K_i = p n/m^2 of holes p, electrons n and hosts m per cation (dimensionless)."""
     return float(np.exp(log_constant(constants, "disproportionation", temperature_K)))
 
 
-def has_holes(constants: ConstantSet) -> bool:
-    """Whether a proton-perovskite set holds both hole constants; InputError when it holds one of the two."""
-    keys = ("hole_oxidation_enthalpy_J_mol", "hole_oxidation_entropy_J_mol_K")
-    given = [key for key in keys if key in constants.values]
-    if len(given) == 1:
-        raise InputError(f"constants.{given[0]} is given alone: holes need both {keys[0]} and {keys[1]}")
-    return bool(given)
-
-
-def defect_model(
-    constants: ConstantSet, temperature_K: float, pH2O_bar: float | None, dopant_fraction: float
-) -> DefectModel:
-    """The weights of mass_action.DefectModel for one form of equations.
-
-    ceria: K_R = (V/O)(e/Ce4+)^2 pO2^(1/2). iron perovskite: K_ox = (p/m)^2 (O/V) pO2^(-1/2), K_i = p n/m^2.
-    proton perovskite: K_hyd = OH^2/(V O pH2O) and, if given, K_h = (h/B)^2 (O/V) pO2^(-1/2), one hole site
-    per B site.
-    """
-    if constants.form == "ceria-mass-action":
-        ln_reduction = log_constant(constants, "reduction", temperature_K)
-        return DefectModel(2.0, 1.0 - dopant_fraction, dopant_fraction, log_electron=0.5 * ln_reduction)
-    if constants.form == "iron-perovskite":
-        ln_hole = 0.5 * log_constant(constants, "oxidation", temperature_K)
-        ln_pair = log_constant(constants, "disproportionation", temperature_K)
-        return DefectModel(3.0, 1.0, dopant_fraction, log_hole=ln_hole, log_electron=ln_pair - ln_hole)
+def proton_perovskite(
+    constants: ConstantSet, temperature_K: float, ln_pO2: FloatArray, pH2O_bar: float | None, dopant_fraction: float
+) -> Carriers:
+    """K_hyd = OH^2/(V O pH2O) and, if its constants are given, K_h = (h/B)^2 (O/V) pO2^(-1/2), a hole site per B."""
     ln_hydration = log_constant(constants, "hydration", temperature_K)
     ln_proton = 0.5 * (ln_hydration + np.log(pH2O_bar)) if pH2O_bar else -np.inf
-    ln_hole = 0.5 * log_constant(constants, "hole_oxidation", temperature_K) if has_holes(constants) else -np.inf
-    return DefectModel(3.0, 1.0, dopant_fraction, log_proton=ln_proton, log_hole=ln_hole)
+    holes = "hole_oxidation_enthalpy_J_mol" in constants.values
+    ln_hole = 0.5 * log_constant(constants, "hole_oxidation", temperature_K) if holes else -np.inf
+    model = DefectModel(3.0, 1.0, dopant_fraction, log_proton=ln_proton, log_hole=ln_hole)
+    return mass_action_carriers(model, ln_pO2, with_protons=True)
 
 
-def _empirical_ceria(
-    constants: ConstantSet, temperature_K: float, ln_pO2: FloatArray, dopant_fraction: float
-) -> Carriers:
+def _empirical_ceria(constants: ConstantSet, solution: EmpiricalSolution, dopant_fraction: float) -> Carriers:
+    """Carriers from (delta, d ln delta/d ln pO2, share of unreduced cations) of undoped ceria."""
     if dopant_fraction != 0.0:
         raise InputError(
             f"dopant_fraction = {dopant_fraction}: set {constants.name} is a fit to undoped ceria; "
             "use mass-action-bulfin for doped ceria"
         )
-    solve = _bulfin if constants.form == "ceria-bulfin" else _suzuki_watanabe
-    delta, slope, unreduced = solve(constants, temperature_K, ln_pO2)
+    delta, slope, unreduced = solution
     with np.errstate(divide="ignore", over="ignore"):
         theta_V = -0.5 / slope
         theta_O = theta_V * ((2.0 - delta) / delta)
@@ -129,9 +119,21 @@ def _empirical_ceria(
     return Carriers(delta, fractions, delta, theta_V, theta_O)
 
 
-def _bulfin(
-    constants: ConstantSet, temperature_K: float, ln_pO2: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def ceria_bulfin(
+    constants: ConstantSet, temperature_K: float, ln_pO2: FloatArray, pH2O_bar: float | None, dopant_fraction: float
+) -> Carriers:
+    """pO2^(1/2) = exp(dS/R - dH/RT) with dH and dS functions of delta. InputError for a dopant, or below 600 K."""
+    return _empirical_ceria(constants, _bulfin(constants, temperature_K, ln_pO2), dopant_fraction)
+
+
+def ceria_suzuki_watanabe(
+    constants: ConstantSet, temperature_K: float, ln_pO2: FloatArray, pH2O_bar: float | None, dopant_fraction: float
+) -> Carriers:
+    """delta interpolated between two power laws of pO2 and its maximum. InputError for a dopant."""
+    return _empirical_ceria(constants, _suzuki_watanabe(constants, temperature_K, ln_pO2), dopant_fraction)
+
+
+def _bulfin(constants: ConstantSet, temperature_K: float, ln_pO2: FloatArray) -> EmpiricalSolution:
     """delta, d ln delta/d ln pO2, 1 - 2 delta by bisection in ln(delta/(delta_max - delta))."""
     if temperature_K < _BULFIN_LOWEST_K:
         raise InputError(
@@ -160,9 +162,7 @@ def _bulfin(
     return delta, slope, 1.0 - 2.0 * delta
 
 
-def _suzuki_watanabe(
-    constants: ConstantSet, temperature_K: float, ln_pO2: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _suzuki_watanabe(constants: ConstantSet, temperature_K: float, ln_pO2: FloatArray) -> EmpiricalSolution:
     """delta, d ln delta/d ln pO2, 1 - delta/delta_max from logarithms of the three branches."""
     thermal = -1.0 / (GAS_CONSTANT_J_MOL_K * temperature_K)
     ln_a = 0.5 * (np.log(constants.value("a_prefactor")) + thermal * constants.value("a_energy_J_mol"))
