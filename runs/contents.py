@@ -96,7 +96,7 @@ def _expanded(
 
     In doped ceria only the reduction expands: delta less the vacancies that compensate the dopants.
     """
-    from lattices.crystal import Crystal, Supercell
+    from lattices.crystal import Supercell
     from lattices.expansion import check_expansion_host, expansion_strain
 
     supercell, counts = contents.supercell, contents.composition.counts
@@ -112,7 +112,7 @@ def _expanded(
         spec.material, max(delta, 0.0), temperature_K, spec.reference_delta, spec.reference_temperature_K, spec.set
     )
     crystal = supercell.crystal
-    expanded = Crystal(crystal.cell_angstrom * (1.0 + found.strain), crystal.sublattices)
+    expanded = replace(crystal, cell_angstrom=crystal.cell_angstrom * (1.0 + found.strain))
     parameter = lattice_parameter(config, model)
     text = (
         f"expansion: strain {found.strain:+.5f}, lattice parameter {parameter:.5f} -> "

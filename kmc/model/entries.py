@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from lattices.hop_gates import GateRule
+from lattices.hop_environments import EnvironmentRule
 from lattices.neighbours import Neighbours
 from lattices.prototypes import PROTOTYPES
 
@@ -136,9 +136,9 @@ class Hop(Strict):
         return _neighbours(self.shell or first, self.distance_angstrom)
 
     @property
-    def gate_rule(self) -> GateRule:
+    def environment_rule(self) -> EnvironmentRule:
         """How the gate sites of a bond are found."""
-        return GateRule(self.gate_distance_angstrom, self.gate_end_distance_angstrom)
+        return EnvironmentRule(self.gate_distance_angstrom, self.gate_end_distance_angstrom)
 
 
 class Pair(Strict):

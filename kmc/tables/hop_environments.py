@@ -20,8 +20,10 @@ from kmc.tables.event_tables import HopEnvironments
 from kmc.tables.pair_energies import to_micro
 from lattices.crystal import Crystal, Supercell
 from lattices.errors import InputError
-from lattices.hop_gates import Site, gate_sites
+from lattices.hop_environments import Site, environment_sites
 from lattices.stencils import Stencil
+
+MOST_CODES = 1_000_000  # occupations of one environment, each an entry of the table of barriers
 
 
 def hop_environments(context: EnergyContext) -> HopEnvironments:
@@ -47,7 +49,7 @@ def hop_environments(context: EnergyContext) -> HopEnvironments:
             for g, site in enumerate(row):
                 cell[f, b, d, g] = wrap(supercell, site[:3])[0]
                 basis[f, b, d, g] = site[3]
-        weight[f, : len(slots)], radix = _code_weights(model, supercell, slots)
+        weight[f, : len(slots)], radix = _code_weights(model, supercell, hop, slots)
         barriers.append(_barriers(model, supercell, hop, slots, context.counts, weight[f], radix))
     table = np.full((len(bonds), max(len(row) for row in barriers)), -1, dtype=np.int64)
     for f, values in enumerate(barriers):
@@ -61,7 +63,9 @@ def _sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int],
     chosen = list(dict.fromkeys(crystal.index(name) for name in hop.gate))
     slots: list[int] | None = None
     sites: dict[tuple[int, int], list[Site]] = {(b, d): [] for b, d, _ in bonds_of(stencil)}
-    found = [(s, gate_sites(crystal, stencil, s, hop.gate_rule)) for s in chosen]
+    found = [(s, environment_sites(crystal, stencil, s, hop.environment_rule)) for s in chosen]
+    home = stencil.origin
+    ends = {(b, d): [(home, (0, 0, 0, b)), (home, bond[1:])] for b, d, bond in bonds_of(stencil)}
     for (b, d), row in sites.items():
         here: list[int] = []
         for s, table in found:
@@ -74,9 +78,9 @@ def _sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int],
                 "bonds into several hops by distance_angstrom"
             )
         slots = here
-        _check_images(supercell, hop, here, row)
+        _check_images(supercell, hop, [(s, site) for s, site in zip(here, row, strict=True)], ends[b, d])
     if hop.gate and not slots:
-        raise InputError(f"hop {hop.name!r}: no site of {', '.join(hop.gate)} {hop.gate_rule}")
+        raise InputError(f"hop {hop.name!r}: no site of {', '.join(hop.gate)} {hop.environment_rule}")
     return slots or [], sites
 
 
@@ -86,9 +90,12 @@ def _numbers(crystal: Crystal, slots: list[int]) -> str:
     return ", ".join(counted) or "none"
 
 
-def _check_images(supercell: Supercell, hop: Hop, slots: list[int], row: list[Site]) -> None:
-    """InputError if two environment sites of one bond are the same site of the supercell."""
-    wrapped = [(s, *wrap(supercell, site[:3])[0].tolist(), site[3]) for s, site in zip(slots, row, strict=True)]
+def _check_images(supercell: Supercell, hop: Hop, row: list[tuple[int, Site]], ends: list[tuple[int, Site]]) -> None:
+    """InputError if two environment sites of one bond, or one of them and an end, are one site of the supercell.
+
+    row, ends: (sublattice, site) of the environment sites and of the two ends of the bond.
+    """
+    wrapped = [(s, *wrap(supercell, site[:3])[0].tolist(), site[3]) for s, site in (*row, *ends)]
     if len(set(wrapped)) != len(wrapped):
         raise InputError(
             f"crystal.repeats = {list(supercell.repeats)}: too small for hop {hop.name!r}, whose gate meets its own "
@@ -96,7 +103,7 @@ def _check_images(supercell: Supercell, hop: Hop, slots: list[int], row: list[Si
         )
 
 
-def _code_weights(model: Model, supercell: Supercell, slots: list[int]) -> tuple[IntArray, int]:
+def _code_weights(model: Model, supercell: Supercell, hop: Hop, slots: list[int]) -> tuple[IntArray, int]:
     """((G, S) weight of a species on a site, number of codes): a mixed-radix number with one digit per site."""
     weight = np.zeros((len(slots), len(model.names)), dtype=np.int64)
     radix = 1
@@ -105,6 +112,11 @@ def _code_weights(model: Model, supercell: Supercell, slots: list[int]) -> tuple
         for digit, name in enumerate(names):
             weight[g, model.code(name)] = digit * radix
         radix *= len(names)
+    if radix > MOST_CODES:
+        raise InputError(
+            f"hop {hop.name!r}: its gate of {len(slots)} sites has {radix:.1e} occupations; at most {MOST_CODES:.0e} "
+            "are allowed: narrow the range of gate distances"
+        )
     return weight, radix
 
 

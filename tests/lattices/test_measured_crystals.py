@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lattices.crystal import Crystal
 from lattices.errors import InputError
-from lattices.hop_gates import GateRule, gate_sites
+from lattices.hop_environments import EnvironmentRule, environment_sites
 from lattices.neighbours import Neighbours
 from lattices.prototypes import fluorite, perovskite
 from lattices.stencils import Stencil, shells, stencil_of
@@ -155,15 +155,17 @@ def test_pnma_bonds_share_their_iron() -> None:
     crystal = by_element(crystals.pnma_perovskite())
     o, fe = crystal.index("O"), crystal.index("Fe")
     bonds = shells(crystal, o, o, 1)[0]
-    gates = gate_sites(crystal, bonds, fe, GateRule())
+    gates = environment_sites(crystal, bonds, fe, EnvironmentRule())
     assert {len(sites) for row in gates for sites in row} == {1}
-    assert gates == gate_sites(crystal, bonds, fe, GateRule(ends_angstrom=(1.9, 2.1)))
-    assert gates == gate_sites(crystal, bonds, fe, GateRule(middle_angstrom=(0.0, 1.5)))
+    assert gates == environment_sites(crystal, bonds, fe, EnvironmentRule(ends_angstrom=(1.9, 2.1)))
+    assert gates == environment_sites(crystal, bonds, fe, EnvironmentRule(middle_angstrom=(0.0, 1.5)))
 
 
-@pytest.mark.parametrize("rule", [GateRule(), GateRule(middle_angstrom=(1.8, 2.0)), GateRule(ends_angstrom=(2.3, 2.4))])
-def test_the_three_rules_find_the_cations_of_a_fluorite_edge(rule: GateRule) -> None:
+@pytest.mark.parametrize(
+    "rule", [EnvironmentRule(), EnvironmentRule(middle_angstrom=(1.8, 2.0)), EnvironmentRule(ends_angstrom=(2.3, 2.4))]
+)
+def test_the_three_rules_find_the_cations_of_a_fluorite_edge(rule: EnvironmentRule) -> None:
     """Two cations at a/4 sqrt(3) from the ends, 1.913 angstrom, a/4 sqrt(2), from the middle of the bond."""
     bonds = shells(CERIA, 0, 0, 1)[0]
-    assert gate_sites(CERIA, bonds, 1, rule) == gate_sites(CERIA, bonds, 1, GateRule())
-    assert {len(sites) for row in gate_sites(CERIA, bonds, 1, rule) for sites in row} == {2}
+    assert environment_sites(CERIA, bonds, 1, rule) == environment_sites(CERIA, bonds, 1, EnvironmentRule())
+    assert {len(sites) for row in environment_sites(CERIA, bonds, 1, rule) for sites in row} == {2}

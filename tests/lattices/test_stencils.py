@@ -10,7 +10,7 @@ from ase.neighborlist import neighbor_list
 from lattices.crystal import Crystal, Supercell
 from lattices.errors import InputError
 from lattices.from_atoms import crystal_from_atoms
-from lattices.hop_gates import GateRule, gate_sites
+from lattices.hop_environments import EnvironmentRule, environment_sites
 from lattices.prototypes import fluorite, perovskite
 from lattices.stencils import Stencil, check_fits, shells
 
@@ -93,7 +93,7 @@ def test_a_shell_below_the_first_is_refused() -> None:
 
 def gate_sets(crystal: Crystal, gate: str) -> tuple[Stencil, list[list[list[tuple[int, int, int, int]]]]]:
     bonds = shells(crystal, crystal.index("anion"), crystal.index("anion"), 1)[0]
-    return bonds, gate_sites(crystal, bonds, crystal.index(gate), GateRule())
+    return bonds, environment_sites(crystal, bonds, crystal.index(gate), EnvironmentRule())
 
 
 def test_a_fluorite_edge_has_two_cations() -> None:

@@ -69,3 +69,26 @@ def test_a_gate_that_meets_its_own_image_is_refused(repeats: tuple[int, int, int
     model = model_with(gate=["A"], barriers=[{"gate": ["La", "La"], "energy_eV": 0.7, **NOTE}])
     with pytest.raises(InputError, match="whose gate meets its own periodic image; use more cells"):
         build_tables(model, supercell, counts(supercell, cobalt=0), 1000.0)
+
+
+def test_an_environment_with_too_many_occupations_is_refused() -> None:
+    supercell = Supercell(perovskite({"A": "La", "B": "Fe"}, 3.94), (4, 4, 4))
+    with pytest.raises(InputError, match=r"gate of 27 sites has 1\.3e\+08 occupations; at most 1e\+06 are allowed"):
+        build_tables(model_with(gate_distance_angstrom=[0.0, 7.0]), supercell, counts(supercell), 1000.0)
+
+
+def test_an_environment_that_holds_an_end_of_its_own_bond_is_refused() -> None:
+    """The two anions beside an edge of an octahedron: along an axis of one cell, one of them is an image of an end."""
+    model = model_with(
+        gate=["anion"],
+        gate_end_distance_angstrom=[2.7, 2.8],
+        barriers=[
+            {"gate": list(gate), "energy_eV": 0.5, **NOTE} for gate in (["O", "O"], ["O", "V_O"], ["V_O", "V_O"])
+        ],
+    )
+    crystal = perovskite({"A": "La", "B": "Fe"}, 3.94)
+    large = Supercell(crystal, (2, 2, 2))
+    assert (build_tables(model, large, counts(large, cobalt=0), 1000.0).environment_basis >= 0).sum() == 24 * 2
+    small = Supercell(crystal, (1, 3, 3))
+    with pytest.raises(InputError, match="meets its own periodic image"):
+        build_tables(model, small, counts(small, cobalt=0), 1000.0)

@@ -1,4 +1,4 @@
-"""Gate sites: the sites beside a bond whose occupation decides the barrier of a hop over it."""
+"""Environment sites of a bond: the sites beside it whose occupation decides the barrier of a hop over it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SHARED_REACH = 1.2
 
 
 @dataclass(frozen=True)
-class GateRule:
-    """How gate sites are found; at most one of the two ranges [lowest, highest] in angstrom is given.
+class EnvironmentRule:
+    """How environment sites are found; at most one of the two ranges [lowest, highest] in angstrom is given.
 
     middle_angstrom: distance from the middle of the bond. ends_angstrom: distance from each of the two ends. Without
-    either, gate sites are the shared neighbours: no farther from each end than 1.2 times that end's nearest site.
+    either, they are the shared neighbours: no farther from each end than 1.2 times that end's nearest site.
     """
 
     middle_angstrom: tuple[float, float] | None = None
@@ -39,15 +39,17 @@ class GateRule:
         return f"lies within {SHARED_REACH:g} times the nearest distance of both ends of a bond"
 
 
-def gate_sites(crystal: Crystal, bonds: Stencil, gate_sublattice: int, rule: GateRule) -> list[list[list[Site]]]:
-    """Sites of `gate_sublattice` beside each bond: [basis][bond] -> sites, the same set seen from either end.
+def environment_sites(
+    crystal: Crystal, bonds: Stencil, sublattice: int, rule: EnvironmentRule
+) -> list[list[list[Site]]]:
+    """Sites of `sublattice` beside each bond: [basis][bond] -> sites, the same set seen from either end.
 
     With the default rule the two cations of a fluorite edge, and the A, A, B triangle of a perovskite.
     """
     longest = float(np.linalg.norm(bonds.vectors_angstrom, axis=-1).max())
-    near = _candidates(crystal, bonds.origin, gate_sublattice, rule, longest)
-    far = near if bonds.target == bonds.origin else _candidates(crystal, bonds.target, gate_sublattice, rule, longest)
-    gates = []
+    near = _candidates(crystal, bonds.origin, sublattice, rule, longest)
+    far = near if bonds.target == bonds.origin else _candidates(crystal, bonds.target, sublattice, rule, longest)
+    found = []
     for b in range(len(bonds.basis)):
         row = []
         for d, (dx, dy, dz, end) in enumerate(bonds.neighbours(b)):
@@ -57,14 +59,14 @@ def gate_sites(crystal: Crystal, bonds: Stencil, gate_sublattice: int, rule: Gat
                 middle = bonds.vectors_angstrom[b, d] / 2
                 shared = {s for s in shared if low <= float(np.linalg.norm(near[b][s] - middle)) <= high}
             row.append(sorted(shared))
-        gates.append(row)
-    return gates
+        found.append(row)
+    return found
 
 
 def _candidates(
-    crystal: Crystal, origin: int, gate_sublattice: int, rule: GateRule, longest_bond: float
+    crystal: Crystal, origin: int, sublattice: int, rule: EnvironmentRule, longest_bond: float
 ) -> list[dict[Site, NDArray[np.float64]]]:
-    """The sites that may gate a bond as far as one of its ends decides, with their vectors, by basis site."""
+    """By basis site, the sites that one end of a bond admits to the environment, each with its vector from that end."""
     n_basis = crystal.sublattices[origin].n_basis
     low = np.zeros(n_basis)
     if rule.middle_angstrom:
@@ -72,9 +74,9 @@ def _candidates(
     elif rule.ends_angstrom:
         low, high = np.full(n_basis, rule.ends_angstrom[0]), np.full(n_basis, rule.ends_angstrom[1])
     else:
-        high = SHARED_REACH * nearest_distances(crystal, origin, gate_sublattice)
+        high = SHARED_REACH * nearest_distances(crystal, origin, sublattice)
     low, high = low - EQUAL_ANGSTROM, high + EQUAL_ANGSTROM
-    pairs = pairs_up_to(crystal, origin, gate_sublattice, float(high.max()))
+    pairs = pairs_up_to(crystal, origin, sublattice, float(high.max()))
     inside = (pairs.lengths_angstrom >= low[pairs.origin]) & (pairs.lengths_angstrom <= high[pairs.origin])
     pairs = pairs.where(inside)
     found: list[dict[Site, NDArray[np.float64]]] = [{} for _ in range(n_basis)]
