@@ -1,4 +1,4 @@
-"""Arrays on the host or on a CUDA device: the same code for both, and the way back."""
+"""Arrays on the host or on a CUDA device, handled by the same code, and copies to the host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK = 1 << 21  # elements handled at once where a temporary of the size of all replicas would be too large
+CHUNK = 1 << 21  # elements per chunk where a temporary array for all replicas would be too large
 
 
 def module_of(array: Any) -> Any:
@@ -19,7 +19,7 @@ def module_of(array: Any) -> Any:
 
 
 def to_host(array: Any) -> NDArray[Any]:
-    """The array as a NumPy array; copied only if it is on a device."""
+    """The array as a NumPy array; it is copied only from a device."""
     return np.asarray(array if module_of(array) is np else array.get())
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 class BarrierBelowBound(RuntimeError):
-    """A barrier fell below its proven lower bound: a bug, or a parameter file whose tables disagree.
+    """A barrier fell below its proven lower bound, which is a fault of the program.
 
-    Clipping it would break detailed balance, so the walk stops; the last checkpoint stays.
+    Clipping it would break detailed balance, so the run stops; the last checkpoint is kept.
     """
 
     def __init__(self, hop: str, replica: int, site: int, barrier_eV: float, bound_eV: float) -> None:

@@ -31,7 +31,7 @@ class Contents:
 
 def composition_of(config: RunConfig, model: Model, supercell: Supercell, temperature_K: float) -> Composition:
     """Particle numbers from doping and carriers, or from the equilibrium with a gas at this temperature."""
-    from kmc.model.composition import balance_words, compose
+    from kmc.model.composition import charge_balance_text, compose
 
     spec = config.crystal
     given = species_of_file(model, supercell)
@@ -62,7 +62,7 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell, temper
         if "charge-balance" in carriers.values():
             remedy = "change a number by one"
         raise InputError(
-            f"crystal.carriers: the supercell is not neutral: {balance_words(model, found.counts)}; {remedy}"
+            f"crystal.carriers: the supercell is not neutral: {charge_balance_text(model, found.counts)}; {remedy}"
         )
     return replace(found, notes=(*file_notes, *found.notes))
 

@@ -1,1 +1,1 @@
-"""Which carriers a model couples, how electronic carriers are treated, and the neutral component."""
+"""Coupling of carriers by the model, treatment of electronic carriers, and the neutral component."""

@@ -1,13 +1,12 @@
-"""The neutral component: what a crystal can take up or give away without charging itself.
+"""The neutral component: what a crystal can exchange with a reservoir without becoming charged.
 
-An ion together with the electronic carriers that keep it neutral (one O and two electrons or holes), or one species
-where that is neutral itself.
+It is an ion together with the electronic carriers that compensate its charge (one O and two electrons or holes), or a
+single species that is neutral.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from kmc.tables.event_tables import EventTables
 
@@ -16,11 +15,11 @@ MOST_ELECTRONIC = 2  # electronic carriers of one ion
 
 @dataclass(frozen=True)
 class Component:
-    """A forward move puts a carrier of `ion_family` in its partner's place: V_O for O, and the gas loses nothing else.
+    """A forward move replaces a partner of `ion_family` by its carrier, such as O by V_O, in a neutral crystal.
 
-    name: of the particle that comes and goes, O for a vacancy mechanism, else the carrier. per_carrier: particles that
-    one carrier stands for, -1 for vacancies. electronic_family: -1 where none is needed. electronic: those that
-    a forward move makes (> 0) or takes away (< 0), as many as needed for neutrality.
+    name: the particle that is exchanged: O for a vacancy mechanism, otherwise the carrier. per_carrier: particles that
+    one carrier represents, -1 for vacancies. electronic_family: -1 where none is needed. electronic: number of
+    electronic carriers that a forward move creates (> 0) or removes (< 0).
     """
 
     name: str
@@ -31,15 +30,15 @@ class Component:
     electronic_carrier: str | None
     electronic: int
 
-    def as_dict(self) -> dict[str, Any]:
-        """For files."""
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The members by name, for files."""
         return asdict(self)
 
 
 def neutral_component(tables: EventTables, vacancies: list[str]) -> Component | str:
     """The neutral component of a system, or the reason why it has none.
 
-    vacancies: species that are empty sites. Neutral means: the charges that a move turns add up to zero.
+    vacancies: species that are empty ion sites. A move is neutral if the charges that it changes add up to zero.
     """
     names = tables.species
     carriers = dict.fromkeys(int(c) for c in tables.carrier)

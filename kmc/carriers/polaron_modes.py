@@ -1,8 +1,9 @@
-"""Electronic carriers hop far more often than ions: the ways to walk both, stated in the output.
+"""Treatments of electronic carriers, which hop far more often than ions.
 
-kinetic: all true rates. scaled: rates of electronic carriers lowered until the fastest is `scale` times the fastest
-ion's; ions still see equilibrated carriers, electronic figures mean nothing. frozen-ions: electronic carriers at true
-rates on ions that stand still, in arrangements taken from a scaled walk in equilibrium; ionic figures mean nothing.
+kinetic: all rates are the true ones. scaled: the rates of electronic carriers are lowered until the fastest is `scale`
+times that of the fastest ion; ions still see equilibrated carriers, and electronic coefficients are not reported.
+frozen-ions: electronic carriers hop at their true rates among immobile ions, in arrangements taken from a scaled run in
+equilibrium; ionic coefficients are not reported. The results state which treatment was used.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from kmc.tables.event_tables import EventTables
 
 Mode = Literal["kinetic", "scaled", "frozen-ions"]
-MOST_AFFORDABLE = 300.0  # electronic over ionic rate of a carrier alone
+MOST_AFFORDABLE = 300.0  # ratio of the electronic to the ionic hop rate of isolated carriers
 
 
 def bare_rates(tables: EventTables) -> dict[str, float]:
-    """Family -> hops per second of one carrier alone, over its lowest barrier."""
+    """Family -> hops per second of one isolated carrier over its lowest barrier."""
     rates = {}
     for f, name in enumerate(tables.family):
         lam = int(tables.marcus_lambda[f])
@@ -35,7 +36,7 @@ def bare_rates(tables: EventTables) -> dict[str, float]:
 
 
 def affordable(tables: EventTables) -> bool:
-    """Whether true kinetics of both kinds is worth a walk: electrons not too many times as fast as ions."""
+    """Whether both kinds can be simulated at their true rates: electrons are at most 300 times as fast as ions."""
     rates = {f: rate for f, rate in enumerate(bare_rates(tables).values()) if tables.counts[tables.carrier[f]]}
     electronic = {f for f in rates if tables.electronic[tables.carrier[f]]}
     ionic = [rate for f, rate in rates.items() if f not in electronic]
@@ -43,9 +44,9 @@ def affordable(tables: EventTables) -> bool:
 
 
 def rate_factors(tables: EventTables, mode: Mode | Literal["auto"], scale: float) -> dict[str, float]:
-    """Family -> factor on its true rate; empty for all true rates. "auto": as "scaled".
+    """Family -> factor on its true rate; empty if all rates are the true ones. "auto" is treated as "scaled".
 
-    tables: with all true rates. InputError for a mode that needs both kinds of carrier where one is missing.
+    tables: those with the true rates. InputError for a mode that needs both kinds of carrier where one is missing.
     """
     if mode == "kinetic":
         return {}

@@ -1,4 +1,4 @@
-"""How many particles of each species a supercell holds: doping, carriers, and charge balance."""
+"""Numbers of particles of each species in a supercell, from doping, carriers and charge balance."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Amount = Doping | float | Literal["charge-balance"]
 class Composition:
     """Particle numbers of one supercell.
 
-    counts: species -> number, hosts included, filling every site. placed: species -> how its sites are chosen, in
-    the order of placement (dopants, then carriers). notes: what was decided, one line each.
+    counts: species -> number, hosts included, so that every site is filled. placed: species -> how its sites are
+    chosen, in the order of placement (dopants, then carriers). notes: the decisions that were made, one line each.
     """
 
     counts: Mapping[str, int]
@@ -32,10 +32,11 @@ class Composition:
 def compose(
     model: Model, supercell: Supercell, doping: Mapping[str, Amount], carriers: Mapping[str, Amount]
 ) -> Composition:
-    """Numbers from dopants and carriers; at most one carrier is "charge-balance" and takes what neutrality needs.
+    """Numbers of particles from amounts of dopants and carriers.
 
-    A number stands for a site fraction. InputError for an unknown species, a fraction out of range, or a balance
-    that would need a negative number of carriers or more than there are sites.
+    An amount given as a plain number is a site fraction. At most one carrier is "charge-balance": its number makes the
+    supercell neutral. InputError for an unknown species, a fraction out of range, or a balance that would need a
+    negative number of carriers or more than there are sites.
     """
     placed: dict[str, Doping] = {}
     notes: list[str] = []
@@ -79,22 +80,22 @@ def compose(
     return Composition(counts, placed, net, tuple(Note(line) for line in notes))
 
 
-def balance_words(model: Model, counts: Mapping[str, int]) -> str:
-    """Such as "-691 (Sr) +94 (V_O) = -597 e"."""
+def charge_balance_text(model: Model, counts: Mapping[str, int]) -> str:
+    """The charges of all species and their sum, such as "-691 (Sr) +94 (V_O) = -597 e"."""
     charges = {name: model.species[name].charge * number for name, number in counts.items()}
     parts = " ".join(f"{charge:+d} ({name})" for name, charge in charges.items() if charge)
     return f"{parts or '0'} = {sum(charges.values()):+d} e"
 
 
 def _balance(model: Model, numbers: dict[str, int], name: str, free: list[str], notes: list[str]) -> int:
-    """Number of the balancing carrier. One carrier of `free` gives way by one where whole numbers need it.
+    """The number of the balancing carrier; a note reports it.
 
-    free: carriers given as fractions, of which a whole number was made. Where none can give way the number is rounded
-    down and said so.
+    free: carriers given as fractions. If the balance is not a whole number, the first of them whose number, changed by
+    one, makes it whole is changed. Otherwise the balancing number is rounded down, and the note says so.
     """
     charge = model.species[name].charge
     if charge == 0:
-        raise InputError(f"{name!r} carries no charge and cannot balance any")
+        raise InputError(f"{name!r} has no charge and cannot balance any")
 
     def needed() -> float:
         return -sum(model.species[other].charge * n for other, n in numbers.items()) / charge
@@ -105,17 +106,17 @@ def _balance(model: Model, numbers: dict[str, int], name: str, free: list[str], 
                 continue
             numbers[other] += step
             if needed() >= 0 and needed() % 1 == 0:
-                notes.append(f"whole numbers: {other} {numbers[other] - step} -> {numbers[other]}, to be neutral")
+                notes.append(f"whole numbers: {other} {numbers[other] - step} -> {numbers[other]}, for neutrality")
                 break
             numbers[other] -= step
     if needed() < 0:
         raise InputError(
-            f"the doping cannot be neutral: {balance_words(model, numbers)}, and {name!r} with {charge:+d} e "
+            f"the doping cannot be neutral: {charge_balance_text(model, numbers)}, and {name!r} with {charge:+d} e "
             "would be needed in a negative number"
         )
-    others, whole = balance_words(model, numbers), int(needed())
+    others, whole = charge_balance_text(model, numbers), int(needed())
     left = round((whole - needed()) * charge)
-    rounded = f", rounded down; {left:+d} e stays unbalanced" if left else ""
+    rounded = f", rounded down; {left:+d} e remains unbalanced" if left else ""
     notes.append(f"charge balance: {others} of the other species needs {needed():g} {name}: {whole} placed{rounded}")
     return whole
 
@@ -123,12 +124,12 @@ def _balance(model: Model, numbers: dict[str, int], name: str, free: list[str], 
 def _round_to_neutrality(
     model: Model, numbers: dict[str, int], placed: Mapping[str, Doping], free: list[str], notes: list[str]
 ) -> None:
-    """Take electronic carriers given as a fraction to the whole number that is neutral, if only rounding misses it."""
+    """Change electronic carriers given as a fraction to the neutral whole number, if only rounding prevents it."""
     net = sum(model.species[name].charge * n for name, n in numbers.items())
     slack = 0.5 * sum(abs(model.species[name].charge) for name, spec in placed.items() if spec.number is None)
     for name in (name for name in free if name in model.electronic and net and abs(net) <= slack):
         step, left = divmod(-net, model.species[name].charge)
         if not left and numbers[name] + step >= 0:
             numbers[name] += step
-            notes.append(f"whole numbers: {name} {numbers[name] - step} -> {numbers[name]}, to be neutral")
+            notes.append(f"whole numbers: {name} {numbers[name] - step} -> {numbers[name]}, for neutrality")
             return

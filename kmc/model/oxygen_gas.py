@@ -1,7 +1,7 @@
-"""Oxygen gas: its chemical potential, and what it means for the oxygen of a model.
+"""The chemical potential of oxygen gas, and of the oxygen of a model relative to it.
 
-A model's energies know nothing of the gas; a parameter file may give the enthalpy and entropy of
-1/2 O2 + V_O + 2 carriers' hosts -> O + 2 carriers (oxygen_exchange), which set the zero.
+The energies of a model contain no reference to the gas. A parameter file may give the enthalpy and entropy of
+1/2 O2 + V_O + 2 hosts -> O + 2 carriers (oxygen_exchange), which set the zero.
 """
 
 from __future__ import annotations

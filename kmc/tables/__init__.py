@@ -1,1 +1,1 @@
-"""Event tables: a model on a supercell becomes the integers that every backend uses."""
+"""Event tables: the integers to which a model on a supercell is translated, and which every backend uses."""

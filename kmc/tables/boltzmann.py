@@ -1,7 +1,7 @@
-"""exp(-x/kT) as an integer: the product of two small tables, made once per temperature in float64 on the host.
+"""exp(-x/kT) as an integer: the product of two small tables, computed once per temperature in float64 on the host.
 
-x is an energy above the family's reference in half units (0.5 microelectronvolt). Acceptance means
-``x == 0 or fraction < threshold(x)`` with a 64-bit fraction; no floating-point number takes part.
+x is the energy above the family's reference in half units (0.5 microelectronvolt). A trial is accepted if
+``x == 0 or fraction < threshold(x)`` with a random 64-bit fraction; no floating-point number takes part.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class AcceptanceTable:
 
 
 def acceptance_table(temperature_K: float) -> AcceptanceTable:
-    """Tables for one temperature in kelvin."""
+    """The table of one temperature in kelvin."""
     per_half_unit = 1.0 / (HALF_UNITS_PER_EV * BOLTZMANN_EV_K * temperature_K)
     step = per_half_unit * 2**FINE_BITS
     rows = math.ceil(64 * math.log(2) / step)

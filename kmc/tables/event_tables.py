@@ -123,7 +123,7 @@ class EventTables(SpeciesTables, BondTables, HopEnvironments, RateTables, TrialR
         return any(term.long_range for term in self.terms)
 
     def proposals(self, family: int) -> int:
-        """Slots of one family: carriers times directions."""
+        """Number of possible trials of one family: carriers times directions."""
         return int(self.counts[self.carrier[family]] * self.directions[family])
 
     def below_bound(self, family: int, replica: int, site: int, barrier2: int) -> BarrierBelowBound:
@@ -133,7 +133,7 @@ class EventTables(SpeciesTables, BondTables, HopEnvironments, RateTables, TrialR
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything that decides: two runs with equal digests follow the same rules."""
+        """SHA-256 of everything that decides a trajectory: runs with equal digests follow the same rules."""
         state = hashlib.sha256()
         arrays: Mapping[str, object] = {f.name: getattr(self, f.name) for f in fields(self)}
         arrays = {**arrays, **{f.name: getattr(self.acceptance, f.name) for f in fields(self.acceptance)}}

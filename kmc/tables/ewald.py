@@ -2,7 +2,7 @@
 
 phi(r) = sum over images of erfc(a |r + n|)/|r + n| + (4 pi/V) sum over G of exp(-G^2/4 a^2)/G^2 cos(G.r) - pi/(a^2 V):
 the potential at r of one charge per supercell in a neutralising background (P. P. Ewald, Ann. Phys. 369 (1921) 253).
-The value at r = 0 leaves the charge itself out and its images in.
+At r = 0 the charge itself is excluded and its images are included.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
-ACCURACY = 40.0  # terms beyond exp(-ACCURACY) are left out
+ACCURACY = 40.0  # terms below exp(-ACCURACY) are neglected
 CHUNK = 1 << 22  # distances held at once
 
 
 def ewald_potential(vectors_angstrom: FloatArray, places_angstrom: FloatArray) -> FloatArray:
     """(n,) phi at (n, 3) places in a supercell with vectors (3, 3), one row each."""
     volume = abs(float(np.linalg.det(vectors_angstrom)))
-    # As many images as wave vectors: alpha^2 = pi/V^(2/3) would do so for a cube.
+    # This alpha needs about as many images as wave vectors; for a cube the numbers are equal.
     alpha = math.sqrt(math.pi) / volume ** (1.0 / 3.0)
     reciprocal = np.asarray(2.0 * np.pi * np.linalg.inv(vectors_angstrom).T, dtype=np.float64)
     waves = _lattice(reciprocal, 2.0 * alpha * math.sqrt(ACCURACY), 0.0)
@@ -42,7 +42,7 @@ def ewald_potential(vectors_angstrom: FloatArray, places_angstrom: FloatArray) -
 
 
 def _near(places: FloatArray, images: FloatArray, alpha: float) -> FloatArray:
-    """Sum over images of erfc(alpha d)/d; for d = 0 its limit without 1/d, -2 alpha/sqrt(pi)."""
+    """Sum over images of erfc(alpha d)/d; for d = 0 the limit without the term 1/d, -2 alpha/sqrt(pi)."""
     from scipy.special import erfc
 
     distance = np.linalg.norm(places[:, None] + images, axis=2)

@@ -61,8 +61,8 @@ def test_what_cannot_be_neutral_is_refused(changes, told):
 @pytest.mark.parametrize(
     ("changes", "counts", "note"),
     [
-        (["crystal.carriers={hole=0.345}"], {"V_O": 47, "hole": 597}, "whole numbers: hole 596 -> 597, to be neutral"),
-        (["crystal.vacancies={delta=0.2}"], {"V_O": 345, "hole": 1}, "whole numbers: V_O 346 -> 345, to be neutral"),
+        (["crystal.carriers={hole=0.345}"], {"V_O": 47, "hole": 597}, "whole numbers: hole 596 -> 597, for neutrality"),
+        (["crystal.vacancies={delta=0.2}"], {"V_O": 345, "hole": 1}, "whole numbers: V_O 346 -> 345, for neutrality"),
     ],
 )
 def test_rounding_to_whole_numbers_keeps_the_balance(changes, counts, note):

@@ -54,7 +54,7 @@ def test_what_a_run_leaves(tiny_run: Path) -> None:
     results = json.loads((tiny_run / "results.json").read_text())
     assert results["temperatures_K"] == [1300.0, 1400.0]
     log = (tiny_run / "log.txt").read_text()
-    assert "-1 e stays unbalanced" in log
+    assert "-1 e remains unbalanced" in log
     assert "trajectory files: about" in log
 
 

@@ -88,7 +88,7 @@ NUMBER = {"value": 1.0, "source": "made up for a test", "mark": "derived"}
         (edit("name", value=None), "name is missing"),
         (edit("species", "Gd", "charge", value=None), "species.Gd.charge is missing"),
         (edit("species", "Gd", "charge", value=-0.5), "species.Gd.charge = -0.5"),
-        (edit("prototype", value="spinel"), "prototype = 'spinel'"),
+        (edit("prototype", value="spinel"), "prototype: 'spinel' was given; known prototypes are fluorite, perovskite"),
         (edit("hops", 0, "carrier", value="V_N"), "hop 'vacancy' names species 'V_N'; known are O, V_O, Ce, Gd"),
         (edit("hops", 0, "carrier", value="O"), "exchanges 'O' with itself"),
         (

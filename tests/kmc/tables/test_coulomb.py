@@ -191,7 +191,7 @@ def test_a_vacancy_and_an_electron_that_attract_against_the_exact_solution():
     start = system.initial_state()
     small = enumerate_cell(system.tables, start.occupants[0])
     share = small.stationary()
-    assert share.max() > 1.5 * share.min()  # they feel each other
+    assert share.max() > 1.5 * share.min()  # the two attract each other
     rng = np.random.default_rng(4)
     chosen = rng.choice(len(share), size=4096, p=share)
     state = state_from_occupants(system.tables, small.occupants[chosen].copy())
@@ -218,7 +218,7 @@ def test_a_vacancy_and_an_electron_that_attract_against_the_exact_solution():
         assert abs(found.mean() - exact) < 4.5 * error and error < 0.05 * exact
 
 
-def test_what_charges_cannot_do():
+def test_what_coulomb_energies_exclude():
     system = charged(40.0, (4, 4, 4))
     with pytest.raises(InputError, match='selection = "rejection" are needed'):
         start_equilibration(system, Settings(selection="rejection-free"))
