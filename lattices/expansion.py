@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lattices.errors import InputError
 from lattices.hosts import check_host
@@ -55,15 +55,15 @@ def expansion_strain(
         if not math.isfinite(value) or value < 0.0:
             raise InputError(f"{key} = {value!r}: a finite number of at least 0 is needed")
     name, chosen = _expansion_set(material, expansion)
-    per_delta = _interpolate(chosen["points_K"], chosen["strain_per_delta"], temperature_K)
+    per_delta = _interpolate(chosen.points_K, chosen.strain_per_delta, temperature_K)
     strain = per_delta * (delta - reference_delta)
     formula = f"strain = {per_delta:.4g} (delta - {reference_delta:g})"
     if reference_temperature_K is not None:
         thermal = _thermal_coefficient(name, chosen)
         strain += thermal * (temperature_K - reference_temperature_K)
         formula += f" + {thermal:.4g}/K (T - {reference_temperature_K:g} K)"
-    lines = range_lines(name, _ranges(chosen), chosen.get("unknown", {}), {k: (v, v) for k, v in asked.items()})
-    return Strain(strain, per_delta, f"{name}: {chosen['source']} ({chosen['mark']})", formula, tuple(lines))
+    lines = range_lines(name, chosen.ranges(), chosen.unknown, {k: (v, v) for k, v in asked.items()})
+    return Strain(strain, per_delta, f"{name}: {chosen.source} ({chosen.mark})", formula, tuple(lines))
 
 
 def expanded_lattice_parameter_angstrom(
@@ -90,32 +90,63 @@ def expanded_lattice_parameter_angstrom(
 def check_expansion_host(material: str, crystal: Crystal | Supercell) -> None:
     """InputError unless the crystal has the host and the oxygen stoichiometry of `material`."""
     known = _expanding(material)
-    check_host(f"crystal.expansion.material = {material!r}", known["host"], known["oxygen_per_host"], crystal)
+    check_host(f"crystal.expansion.material = {material!r}", known.host, known.oxygen_per_host, crystal)
 
 
-def _expanding(material: str) -> dict[str, Any]:
-    materials: dict[str, Any] = radii_file()["expansion"]
+@dataclass(frozen=True)
+class _ExpandingMaterial:
+    """An entry of [expansion] in radii.toml: the crystal that its sets are for."""
+
+    host: str
+    oxygen_per_host: int
+    default: str
+    sets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _ExpansionSet:
+    """An entry of [expansion_sets] in radii.toml. strain_per_delta: at points_K; thermal_per_K: None where unknown."""
+
+    source: str
+    mark: str
+    points_K: tuple[float, ...]
+    strain_per_delta: tuple[float, ...]
+    thermal_per_K: float | None = None
+    temperature_K: tuple[float, float] | None = None
+    delta: tuple[float, float] | None = None
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+    def ranges(self) -> dict[str, ValidityRange]:
+        """Ranges by input name; they apply to the reference state as well."""
+        found = {}
+        for key, limits in (("temperature_K", self.temperature_K), ("delta", self.delta)):
+            if limits is not None:
+                found[key] = found[f"reference_{key}"] = ValidityRange(*limits, self.source, self.mark)
+        return found
+
+
+def _expanding(material: str) -> _ExpandingMaterial:
+    materials = radii_file()["expansion"]
     if material not in materials:
         raise InputError(f"material = {material!r}: expansion is known for {', '.join(materials)}")
-    known: dict[str, Any] = materials[material]
-    return known
+    return _ExpandingMaterial(**materials[material])
 
 
-def _expansion_set(material: str, expansion: str | None) -> tuple[str, dict[str, Any]]:
+def _expansion_set(material: str, expansion: str | None) -> tuple[str, _ExpansionSet]:
     known = _expanding(material)
-    name = expansion or known["default"]
-    if name not in known["sets"]:
-        raise InputError(f"expansion = {name!r}: sets for {material} are {', '.join(known['sets'])}")
-    return name, radii_file()["expansion_sets"][name]
+    name = expansion or known.default
+    if name not in known.sets:
+        raise InputError(f"expansion = {name!r}: sets for {material} are {', '.join(known.sets)}")
+    return name, _ExpansionSet(**radii_file()["expansion_sets"][name])
 
 
-def _thermal_coefficient(name: str, chosen: Mapping[str, Any]) -> float:
-    if "thermal_per_K" not in chosen:
+def _thermal_coefficient(name: str, chosen: _ExpansionSet) -> float:
+    if chosen.thermal_per_K is None:
         raise InputError(f"reference_temperature_K is given, but set {name} has no thermal expansion; leave it out")
-    return float(chosen["thermal_per_K"])
+    return chosen.thermal_per_K
 
 
-def _interpolate(points: list[float], values: list[float], at: float) -> float:
+def _interpolate(points: Sequence[float], values: Sequence[float], at: float) -> float:
     """Linear interpolation between measured points; beyond them the value of the nearest."""
     if len(points) == 1 or at <= points[0]:
         return values[0]
@@ -123,13 +154,3 @@ def _interpolate(points: list[float], values: list[float], at: float) -> float:
         return values[-1]
     weight = (at - points[0]) / (points[-1] - points[0])
     return values[0] + weight * (values[-1] - values[0])
-
-
-def _ranges(chosen: Mapping[str, Any]) -> dict[str, ValidityRange]:
-    """Ranges of a set by input name; they apply to the reference state as well."""
-    found = {}
-    for key in ("temperature_K", "delta"):
-        if key in chosen:
-            low, high = chosen[key]
-            found[key] = found[f"reference_{key}"] = ValidityRange(low, high, chosen["source"], chosen["mark"])
-    return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lattices.crystal import SHELL_TOLERANCE, Crystal, Sublattice
+from lattices.crystal import Crystal, Sublattice
 from lattices.errors import InputError
 from lattices.structure_checks import check_structure
 from lattices.structure_files import Content, read_structure
@@ -24,7 +24,6 @@ def crystal_from_atoms(
     atoms: Atoms,
     sublattices: Mapping[str, Members],
     contents: Sequence[Content] | None = None,
-    shell_tolerance: float = SHELL_TOLERANCE,
 ) -> Crystal:
     """The unit cell `atoms` with its atoms sorted into named sublattices.
 
@@ -57,16 +56,14 @@ def crystal_from_atoms(
     if (owner < 0).any():
         left = sorted({symbols[i] for i in np.flatnonzero(owner < 0).tolist()})
         raise InputError(f"atoms in no sublattice: {', '.join(left)}; name one for each")
-    return Crystal(np.array(atoms.cell[:], dtype=float), tuple(built), shell_tolerance)
+    return Crystal(np.array(atoms.cell[:], dtype=float), tuple(built))
 
 
-def crystal_from_file(
-    path: Path | str, sublattices: Mapping[str, Members], shell_tolerance: float = SHELL_TOLERANCE
-) -> Crystal:
+def crystal_from_file(path: Path | str, sublattices: Mapping[str, Members]) -> Crystal:
     """Like `crystal_from_atoms`, from a CIF or anything else that ASE reads; InputError if it cannot be read."""
     atoms, contents = read_structure(path)
     try:
-        return crystal_from_atoms(atoms, sublattices, contents, shell_tolerance)
+        return crystal_from_atoms(atoms, sublattices, contents)
     except InputError as error:
         raise InputError(f"structure file {path}: {error}") from error
 

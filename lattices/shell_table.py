@@ -11,8 +11,9 @@ from lattices.crystal import Crystal
 from lattices.errors import InputError
 from lattices.neighbours import Neighbours
 from lattices.site_pairs import SAME_SITE_ANGSTROM, SitePairs, nearest_distances, pairs_up_to, smallest_width
-from lattices.space_group_table import SpaceGroup, space_group
+from lattices.space_group_table import SpaceGroup
 from lattices.stencils import shells_of_pairs
+from lattices.symmetry import crystal_space_group
 
 STRICTER = 0.1  # part of the tolerance at which a shell should still hold together
 LOOSER = 2.0  # multiple of it at which two shells should still be apart
@@ -54,14 +55,6 @@ def shell_table(crystal: Crystal, count: int = 4) -> list[ShellRow]:
                 chosen = pairs.where((pairs.lengths_angstrom >= low) & (pairs.lengths_angstrom <= high))
                 rows.append(_row(crystal, group, origin, target, number, chosen))
     return rows
-
-
-def crystal_space_group(crystal: Crystal) -> SpaceGroup:
-    """The space group of all sublattices, sites of different sublattices being different."""
-    positions = np.concatenate([s.basis for s in crystal.sublattices])
-    kinds = np.concatenate([np.full(s.n_basis, k + 1) for k, s in enumerate(crystal.sublattices)])
-    _, first = np.unique(np.round(positions, 6) % 1.0, axis=0, return_index=True)
-    return space_group(crystal.cell_angstrom, positions[np.sort(first)], kinds[np.sort(first)])
 
 
 def shell_doubts(crystal: Crystal, origin: int, target: int, neighbours: Neighbours) -> list[str]:

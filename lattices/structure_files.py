@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import math
 import warnings
 from pathlib import Path
@@ -64,8 +66,8 @@ def _read_cif(path: Path) -> list[Atoms]:
     """The structures of a CIF, each from its symmetry operations, or those of its space group."""
     from ase.io.cif import parse_cif
 
-    with open(path, encoding="utf-8-sig") as handle:
-        blocks = [block for block in parse_cif(handle) if block.has_structure()]
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)  # parsed as Latin-1, which accepts names of authors
+    blocks = [block for block in parse_cif(io.BytesIO(content)) if block.has_structure()]
     if not blocks:
         raise ValueError("no atom sites")
     return [_expanded(block) for block in blocks]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lattices.crystal import Crystal
-from lattices.space_group_table import space_group
+from lattices.space_group_table import SpaceGroup, space_group
 
 CUBIC = frozenset({"23", "m-3", "432", "-43m", "m-3m"})
 
@@ -34,12 +34,7 @@ def symmetry_of(crystal: Crystal) -> Symmetry:
     sites of another sublattice are left out. Raises InputError if no symmetry is found, which happens for sites
     that coincide.
     """
-    places, kinds = [], []
-    for number, sublattice in enumerate(crystal.sublattices):
-        if not any(_same(sublattice.basis, other.basis) for other in crystal.sublattices[number + 1 :]):
-            places.append(sublattice.basis)
-            kinds += [number + 1] * sublattice.n_basis
-    found = space_group(crystal.cell_angstrom, np.concatenate(places), np.array(kinds, dtype=np.int64))
+    found = crystal_space_group(crystal)
     to_cartesian = crystal.cell_angstrom.T
     back = np.linalg.inv(to_cartesian)
     rotations = np.unique(found.rotations, axis=0)
@@ -48,6 +43,16 @@ def symmetry_of(crystal: Crystal) -> Symmetry:
         found.point_group,
         np.array([to_cartesian @ rotation @ back for rotation in rotations]),
     )
+
+
+def crystal_space_group(crystal: Crystal) -> SpaceGroup:
+    """The space group of a crystal's sublattices with its operations; conventions and errors as in `symmetry_of`."""
+    places, kinds = [], []
+    for number, sublattice in enumerate(crystal.sublattices):
+        if not any(_same(sublattice.basis, other.basis) for other in crystal.sublattices[number + 1 :]):
+            places.append(sublattice.basis)
+            kinds += [number + 1] * sublattice.n_basis
+    return space_group(crystal.cell_angstrom, np.concatenate(places), np.array(kinds, dtype=np.int64))
 
 
 def symmetrised(tensor: NDArray[np.float64], rotations: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,17 +53,18 @@ def model_of(config: RunConfig, base: Path) -> Model:
 
 def crystal_of(config: RunConfig, base: Path, model: Model) -> Crystal:
     """The unit cell: of a structure file or a prototype, with the layers and proton sites of the model."""
-    from lattices.crystal import SHELL_TOLERANCE
     from lattices.from_atoms import crystal_from_file
     from lattices.prototypes import crystal_of_prototype
 
     spec = config.crystal
     if spec.file is not None:
-        tolerance = SHELL_TOLERANCE if spec.shell_tolerance is None else spec.shell_tolerance
-        return _with_added_sites(crystal_from_file(base / spec.file, spec.sublattices, tolerance), model)
-    if model.prototype is not None and model.prototype != spec.prototype:
+        crystal = crystal_from_file(base / spec.file, spec.sublattices)
+    elif model.prototype is not None and model.prototype != spec.prototype:
         raise InputError(f"crystal.prototype = {spec.prototype!r}: model {model.name!r} is for {model.prototype}")
-    crystal = crystal_of_prototype(str(spec.prototype), spec.host, lattice_parameter(config, model))
+    else:
+        crystal = crystal_of_prototype(str(spec.prototype), spec.host, lattice_parameter(config, model))
+    if spec.shell_tolerance is not None:
+        crystal = replace(crystal, shell_tolerance=spec.shell_tolerance)
     return _with_added_sites(crystal, model)
 
 

@@ -52,7 +52,8 @@ def shell_report(name: str, count: int) -> ShellReport:
     name: a run file, a run folder, an example or a structure file, whose elements are then the sublattices.
     InputError for anything else, or a crystal that cannot be read.
     """
-    from lattices.shell_table import crystal_space_group, shell_table
+    from lattices.shell_table import shell_table
+    from lattices.symmetry import crystal_space_group
 
     if not 1 <= count <= MOST_SHELLS:
         raise InputError(f"--count {count}: from 1 to {MOST_SHELLS} shells can be listed")

@@ -108,7 +108,7 @@ class ExpansionSpec(Strict):
 class CrystalSpec(Strict):
     """[crystal]: a prototype with hosts, or a structure file with named sublattices; repeats; doping; carriers.
 
-    shell_tolerance: of a structure file, the relative gap between distances that separates two neighbour shells.
+    shell_tolerance: relative gap between distances that separates two neighbour shells; default 0.02.
     """
 
     prototype: PrototypeName | None = None
@@ -140,8 +140,6 @@ class CrystalSpec(Strict):
             )
         if self.file is not None and self.expansion:
             raise ValueError("expansion is for prototypes; a structure file has its own lattice parameters")
-        if self.prototype is not None and self.shell_tolerance is not None:
-            raise ValueError("shell_tolerance is for structure files; the shells of a prototype have equal distances")
         if self.prototype is not None and self.sublattices:
             raise ValueError("a prototype names its sublattices itself; leave sublattices out")
         return self

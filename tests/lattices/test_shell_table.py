@@ -10,7 +10,8 @@ from ase import Atoms
 from lattices.crystal import with_layers
 from lattices.neighbours import Neighbours
 from lattices.prototypes import fluorite, perovskite
-from lattices.shell_table import ShellRow, crystal_space_group, shell_doubts, shell_table
+from lattices.shell_table import ShellRow, shell_doubts, shell_table
+from lattices.symmetry import crystal_space_group
 from tests import crystals
 from tests.crystals import by_element
 

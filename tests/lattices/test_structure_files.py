@@ -187,3 +187,10 @@ def test_two_structures_in_a_cif_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "two.cif", [SALT, SALT])
     with pytest.raises(InputError, match="holds 2 structures; one is needed"):
         crystal_from_file(tmp_path / "two.cif", {"anion": "Cl", "cation": "Na"})
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-8-sig"])
+def test_names_with_accents_are_no_obstacle(tmp_path: Path, encoding: str) -> None:
+    path = cif(tmp_path, CUBIC, ["Zr 0 0 0", "O 0.25 0.25 0.25"], "F m -3 m")
+    path.write_text("# Schr\u00f6dinger, \u00c5ngstr\u00f6m\n" + path.read_text("utf-8"), encoding)
+    assert [s.n_basis for s in crystal_from_file(path, {"anion": "O", "cation": "Zr"}).sublattices] == [8, 4]
