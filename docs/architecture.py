@@ -14,7 +14,7 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 
 # What each room holds, as the picture says it.
 ROOMS = {
-    "runs": "run files, the kmc command, studies",
+    "runs": "run files, the kmc command, studies; session/ behind import kmc",
     "analysis.plots": "pictures of runs and studies",
     "analysis.report": "results.json",
     "analysis.thermodynamics": "thermodynamic factor, chemical diffusivity",
