@@ -13,7 +13,7 @@ from lattices.neighbours import Neighbours
 from lattices.site_pairs import SAME_SITE_ANGSTROM, SitePairs, nearest_distances, pairs_up_to, smallest_width
 from lattices.space_group_table import SpaceGroup
 from lattices.stencils import shells_of_pairs
-from lattices.symmetry import crystal_space_group
+from lattices.symmetry import bond_orbits, crystal_space_group
 
 STRICTER = 0.1  # part of the tolerance at which a shell should still hold together
 LOOSER = 2.0  # multiple of it at which two shells should still be apart
@@ -92,7 +92,7 @@ def _shells_as_far_as_possible(
 
 def _row(crystal: Crystal, group: SpaceGroup, origin: int, target: int, number: int, pairs: SitePairs) -> ShellRow:
     counts = np.bincount(pairs.origin, minlength=crystal.sublattices[origin].n_basis)
-    orbit = _orbits(crystal, group, origin, target, pairs)
+    orbit = bond_orbits(crystal, group, origin, target, pairs)
     first = [int(np.flatnonzero(orbit == label)[0]) for label in np.unique(orbit)]
     middles = [_beside_middle(crystal, origin, target, pairs.where(np.arange(len(orbit)) == m)) for m in first]
     return ShellRow(
@@ -105,41 +105,6 @@ def _row(crystal: Crystal, group: SpaceGroup, origin: int, target: int, number: 
         len(first),
         tuple(dict.fromkeys(middles)),
     )
-
-
-def _orbits(crystal: Crystal, group: SpaceGroup, origin: int, target: int, pairs: SitePairs) -> NDArray[np.int64]:
-    """(n,) label of the symmetry class of each bond; bonds by their two ends, a bond and its reverse being one."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    here, there = crystal.sublattices[origin].basis, crystal.sublattices[target].basis
-    start = here[pairs.origin]
-    vector = there[pairs.target] + pairs.cells - start  # fractional
-    bonds = zip(pairs.origin.tolist(), pairs.target.tolist(), map(tuple, pairs.cells.tolist()), strict=True)
-    key = {bond: n for n, bond in enumerate(bonds)}
-    joined: list[tuple[int, int]] = []
-    if origin == target:
-        joined += [(n, key[t, b, (-x, -y, -z)]) for (b, t, (x, y, z)), n in key.items()]
-    for rotation, translation in zip(group.rotations, group.translations, strict=True):
-        moved, cell = _site_at(crystal, origin, start @ rotation.T + translation)
-        end, end_cell = _site_at(crystal, target, (start + vector) @ rotation.T + translation)
-        images = zip(moved.tolist(), end.tolist(), map(tuple, (end_cell - cell).tolist()), strict=True)
-        joined += [(n, key[image]) for n, image in enumerate(images) if image in key]
-    one, other = np.array(joined).T
-    graph = coo_array((np.ones(len(one)), (one, other)), shape=(len(key), len(key)))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
-
-
-def _site_at(
-    crystal: Crystal, sublattice: int, fractional: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(basis index, cell) of the site nearest to each of (n, 3) fractional positions."""
-    basis = crystal.sublattices[sublattice].basis
-    difference = fractional[:, None] - basis[None]
-    cell = np.rint(difference)
-    away = np.linalg.norm((difference - cell) @ crystal.cell_angstrom, axis=-1)
-    nearest = away.argmin(axis=1)
-    return nearest, cell[np.arange(len(nearest)), nearest].astype(np.int64)
 
 
 def _beside_middle(crystal: Crystal, origin: int, target: int, bond: SitePairs) -> str:
