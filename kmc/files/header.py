@@ -6,13 +6,17 @@ The description holds everything that decides the walk and is written once; the 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
 
 from kmc.carriers.coupling import coupled_groups
 from kmc.carriers.neutral_component import neutral_component
 from kmc.model.entries import Kind
 from kmc.model.oxygen_gas import relative_mu_eV
+from kmc.state.hop_geometry import mean_bond_tensor_angstrom2
 from kmc.state.system import System
 from lattices.notes import Note
 
@@ -38,13 +42,17 @@ class SpeciesRecord:
 
 @dataclass(frozen=True)
 class FamilyRecord:
-    """A hop family of the run. reorganisation_energy_eV: of Marcus rates."""
+    """A hop family of the run. reorganisation_energy_eV: of Marcus rates.
+
+    mean_bond_tensor_m2: 3 x 3, see kmc/state/hop_geometry.py; None where it is not known.
+    """
 
     name: str
     carrier: str
     partner: str
     hop_length_m: float
     reorganisation_energy_eV: float | None = None
+    mean_bond_tensor_m2: tuple[tuple[float, ...], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,8 @@ class Header:
     configuration: (R,) number of the dopant configuration of each replica. component: the neutral component as in
     kmc/carriers/neutral_component.py with mu_at_1_bar_eV, or {"reason": ...}. dopants: quenched disorder, immobile ions
     that affect the energies or the sites of carriers. grid_vectors_m: 3 x 3, the unit of integer displacements.
-    cubic: every second-rank tensor is isotropic by symmetry.
+    cubic: every second-rank tensor is isotropic by symmetry. space_group: symbol and number. rotations: (n, 3, 3), the
+    point group in Cartesian axes; see System.symmetry.
     """
 
     schema: int
@@ -84,6 +93,8 @@ class Header:
     coupled_groups: tuple[tuple[str, ...], ...]
     grid_vectors_m: tuple[tuple[float, ...], ...]
     cubic: bool
+    space_group: str
+    rotations: tuple[tuple[tuple[float, ...], ...], ...]
     species: tuple[SpeciesRecord, ...]
     families: tuple[FamilyRecord, ...]
 
@@ -107,7 +118,8 @@ class Header:
             "coupled_groups": tuple(tuple(group) for group in found["coupled_groups"]),
             "grid_vectors_m": tuple(tuple(row) for row in found["grid_vectors_m"]),
             "species": tuple(SpeciesRecord(**entry) for entry in found["species"]),
-            "families": tuple(FamilyRecord(**entry) for entry in found["families"]),
+            "rotations": tuple(_matrix(rotation) for rotation in found["rotations"]),
+            "families": tuple(_family(entry) for entry in found["families"]),
         }
         return cls(**(plain | nested))
 
@@ -158,7 +170,9 @@ def header_of(system: System) -> Header:
         coulomb=tables.term("coulomb") is not None,
         coupled_groups=tuple(tuple(group) for group in coupled_groups(system.model, tables)),
         grid_vectors_m=tuple(tuple(row) for row in (cell_angstrom * 1e-10).tolist()),
-        cubic=system.isotropic,
+        cubic=system.symmetry.cubic,
+        space_group=system.symmetry.space_group,
+        rotations=tuple(_matrix(rotation) for rotation in np.round(system.symmetry.rotations, 12).tolist()),
         species=_species(system),
         families=_families(system),
     )
@@ -182,6 +196,20 @@ def _species(system: System) -> tuple[SpeciesRecord, ...]:
     )
 
 
+def _matrix(rows: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in rows)
+
+
+def _family(entry: dict[str, Any]) -> FamilyRecord:
+    tensor = entry.get("mean_bond_tensor_m2")
+    return FamilyRecord(**{**entry, "mean_bond_tensor_m2": tensor and _matrix(tensor)})
+
+
+def _bond_tensor_m2(system: System, family: int) -> tuple[tuple[float, ...], ...] | None:
+    found = mean_bond_tensor_angstrom2(system.model, system.tables, family)
+    return None if found is None else _matrix((found * 1e-20).tolist())
+
+
 def _families(system: System) -> tuple[FamilyRecord, ...]:
     lengths = system.tables.hop_length_angstrom
     return tuple(
@@ -191,6 +219,7 @@ def _families(system: System) -> tuple[FamilyRecord, ...]:
             partner=hop.partner,
             hop_length_m=float(lengths[f]) * 1e-10,
             reorganisation_energy_eV=getattr(hop.reorganisation_energy_eV, "value", None),
+            mean_bond_tensor_m2=_bond_tensor_m2(system, f),
         )
         for f, hop in enumerate(system.model.hops)
     )

@@ -26,7 +26,8 @@ class Trajectory:
     of the unwrapped displacement since frame 0. lag_frames: (K,). msd_windows: (K, B) consecutive windows that ended in
     each time block. second_moment: (K, B, R, S, 6) int64, sums over particles and windows of the products
     xx yy zz xy xz yz. trials, accepted: (T + 1, R, F) int64 since frame 0. configuration: (R,) equal for replicas that
-    share their dopants. cubic: every second-rank tensor is isotropic by symmetry. planned_frames: frames asked for at
+    share their dopants. cubic: every second-rank tensor is isotropic by symmetry. space_group: symbol
+    and number. rotations: (n, 3, 3) the point group in Cartesian axes. planned_frames: frames asked for at
     first; a run that was extended for precision has more. None: not extended. hops_per_visit: of domains.
     polaron_mode: of kmc/carriers/polaron_modes.py; where it is not "kinetic" one kind of carrier has no true motion.
     repeats, grid: of the supercell. component: the neutral component as in kmc/carriers/neutral_component.py, or
@@ -58,6 +59,8 @@ class Trajectory:
     digest: str
     versions: dict[str, str]
     cubic: bool
+    space_group: str = "P1 (1)"
+    rotations: NDArray[np.float64] = field(default_factory=lambda: np.eye(3)[None])
     planned_frames: int | None = None
     polaron_mode: str = "kinetic"
     hops_per_visit: float | None = None
@@ -132,6 +135,8 @@ def _read(file: object) -> Trajectory:
         digest=header.digest,
         versions=facts.versions,
         cubic=header.cubic,
+        space_group=header.space_group,
+        rotations=np.array(header.rotations),
         planned_frames=facts.planned_frames,
         polaron_mode=header.polarons.mode,
         hops_per_visit=facts.hops_per_visit,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-
-import numpy as np
+from functools import cached_property
 
 from kmc.carriers.polaron_modes import Mode, rate_factors
 from kmc.model.composition import Composition
@@ -17,6 +16,9 @@ from kmc.tables.energy_terms import TermFactory
 from kmc.tables.event_tables import EventTables
 from lattices.crystal import Supercell
 from lattices.errors import InputError
+from lattices.symmetry import NO_SYMMETRY, Symmetry, symmetry_of
+
+TERMS_OF_CRYSTAL = frozenset({"pairs", "coulomb"})  # energy terms with the symmetry of the crystal
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,16 @@ class System:
         acting = {model.names[code] for term in self.tables.terms for code in term.acting_species()}
         return any(name in acting or model.species[name].sublattice in homes for name in still)
 
-    @property
-    def isotropic(self) -> bool:
-        """Whether every second-rank tensor of the system is a multiple of unity by symmetry of bonds and doping."""
+    @cached_property
+    def symmetry(self) -> Symmetry:
+        """Symmetry of averages over the drawn dopants.
+
+        None is left where dopants lie in layers or at given sites, in a field, and with energy terms from outside that
+        are not known to have the symmetry of the crystal.
+        """
         layered = any(doping.profile or doping.sites for doping in self.composition.placed.values())
-        return not layered and all(_isotropic(self.tables, f) for f in range(self.tables.n_families))
+        foreign = any(term.name not in TERMS_OF_CRYSTAL for term in self.tables.terms)
+        return NO_SYMMETRY if layered or foreign else symmetry_of(self.tables.supercell.crystal)
 
 
 def build_system(
@@ -152,20 +159,3 @@ def _with_rates(system: System, temperature_K: float) -> System:
     factors = rate_factors(true, system.mode, system.scale)
     tables = with_clock(true, system.model, temperature_K, factors) if factors else true
     return replace(system, tables=tables, rate_factor=factors)
-
-
-def _isotropic(tables: EventTables, family: int) -> bool:
-    """Whether sum of b b^T over the bonds of a family is a multiple of the unit matrix."""
-    crystal = tables.supercell.crystal
-    s = int(tables.sublattice[family])
-    repeats = np.asarray(tables.supercell.repeats, dtype=float)
-    basis = crystal.sublattices[s].basis
-    cell, end = tables.bond_cell[family].astype(float), tables.bond_basis[family]
-    from kmc.tables.event_tables import unpack_image
-
-    true_cell = cell + unpack_image(tables.bond_image[family]) * repeats
-    start = np.arange(len(end))[: len(basis), None]
-    vectors = (true_cell[: len(basis)] + basis[end[: len(basis)]] - basis[start]) @ crystal.cell_angstrom
-    vectors = vectors[end[: len(basis)] >= 0]
-    tensor = vectors.T @ vectors
-    return bool(np.abs(tensor - np.eye(3) * np.trace(tensor) / 3).max() < 1e-6 * np.trace(tensor))
