@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[Any]  # of any dtype; functions that work on a device take CuPy arrays as well
+
 CHUNK = 1 << 21  # elements per chunk where a temporary array for all replicas would be too large
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kmc.arrays import Array
 from lattices.errors import InputError
 
 SCHEMA = 2
 NAME, PREVIOUS = "checkpoint.npz", "checkpoint.previous.npz"
 
 
-def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
+def write_checkpoint(folder: Path, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
     """Write folder/checkpoint.npz and keep the one before it. OSError of a full or read-only disk passes through.
 
     The new file is complete on the disk before it takes the place of the old one. meta: anything that JSON can hold.
@@ -39,7 +39,7 @@ def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[Any]], meta: Map
     os.replace(temporary, current)
 
 
-def read_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def read_checkpoint(folder: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Arrays and metadata of the newest sound checkpoint; InputError if there is none."""
     problems = []
     for name in (NAME, PREVIOUS):
@@ -58,7 +58,7 @@ def has_checkpoint(folder: Path) -> bool:
     return (folder / NAME).exists() or (folder / PREVIOUS).exists()
 
 
-def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     # a file that np.load opens itself stays open if it cannot be read
     with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files if name != "meta"}
@@ -70,7 +70,7 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     return arrays, meta
 
 
-def _checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
+def _checksum(arrays: Mapping[str, Array]) -> str:
     state = hashlib.sha256()
     for name in sorted(arrays):
         value = np.ascontiguousarray(arrays[name])

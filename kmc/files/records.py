@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kmc.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Scan:
     capacity: NDArray[np.int64]
     found: bool
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Every array by name."""
         return {
             "mu_eV": self.mu_eV,
@@ -39,7 +40,7 @@ class Scan:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Scan:
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Scan:
         """The scan whose `arrays` these are."""
         scalars = {"first": int(arrays["first"]), "found": bool(arrays["found"])}
         return cls(**{**arrays, **scalars})  # type: ignore[arg-type]  # scalars have replaced their arrays
@@ -59,12 +60,12 @@ class Wave:
     fractions: NDArray[np.float64]
     dispersion: NDArray[np.float64]
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Every array by name."""
         numbers = {"axis": np.array(self.axis), "dispersion": self.dispersion}
         return {**numbers, "planes": self.planes, "fractions": self.fractions}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Wave:
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Wave:
         """The waves whose `arrays` these are."""
         return cls(int(arrays["axis"]), arrays["planes"], arrays["fractions"], arrays["dispersion"])

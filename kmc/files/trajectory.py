@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.arrays import Array
 from kmc.files.header import FamilyRecord, Header, RunFacts, SpeciesRecord
 from kmc.files.records import Scan, Wave
 from kmc.measure.profile import Profile
 from lattices.errors import InputError
 from lattices.notes import Note
+
+if TYPE_CHECKING:
+    import h5py
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,8 @@ def read_trajectory(path: Path | str) -> Trajectory:
         raise InputError(f"{path}: not a complete trajectory file of this program: {reason}") from error
 
 
-def _read(file: object) -> Trajectory:
-    group = file["kmc"]  # type: ignore[index]  # h5py has no type hints
+def _read(file: h5py.File) -> Trajectory:
+    group = file["kmc"]
     header = Header.from_json(group.attrs["description"])
     facts = RunFacts.from_json(group.attrs["run"])
     frames = len(group["time_s"])
@@ -152,7 +156,7 @@ def _read(file: object) -> Trajectory:
     )
 
 
-def _optional(group: Any) -> dict[str, Any]:
+def _optional(group: h5py.Group) -> dict[str, Any]:
     """What only some runs write."""
     found: dict[str, Any] = {}
     if "profile" in group:
@@ -169,11 +173,11 @@ def _optional(group: Any) -> dict[str, Any]:
     return found
 
 
-def _arrays(group: Any) -> dict[str, NDArray[Any]]:
+def _arrays(group: h5py.Group) -> dict[str, Array]:
     return {name: group[name][()] for name in group}
 
 
-def read_dataset(path: Path | str, name: str) -> NDArray[Any]:
+def read_dataset(path: Path | str, name: str) -> Array:
     """A dataset under /kmc of a trajectory file, such as one of a user's own observer; InputError if there is none."""
     import h5py
 

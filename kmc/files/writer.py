@@ -19,11 +19,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.arrays import Array
 from kmc.files.header import RunFacts, header_of
 from kmc.files.orientation import rotated, viewer_rotation
 from kmc.measure.observer import Arrays
@@ -31,6 +32,10 @@ from kmc.state.replicas import State
 from kmc.state.system import System
 from kmc.version import VERSION
 from lattices.errors import InputError
+
+if TYPE_CHECKING:
+    import h5py
+
 
 NAME = "trajectory.h5"
 SPARE_BYTES = 2**22  # room beside the data for what HDF5 keeps of its own
@@ -51,7 +56,7 @@ class Frame:
     positions: NDArray[np.int32]
     observed: Arrays
 
-    def rows(self) -> dict[str, NDArray[Any]]:
+    def rows(self) -> dict[str, Array]:
         """The row of every growing dataset of /kmc by path."""
         counters = {"time_s": np.float64(self.time_s), "trials": self.trials, "accepted": self.accepted}
         return {path: np.asarray(value) for path, value in (*counters.items(), *self.observed.items())}
@@ -118,7 +123,7 @@ class TrajectoryWriter:
         """Drop everything after the first `frames` frames (the initial one included) from every growing dataset."""
         import h5py
 
-        def shorten(_: str, item: Any) -> None:
+        def shorten(_: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset) and item.maxshape and item.maxshape[0] is None:
                 item.resize(frames, axis=0)
 
@@ -139,7 +144,7 @@ class TrajectoryWriter:
         with h5py.File(self.path, "r") as file:
             return f"kmc/{name}" in file
 
-    def _append_positions(self, group: Any, frames: Sequence[Frame], replica: int) -> None:
+    def _append_positions(self, group: h5py.Group, frames: Sequence[Frame], replica: int) -> None:
         already = len(group["position/step"])
         vectors = rotated(self._system.tables.supercell.vectors_angstrom, self._rotation)
         crystal = self._system.tables.supercell.crystal
@@ -150,7 +155,7 @@ class TrajectoryWriter:
         _extend(group["position/value"], values)
         _extend(group["box/edges/value"], np.broadcast_to(vectors, (len(frames), 3, 3)))
 
-    def _particles(self, file: Any, replica: int) -> None:
+    def _particles(self, file: h5py.Group, replica: int) -> None:
         tables = self._system.tables
         group = file.create_group(_group_name(replica))
         if self._rotation is not None:
@@ -170,7 +175,7 @@ class TrajectoryWriter:
             codes[first : first + int(tables.counts[code])] = code
         _species(group, tables.species, codes)
 
-    def _lattice(self, file: Any, state: State) -> None:
+    def _lattice(self, file: h5py.Group, state: State) -> None:
         tables = self._system.tables
         static = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] >= tables.n_mobile_sites]
         group = file.create_group("kmc/lattice")
@@ -189,7 +194,7 @@ def _check_paths(frames: Sequence[Frame], totals: Arrays) -> None:
             raise InputError(f"observers: the dataset {path} of the trajectory file has another use; choose another")
 
 
-def _replace(group: Any, arrays: Arrays) -> None:
+def _replace(group: h5py.Group, arrays: Arrays) -> None:
     """Write datasets; those of the same shape are overwritten, because the room of a deleted one is not reused."""
     for name, value in arrays.items():
         if name in group and group[name].shape == value.shape:
@@ -204,7 +209,7 @@ def _group_name(replica: int) -> str:
     return "particles/trajectory" if replica == 0 else f"kmc/replicas/{replica:04d}"
 
 
-def _h5md_header(file: Any) -> None:
+def _h5md_header(file: h5py.Group) -> None:
     header = file.create_group("h5md")
     header.attrs["version"] = np.array([1, 1])
     header.create_group("author").attrs["name"] = "unknown"
@@ -212,13 +217,13 @@ def _h5md_header(file: Any) -> None:
     creator.attrs["name"], creator.attrs["version"] = "miec-kmc", VERSION
 
 
-def _box(group: Any) -> None:
+def _box(group: h5py.Group) -> None:
     box = group.create_group("box")
     box.attrs["dimension"] = 3
     box.attrs["boundary"] = ["periodic"] * 3
 
 
-def _species(group: Any, names: tuple[str, ...], codes: NDArray[np.int32]) -> None:
+def _species(group: h5py.Group, names: tuple[str, ...], codes: NDArray[np.int32]) -> None:
     """H5MD species: integers, with their names as an enumeration."""
     import h5py
 
@@ -226,14 +231,14 @@ def _species(group: Any, names: tuple[str, ...], codes: NDArray[np.int32]) -> No
     group.create_dataset("species", data=codes, dtype=kind)
 
 
-def _attribute(item: Any, name: str, text: str) -> None:
+def _attribute(item: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
     """A text attribute as a string of variable length, as H5MD wants its units."""
     import h5py
 
     item.attrs.create(name, text, dtype=h5py.string_dtype())
 
 
-def _growing(group: Any, name: str, shape: tuple[int, ...], dtype: str, unit: str = "") -> None:
+def _growing(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str, unit: str = "") -> None:
     dataset = group.create_dataset(
         name, (0, *shape), maxshape=(None, *shape), dtype=dtype, chunks=(1, *shape) if shape else True
     )
@@ -241,7 +246,7 @@ def _growing(group: Any, name: str, shape: tuple[int, ...], dtype: str, unit: st
         _attribute(dataset, "unit", unit)
 
 
-def _extend(dataset: Any, values: NDArray[Any]) -> None:
+def _extend(dataset: h5py.Dataset, values: Array) -> None:
     before = len(dataset)
     dataset.resize(before + len(values), axis=0)
     dataset[before:] = values

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.arrays import Array
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, Array]
 Positions = NDArray[np.int32]  # (R, M, 3) unwrapped, in units of cell/grid; a CuPy array on a CUDA device
 
 
@@ -81,9 +81,9 @@ class Observers:
         for member in self._members:
             member.start(tables, live)
 
-    def record(self, frame: int, positions: Positions) -> dict[str, NDArray[Any]]:
+    def record(self, frame: int, positions: Positions) -> dict[str, Array]:
         """The rows of one frame by path; InputError where two observers write the same dataset."""
-        rows: dict[str, NDArray[Any]] = {}
+        rows: dict[str, Array] = {}
         for member in self._members:
             _merge(rows, member.record(frame, positions), member.name)
         return rows
@@ -93,9 +93,9 @@ class Observers:
         for member in self._members:
             member.extend(frames, frame, positions)
 
-    def datasets(self) -> dict[str, NDArray[Any]]:
+    def datasets(self) -> dict[str, Array]:
         """The totals of all observers by path; InputError where two observers write the same dataset."""
-        totals: dict[str, NDArray[Any]] = {}
+        totals: dict[str, Array] = {}
         for member in self._members:
             _merge(totals, member.datasets(), member.name)
         return totals
@@ -118,7 +118,7 @@ class Observers:
             member.restore(tables, live, state.get(member.name, {}))
 
 
-def _merge(into: dict[str, NDArray[Any]], more: Arrays, name: str) -> None:
+def _merge(into: dict[str, Array], more: Arrays, name: str) -> None:
     for path, value in more.items():
         if path in into:
             raise InputError(f"observer {name}: another observer writes {path} already")

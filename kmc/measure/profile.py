@@ -6,12 +6,11 @@ Integers in units of cell/grid, as in msd.py. A displacement is counted in the b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.arrays import module_of, replica_chunks, to_host
+from kmc.arrays import Array, module_of, replica_chunks, to_host
 from kmc.measure.lag_windows import LagWindows
 from kmc.measure.msd import species_slices
 from kmc.measure.observer import Arrays, Observer, Positions
@@ -51,7 +50,7 @@ class Profile:
         """Number of bins."""
         return int(self.sites.shape[1])
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Every array by name."""
         names = ("sites", "initial", "frames", "occupancy", "count", "moment")
         return {name: getattr(self, name) for name in names} | {"axis": np.array(self.axis)}

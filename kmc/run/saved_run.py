@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.arrays import Array
 from kmc.files.checkpoint import read_checkpoint, write_checkpoint
 from kmc.measure.observer import Arrays
 from kmc.run.observers import observers_of
@@ -89,7 +90,7 @@ class SavedRun:
         if meta["production"] is None:
             phase = Equilibration(**meta["equilibration"])
         else:
-            observers: dict[str, dict[str, NDArray[Any]]] = {}
+            observers: dict[str, dict[str, Array]] = {}
             for path, value in _below("observers", arrays).items():
                 observer, name = path.split("/", 1)
                 observers.setdefault(observer, {})[name] = value
@@ -140,6 +141,6 @@ def _length(duration: Hops | Seconds | Precision) -> str:
             return f"a relative error of {float(error)!r}"
 
 
-def _below(group: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
+def _below(group: str, arrays: Arrays) -> dict[str, Array]:
     """The arrays of a group by the rest of their names."""
     return {name.removeprefix(f"{group}/"): value for name, value in arrays.items() if name.startswith(f"{group}/")}
