@@ -27,7 +27,7 @@ FALSE_ALARM = 1e-4
 
 
 def hop_matrix(system, k):
-    """(3, 3) A(k) per hop rate, phases by the sites' places."""
+    """(3, 3) A(k) per hop rate, phases from the positions of the sites."""
     tables = system.tables
     crystal, cells = tables.supercell.crystal, np.array(tables.supercell.repeats)
     basis = crystal.sublattices[0].basis
@@ -43,7 +43,7 @@ def hop_matrix(system, k):
 
 
 def walk(system):
-    """(T, R, M, 3) places of the vacancies in units of half a cell, and the time between frames over 1/rate."""
+    """(T, R, M, 3) positions of the vacancies in units of half a cell, and the time between frames times the rate."""
     tables = system.tables
     walker = make_walker(FAST, system, system.initial_state())
     first, count = int(tables.first_particle[1]), int(tables.counts[1])
@@ -58,7 +58,7 @@ def walk(system):
 @pytest.mark.slow
 @pytest.mark.statistical
 def test_every_k_against_its_three_modes():
-    """Hotelling's test of four lags over replicas at 31 wave vectors, pooled; one exponential alone is refused."""
+    """Hotelling's test of four lags over replicas at 31 wave vectors, pooled; a single exponential is rejected."""
     system = neutral_vacancies("perovskite", (EDGE,) * 3, FRACTION, TEMPERATURE_K, replicas=REPLICAS, seed=3)
     places, step = walk(system)
     sites = system.tables.supercell.n_sites_of(0)
