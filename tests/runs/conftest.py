@@ -41,10 +41,10 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
             code = main([str(argument) for argument in argv])
         except SystemExit as end:  # argparse
             code = end.code
-        told = capsys.readouterr().err
-        assert code == 2, told
-        assert told.count("\n") == 1, told
-        assert told.startswith("kmc"), told
-        return told
+        line = capsys.readouterr().err
+        assert code == 2, line
+        assert line.count("\n") == 1, line
+        assert line.startswith("kmc"), line
+        return line
 
     return call

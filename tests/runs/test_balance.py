@@ -36,7 +36,7 @@ def test_reduced_and_doped_ceria():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         (["crystal.doping={Gd=0.1}"], r"the doping cannot be neutral: .* negative number"),
         (
@@ -53,8 +53,8 @@ def test_reduced_and_doped_ceria():
         (["crystal.vacancies={delta=0.1, number=3}"], r"crystal.vacancies: .*delta"),
     ],
 )
-def test_what_cannot_be_neutral_is_refused(changes, told):
-    with pytest.raises(InputError, match=told):
+def test_what_cannot_be_neutral_is_refused(changes, expected):
+    with pytest.raises(InputError, match=expected):
         system_of(*load_config("ceria-reduced", changes), 0)
 
 
@@ -71,11 +71,11 @@ def test_rounding_to_whole_numbers_keeps_the_balance(changes, counts, note):
     assert {name: composition.counts[name] for name in counts} == counts
 
 
-def test_electrons_beside_few_holes_are_told():
+def test_a_warning_about_electrons_beside_few_holes():
     """K_i of LSF64 at 1073 K is 1.6e-6: n = K_i m^2/p passes p/100 where p falls below about 0.013."""
-    for delta, told in ((0.0273, False), (0.19, False), (0.199, True)):
+    for delta, expected in ((0.0273, False), (0.19, False), (0.199, True)):
         notes = minority_notes(system_of(*load_config("lsf64", [f"crystal.vacancies={{delta={delta}}}"]), 0))
-        assert bool(notes) == told, delta
+        assert bool(notes) == expected, delta
     assert "electron, which model 'lsf64' lacks: outside its range" in notes[0].text and notes[0].warning
     assert minority_notes(system_of(*load_config("ceria-reduced"), 0)) == []
 

@@ -19,7 +19,7 @@ Refused = Callable[..., str]
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "expected"),
     [
         ("crystal.dopping={Gd=0.1}", "unknown key crystal.dopping"),
         ("crystal.doping={Sm=0.1}", "unknown species 'Sm'"),
@@ -31,10 +31,10 @@ Refused = Callable[..., str]
 )
 @pytest.mark.parametrize("command", ["run", "validate"])
 def test_bad_input_is_one_line_and_exit_2(
-    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, override: str, told: str
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, override: str, expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert told in refused(command, "smallest", "--set", override)
+    assert expected in refused(command, "smallest", "--set", override)
     assert not list(tmp_path.iterdir())
 
 
@@ -128,7 +128,7 @@ def test_a_full_or_read_only_output_folder(refused: Refused, tmp_path: Path) -> 
 
 
 def test_a_disk_that_fills_up(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second checkpoint fails: one line, and the run goes on from the first once there is room."""
+    """The second checkpoint fails: one line, and the run continues from the first once there is space."""
     import kmc.run.saved_run
 
     true_write, calls = kmc.run.saved_run.write_checkpoint, []

@@ -38,7 +38,7 @@ def run_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "expected"),
     [
         ("crystal.dopping={Gd=0.1}", "unknown key crystal.dopping; allowed are prototype, host,"),
         ("crystal.vacancies={frac=0.1}", "unknown key crystal.vacancies.frac; allowed are fraction, number,"),
@@ -66,17 +66,17 @@ def run_file(tmp_path: Path) -> Path:
         ("run.field_V_per_m=[nan, 0, 0]", "run.field_V_per_m.0 = nan"),
     ],
 )
-def test_bad_values_name_file_key_and_what_is_allowed(run_file: Path, override: str, told: str) -> None:
+def test_bad_values_name_file_key_and_what_is_allowed(run_file: Path, override: str, expected: str) -> None:
     with pytest.raises(InputError) as caught:
         load_config(run_file, [override])
     message = str(caught.value)
     assert message.startswith(f"{run_file}: ")
-    assert told in message
+    assert expected in message
     assert "\n" not in message
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "expected"),
     [
         ("crystal.doping.Sm=0.1", "unknown species 'Sm'"),
         ("crystal.repeats=[1, 1, 1]", "too small for"),
@@ -87,9 +87,9 @@ def test_bad_values_name_file_key_and_what_is_allowed(run_file: Path, override: 
         ("crystal.carriers={V_O=0.1}", "are both given"),
     ],
 )
-def test_what_does_not_fit_the_model_names_the_file(run_file: Path, override: str, told: str) -> None:
+def test_what_does_not_fit_the_model_names_the_file(run_file: Path, override: str, expected: str) -> None:
     config, base = load_config(run_file, [override])
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=expected) as caught:
         system_of(config, base, 0)
     assert str(caught.value).startswith(f"{run_file}: ")
 
@@ -106,7 +106,7 @@ def test_not_toml(tmp_path: Path) -> None:
         load_config(tmp_path / "x.toml")
 
 
-def test_overrides_take_toml_values_and_bare_words(run_file: Path) -> None:
+def test_overrides_take_toml_values_and_bare_strings(run_file: Path) -> None:
     overrides = ["run.temperature_K=[800, 900]", "crystal.repeats=[4, 4, 4]", "run.backend=numpy", "run.replicas=2"]
     config, _ = load_config(run_file, overrides)
     assert config.run.temperatures_K == [800.0, 900.0]
@@ -194,7 +194,7 @@ def test_a_structure_file_with_named_sublattices(tmp_path: Path) -> None:
 
 
 def test_carriers_by_name(run_file: Path) -> None:
-    """Any species of the model can stand in [crystal.carriers], one of them by charge balance."""
+    """Any species of the model may be listed in [crystal.carriers], one of them by charge balance."""
     run_file.write_text(FLUORITE.replace("vacancies =", "carriers.V_O ="))
     config, base = load_config(run_file)
     assert system_of(config, base, 0).composition.counts["V_O"] == 5

@@ -1,4 +1,4 @@
-"""What a machine without a usable GPU hears: one line each, whatever is wrong. CuPy is played by a stand-in."""
+"""Messages on a machine without a usable GPU: one line for each possible fault. A stand-in replaces CuPy."""
 
 from __future__ import annotations
 

@@ -39,20 +39,20 @@ def test_a_page_is_up_to_date(page, capsys):
     assert tables().updated(text) == text, "run python docs/parameter_tables.py"
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", text):
         assert (page.parent / picture).is_file(), picture
-    for command, words in commands_of(text):
+    for command, given in commands_of(text):
         if command == "run":
-            assert words[0] in shipped_examples()
+            assert given[0] in shipped_examples()
         elif command == "study":
-            load_study(Path(words[0]))
+            load_study(Path(given[0]))
         else:
-            assert main([command, *words]) == 0
+            assert main([command, *given]) == 0
     capsys.readouterr()
 
 
 def commands_of(text):
-    """(subcommand, its words) of every line that a page tells to type."""
+    """(subcommand, its arguments) of every command line on a page."""
     found = re.findall(r"^kmc (\w+) ([^#\n]*)", text, flags=re.MULTILINE)
-    return [(command, words.split()) for command, words in found]
+    return [(command, given.split()) for command, given in found]
 
 
 @pytest.mark.parametrize("name", NEEDED)
@@ -64,7 +64,7 @@ def test_every_system_has_its_page(name):
     assert re.search(r"!\[.+?\]\(\S+\.png\)", text)
     sets = re.findall(r"<!-- numbers: ([\w-]+) -->\n\| number \| value \| mark \| source \|\n", text)
     assert sets
-    ran = {load_config(words[0])[0].model.parameters for command, words in commands_of(text) if command == "run"}
+    ran = {load_config(given[0])[0].model.parameters for command, given in commands_of(text) if command == "run"}
     assert set(sets) <= ran, "a page shows the numbers of what its commands run"
 
 

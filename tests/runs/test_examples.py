@@ -55,7 +55,7 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
 
 @pytest.mark.slow
 @pytest.mark.parametrize("positions", ["none", "first", "all"])
-def test_the_size_told_beforehand_is_the_size(tmp_path: Path, positions: str) -> None:
+def test_the_estimated_file_size(tmp_path: Path, positions: str) -> None:
     """Within 30 %: the file's own book-keeping is not counted."""
     from runs.config import load_config
     from runs.estimate import file_bytes
@@ -65,6 +65,6 @@ def test_the_size_told_beforehand_is_the_size(tmp_path: Path, positions: str) ->
     overrides.append("run.frames=100")
     assert main(["run", "smallest", "--out", str(tmp_path / "run"), *arguments(overrides)]) == 0
     config, base = load_config("smallest", overrides)
-    told = file_bytes(prepare(config, base).jobs[0])
+    estimated = file_bytes(prepare(config, base).jobs[0])
     size = (tmp_path / "run" / "trajectory.h5").stat().st_size
-    assert size == pytest.approx(told, rel=0.3) or abs(size - told) < 200_000
+    assert size == pytest.approx(estimated, rel=0.3) or abs(size - estimated) < 200_000

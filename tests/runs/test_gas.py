@@ -55,7 +55,7 @@ def test_equilibrium_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("options", "message"),
     [
         (["nosuch", "--temperature", "1000", "--pO2", "1"], "known materials are"),
         (["lsf64", "--temperature", "1000", "--pO2", "-1"], "pO2_bar = -1: allowed is"),
@@ -70,9 +70,9 @@ def test_equilibrium_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
         (["lsf64", "--temperature", "1000"], "--pO2"),
     ],
 )
-def test_bad_questions(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_questions(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     try:
-        code = main(["equilibrium", *words])
+        code = main(["equilibrium", *options])
     except SystemExit as end:
         code = int(str(end.code))
     lines = capsys.readouterr().err.splitlines()
@@ -84,12 +84,12 @@ def test_a_picture_tells_its_warnings(tmp_path: Path, capsys: pytest.CaptureFixt
     """The diagram leaves the range of pO2, the question itself does not."""
     asked = ["equilibrium", "lsf64", "--temperature", "1073", "--pO2", "0.01"]
     assert main([*asked, "--brouwer", str(tmp_path / "b.png")]) == 0
-    told = capsys.readouterr()
-    assert "warning" not in told.out
-    assert "warning: pO2_bar = 1e-25 to 1 is outside 1e-19 to 1 of set kuhn2011" in told.err
+    printed = capsys.readouterr()
+    assert "warning" not in printed.out
+    assert "warning: pO2_bar = 1e-25 to 1 is outside 1e-19 to 1 of set kuhn2011" in printed.err
 
 
-def test_a_dry_gas_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_gas_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["equilibrium", "bzy20", "--temperature", "700", "--pO2", "0.2", "--pH2O", "0"]
     assert main([*asked, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["site_fraction.H"] == 0.0
@@ -168,7 +168,7 @@ def whole_numbers(system) -> str:
     return line
 
 
-def test_an_odd_number_of_dopants_is_told(run_file: Path) -> None:
+def test_a_warning_about_an_odd_number_of_dopants(run_file: Path) -> None:
     """13 Gd need 6.5 vacancies: 6 would want -1 electrons, 7 bring one that equilibrium does not have."""
     run_file.write_text(CERIA, encoding="utf-8")
     system = system_of(*load_config(run_file), 0)
@@ -249,7 +249,7 @@ def test_protons_and_holes_from_a_gas(tmp_path: Path) -> None:
     assert whole_numbers(system).startswith("whole numbers: V_O")
 
 
-def test_expansion_is_applied_and_told(run_file: Path, tmp_path: Path) -> None:
+def test_expansion_is_applied_and_printed(run_file: Path, tmp_path: Path) -> None:
     """0.144 angstrom per delta over 3.94 at delta = 0.063: strain 0.0023; for doped ceria reduction alone counts."""
     still = system_of(*load_config(run_file), 1).tables.supercell
     system = system_of(*load_config(run_file, ['crystal.expansion={material="lsf64"}']), 1)

@@ -179,11 +179,11 @@ def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monke
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("field", "warned"), [("[1e4, 0, 0]", True), ("[0, 0, 1e7]", False), ("[0, 0, 0]", False)])
-def test_the_field_really_applied_is_told(capsys: pytest.CaptureFixture[str], field: str, warned: bool) -> None:
+def test_the_field_after_rounding_is_printed(capsys: pytest.CaptureFixture[str], field: str, warned: bool) -> None:
     assert main(["validate", "smallest", "--set", f"run.field_V_per_m={field}"]) == 0
-    told = capsys.readouterr().out
-    assert ("warning: rounding" in told) == warned
-    assert ("field applied" in told) == (field != "[0, 0, 0]")
+    printed = capsys.readouterr().out
+    assert ("warning: rounding" in printed) == warned
+    assert ("field applied" in printed) == (field != "[0, 0, 0]")
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ NOTE = {"source": "made up for a test", "mark": "derived"}
 
 
 def run_file(folder: Path, atoms: Atoms, element: str, allow: bool = False, **hop: object) -> Path:
-    """A neutral carrier (as F) on the sites of one element; the other elements stand still."""
+    """A neutral carrier (as F) on the sites of one element; the other elements are immobile."""
     names = list(dict.fromkeys(atoms.get_chemical_symbols()))
     names.sort(key=lambda name: name != element)
     species = {name: {"sublattice": name, "charge": 0, "element": name} for name in names}
@@ -62,22 +62,22 @@ def test_closed_clusters_can_be_allowed(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    ("build", "element", "words"),
+    ("build", "element", "expected"),
     [
         (crystals.ceria, "O", "bonds of guest percolate in 3 dimensions"),
         (crystals.k2nif4, "N", "bonds of guest percolate in 2 dimensions"),
         (crystals.pnma_perovskite, "O", "bonds of guest percolate in 3 dimensions"),
     ],
 )
-def test_validate_says_in_how_many_dimensions(tmp_path, capsys, build, element, words) -> None:
+def test_validate_says_in_how_many_dimensions(tmp_path, capsys, build, element, expected) -> None:
     assert main(["validate", str(run_file(tmp_path, build(), element))]) == 0
-    assert words in capsys.readouterr().out
+    assert expected in capsys.readouterr().out
 
 
 def test_a_shell_that_hangs_on_the_tolerance_is_a_warning(tmp_path, capsys) -> None:
     assert main(["validate", str(run_file(tmp_path, crystals.strained_ceria(), "O"))]) == 0
-    told = capsys.readouterr().out
-    assert "warning: hop jump: a shell joins distances from 2.6857 to 2.7168 angstrom" in told
+    printed = capsys.readouterr().out
+    assert "warning: hop jump: a shell joins distances from 2.6857 to 2.7168 angstrom" in printed
 
 
 def test_shells_of_a_run_file_an_example_and_a_structure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

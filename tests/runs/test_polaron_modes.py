@@ -85,7 +85,7 @@ def test_what_is_unknown_is_null_with_its_reason():
     assert combine(lacking)["ionic_conductivity_S_m"]["reason"] == "too short"
 
 
-def test_carriers_that_do_not_feel_one_another_need_no_kinetic_part():
+def test_uncoupled_carriers_need_no_kinetic_part():
     seen = parts()
     del seen["kinetic"]
     for one in seen.values():
@@ -97,7 +97,7 @@ def test_carriers_that_do_not_feel_one_another_need_no_kinetic_part():
     assert "cross terms between them zero" in result["ionic_conductivity_S_m"]["mode"]
 
 
-def test_a_part_that_is_missing_is_told():
+def test_a_missing_part_is_named():
     for lacking in ("scaled", "frozen-ions"):
         seen = parts()
         del seen[lacking]
@@ -121,13 +121,13 @@ def test_slowed_carriers_give_no_figure_of_their_own(tmp_path, capsys):
         assert figure["value"] is None and "electronic carriers were slowed down" in figure["reason"]
     assert field["drift_velocity_m_s"]["V_O"]["value"] is not None
     assert profile["scale_check"]["reason"].startswith("only one scale was run")
-    for words in (["run.field_V_per_m=[1e8, 0, 0]"], ["polarons.scale=0.8"]):
-        refused = arguments([*small, "polarons.mode=auto", *words])
+    for changes in (["run.field_V_per_m=[1e8, 0, 0]"], ["polarons.scale=0.8"]):
+        refused = arguments([*small, "polarons.mode=auto", *changes])
         assert main(["validate", "ceria-reduced", *refused]) == 2
     assert "takes no field" in capsys.readouterr().err
 
 
-def test_a_scale_that_matters_is_told():
+def test_a_warning_about_a_scale_that_matters():
     parts_seen = parts() | {"scaled-half": copy.deepcopy(parts()["scaled"])}
     figure = {"value": 2.0, "stderr": 0.1}
     parts_seen["scaled-half"]["species"]["V_O"] = {"tracer_diffusivity_m2_s": figure, "charge_e": 2}

@@ -47,7 +47,7 @@ def test_combinations_and_their_folders(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_study_runs_draws_and_goes_on(tmp_path, capsys):
+def test_a_study_runs_plots_and_resumes(tmp_path, capsys):
     out = tmp_path / "out"
     assert go(study(tmp_path), out) == 0
     summary = json.loads((out / "results.json").read_text())
@@ -87,7 +87,7 @@ def test_bad_input_loses_nothing(tmp_path, capsys, text, message):
     assert not Path(out).exists()
 
 
-def test_another_study_is_not_gone_on_with(tmp_path, capsys):
+def test_another_study_is_not_resumed(tmp_path, capsys):
     out = tmp_path / "out"
     assert go(study(tmp_path), out, "--resume") == 2
     out.mkdir()
@@ -104,7 +104,7 @@ def test_the_shipped_study_can_be_read():
 @pytest.mark.statistical
 @pytest.mark.slow
 def test_drift_beside_equilibrium(tmp_path, capsys):
-    """The shipped study, smaller: fields are drawn against their strength, both conductivities stand in the table."""
+    """The shipped study, smaller: fields are plotted by their strength, and both conductivities are in the table."""
     shipped = load_study(Path("ceria-drift"))[0]
     smaller = shipped.set | {"crystal.repeats": [4, 4, 4], "run.replicas": 16, "run.duration.hops_per_carrier": 30}
     text = tomli_w.dumps({"run": shipped.run, "set": smaller, "vary": {"run.field_V_per_m": [[0, 0, 0], [1e8, 0, 0]]}})

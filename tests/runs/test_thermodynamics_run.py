@@ -1,4 +1,4 @@
-"""[thermodynamics] in a run file: what it writes, how it goes on after an end, what it refuses."""
+"""[thermodynamics] in a run file: what it writes, how it resumes, what it refuses."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_an_amplitude_that_does_not_fit(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_route_to_chemical_diffusion_and_its_picture(tmp_path: Path) -> None:
-    """Reduced ceria held together by charges in a medium that the run file names: Theta by three ways, D~ by six."""
+    """Reduced ceria with Coulomb energies in a medium of the run file: Theta by three methods, D~ by six."""
     changes = ["model.relative_permittivity=300.0", "crystal.repeats=[4, 4, 8]", "run.replicas=16", "run.frames=200"]
     changes += ["crystal.vacancies.fraction=0.02", "run.duration.hops_per_carrier=100"]
     changes += ["thermodynamics={points=2, trials_per_carrier=200, relaxation={axis=2, amplitude=0.5, waves=2}}"]
