@@ -71,7 +71,7 @@ def _case(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = Settings(Hops(50.0), Hops(arguments.hops), arguments.frames, "none", thermodynamics=asked)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        run(system, settings, folder, backend=arguments.backend, report=_told(start))
+        run(system, settings, folder, backend=arguments.backend, report=_progress(start))
         results = analyze(read_trajectory(Path(folder) / "trajectory.h5"), (0.01, 0.1))
     x_v, x_e = n / anions, 2 * n / cations
     d_v = 1e13 * math.exp(-0.5 / kt) * (A_ANGSTROM / 2 * 1e-10) ** 2
@@ -80,7 +80,7 @@ def _case(arguments: argparse.Namespace) -> dict[str, Any]:
     theta = 1 / (1 - x_v) + 2 / (1 - x_e)
     exact = sigma_e / (sigma_v + sigma_e) * d_v * (1 - x_v) * theta
     routes = results["chemical_diffusivity_m2_s"]
-    ways = results["thermodynamics"]["thermodynamic_factor_of_carrier"]
+    factors = results["thermodynamics"]["thermodynamic_factor_of_carrier"]
     curves = results["chemical_diffusion"]["curves"]["V_O"]
     return {
         "vacancies": n,
@@ -95,7 +95,7 @@ def _case(arguments: argparse.Namespace) -> dict[str, Any]:
             round(linear_theory(m["k_per_m"] * A_ANGSTROM / 2 * 1e-10, x_v, x_e), 4)
             for m in curves.get("diffusivity_of_k", [])
         ],
-        "theta_over_ideal": {name: _ratio(figure, theta) for name, figure in ways.items()},
+        "theta_over_ideal": {name: _ratio(figure, theta) for name, figure in factors.items()},
         "hops": results["hops"],
         "seconds": round(time.monotonic() - start, 1),
     }
@@ -118,7 +118,7 @@ def linear_theory(k_spacing: float, x_v: float, x_e: float) -> float:
     return float(np.linalg.eigvals(mobile @ stiff).real.min()) / long
 
 
-def _told(start: float) -> Any:
+def _progress(start: float) -> Any:
     last = [0.0]
 
     def report(progress: Any) -> None:

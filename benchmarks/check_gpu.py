@@ -1,11 +1,11 @@
-"""Checks and times the kernels on a machine with an NVIDIA GPU, in one command of under eight minutes.
+"""Check and time the kernels on a machine with an NVIDIA GPU, in one command of under eight minutes.
 
     python benchmarks/check_gpu.py --out h200.json
 
-Builds the kernels and reads their registers, compares every walk with NumPy's bit for bit (the test suite's cases of
-the backend), runs them under compute-sanitizer where it is installed, then takes the rows of `kmc bench`. Exit 0 if
-all of that passed, 1 if a check failed (the JSON says which), 2 if there is no usable GPU. `--backend cpu` goes the
-same way on a machine without one.
+Builds the kernels and reads their registers, compares every walk with NumPy's bit for bit (the tests of the backend),
+runs the walks under compute-sanitizer if it is installed, then measures the cases of `kmc bench`. Exit code 0 if
+everything passed, 1 if a check failed (the JSON file says which), 2 if there is no usable GPU. `--backend cpu` does the
+same on a machine without a GPU.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ assert (ends[0].histogram == ends[1].histogram).all() and (ends[0].ion_order == 
 
 
 def main() -> int:
-    """Everything in turn; writes the JSON after each step, so that what was seen is kept."""
+    """Run every step; the JSON file is written after each, so that an interrupted run keeps its results."""
     arguments = _arguments()
     sys.path.insert(0, str(ROOT))
     from kmc.backends import choose_backend
@@ -129,7 +129,7 @@ def _registers(backend: str) -> dict[str, Any]:
 
 
 def _tests(backend: str, files: tuple[str, ...]) -> dict[str, Any]:
-    """The test suite's cases of this backend."""
+    """The tests of this backend. A file that is missing is a failure."""
     paths = [str(ROOT / "tests" / name) for name in files]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     if backend == "cuda":

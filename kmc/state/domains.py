@@ -1,12 +1,13 @@
 """Domains: one large supercell walked in parallel, block by block.
 
-The supercell is cut into blocks of cells, an even number along every axis; parities make eight colours. In a sweep the
-colours take turns in random order, from a random origin, and the blocks of one colour walk at the same time. A bond
-belongs to the block that holds the componentwise minimum of the cells of its two ends: it works both ways while its
-block is active, so that detailed balance holds, and is active once a sweep. No carrier can leave the block and its rim
-of one bond length during a visit, so that the carriers of a visit are a fixed list and its trial rate is constant.
+The supercell is divided into blocks of cells, an even number along every axis; the parities of a block define one of
+eight colours. In a sweep the colours are visited in random order, from a random origin, and the blocks of one colour
+walk at the same time. A bond belongs to the block that holds the componentwise minimum of the cells of its two ends. It
+can be used in both directions while its block is active, so that detailed balance holds, and is active once per sweep.
+No carrier can leave the block and its rim of one bond length during a visit, so that the carriers of a visit are a
+fixed list and its trial rate is constant.
 
-What remains of the cut is a bias that grows as the square of a visit's length; see `expected_bias`.
+The division leaves a bias that grows with the square of the length of a visit; see `expected_bias`.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ MEAN_UNIT = 2**32  # the mean number of trials of a carrier is a multiple of one
 
 @dataclass(frozen=True)
 class Domains:
-    """The cut of a supercell into blocks.
+    """The division of a supercell into blocks.
 
-    blocks: (3,) number along each axis. rim: (3,) cells that bonds reach. smallest: (3,) edge that keeps blocks of one
-    colour apart. back: (F, B, Z, 3) cells that each bond reaches back. capacity: most carriers of a visit.
+    blocks: (3,) number along each axis. rim: (3,) cells that bonds reach beyond a block. smallest: (3,) smallest edge
+    that keeps blocks of one colour independent. back: (F, B, Z, 3) cells that each bond reaches back. capacity: largest
+    number of carriers in a visit.
     """
 
     blocks: Ints
@@ -61,15 +63,17 @@ def build_domains(tables: EventTables, block: int) -> Domains:
     """Blocks with edges of at least `block` cells.
 
     InputError for a block too small for the interactions, a supercell too small for eight colours, a model whose
-    carriers exchange with one another, or carriers that are followed alone.
+    carriers exchange with one another, or a run that tracks only the carriers.
     """
     if not tables.tracked:
         raise InputError('parallel = domains needs track = "all"')
     if tables.n_families > MAX_FAMILIES:
-        raise InputError(f"parallel = domains: the model has {tables.n_families} hops; at most {MAX_FAMILIES}")
+        raise InputError(
+            f"parallel = domains: the model has {tables.n_families} hops; at most {MAX_FAMILIES} are allowed"
+        )
     for f in range(tables.n_families):
         if tables.carrier_offset[tables.partner[f]] >= 0:
-            raise InputError(f"parallel = domains: hop {tables.family[f]!r} exchanges two carriers; take replicas")
+            raise InputError(f"parallel = domains: hop {tables.family[f]!r} exchanges two carriers; use replicas")
     repeats = np.asarray(tables.supercell.repeats, dtype=np.int64)
     there = tables.bond_basis >= 0
     bond = (tables.bond_cell + unpack_image(tables.bond_image) * repeats) * there[..., None]
@@ -105,7 +109,11 @@ def _range(cell: NDArray[np.int16], basis: NDArray[np.int16], repeats: Ints) -> 
 
 
 def owned(local: Ints, edge: Ints, back: Ints) -> NDArray[np.bool_]:
-    """Whether blocks own bonds: (..., 3) cell of the standing end from the block's start, edges, cells reached back."""
+    """Whether blocks own bonds.
+
+    local: (..., 3) cell of the end with the carrier, from the start of the block. edge: (..., 3) cells of the block.
+    back: (..., 3) cells that the bond reaches back.
+    """
     return np.asarray(((local >= back) & (local < edge + back)).all(axis=-1))
 
 
@@ -126,10 +134,10 @@ def sweep_plan(tables: EventTables, seed: int, temperature_index: int, window: i
 
 @dataclass(frozen=True)
 class VisitTables:
-    """Numbers of trials of a visit. F families, N tables each, for means of 1, 2, 4, ... carriers.
+    """Poisson tables of the number of trials in a visit. F families, N tables each, for 1, 2, 4, ... carriers.
 
-    first_count: (F, N). row: (F, N + 1) begin of each table in `cumulative`, and the end of the last one.
-    weight: (F,) uint64 trials of a carrier, relative.
+    first_count: (F, N) first count of each table. row: (F, N + 1) begin of each table in `cumulative`, and the end of
+    the last one. cumulative: probabilities in units of 2^-64. weight: (F,) relative number of trials of one carrier.
     """
 
     n_levels: int
@@ -140,7 +148,7 @@ class VisitTables:
 
 
 def visit_tables(tables: EventTables, domains: Domains, trials_per_sweep: Fraction) -> VisitTables:
-    """Tables for sweeps of a mean number of trials of the whole supercell (the clock of the replicas)."""
+    """Tables for sweeps with a mean number of trials in the whole supercell, as a walk of replicas counts them."""
     rates = [float(r) * int(z) for r, z in zip(tables.proposal_rate_per_s, tables.directions, strict=True)]
     return _visit_tables(tuple(rates), tables.total_rate_per_s, domains.capacity, trials_per_sweep)
 
@@ -172,16 +180,17 @@ def _visit_tables(rates: tuple[float, ...], total: float, capacity: int, trials:
 
 
 def edge_in_hops(tables: EventTables, domains: Domains) -> float:
-    """Smallest edge of a block over the length of the longest hop."""
+    """Smallest edge of a block divided by the length of the longest hop."""
     cells = np.asarray(tables.supercell.repeats) // domains.blocks
     lengths = np.linalg.norm(tables.supercell.crystal.cell_angstrom, axis=1)
     return float((cells * lengths).min() / tables.hop_length_angstrom.max())
 
 
 def expected_bias(hops_per_visit: float, edge: float) -> float:
-    """Relative error of D* to expect: -3.4 % h^2/edge, edge in hop lengths; of the order of what was measured.
+    """Expected relative error of D*: -3.4 % h^2/edge, with the edge in hop lengths; an estimate of its magnitude.
 
-    A simple-cubic gas of 5 % vacancies, four replicas of 24^3 cells, gave for f of the ions -0.5(2) and -1.3(1) % at
-    h = 1 and 1.5 in blocks of edge 6, -0.4(1) and -0.6(1) % in blocks of edge 12.
+    hops_per_visit: h, accepted hops of a carrier in a visit. A simple-cubic lattice gas with 5 % vacancies (four
+    replicas of 24^3 cells) gave errors of f of the ions of -0.5(2) and -1.3(1) % at h = 1 and 1.5 in blocks of edge 6,
+    and of -0.4(1) and -0.6(1) % in blocks of edge 12. Beyond h = 2 the error grows more slowly.
     """
     return -BIAS * hops_per_visit**2 / edge

@@ -51,8 +51,8 @@ class GrandState:
 def grand_state(tables: EventTables, component: Component, state: State, field2: int) -> GrandState:
     """The state of a grand-canonical walk that starts from the arrangement of `state` (copied).
 
-    field2: as in GrandState, the same for all replicas. InputError for a supercell with so many sites that the numbers
-    of choices of a move overflow.
+    field2: as in GrandState, the same for all replicas. InputError for a supercell with too many sites: the number of
+    choices of a move must stay below 2^62.
     """
     ions, number = _site_order(tables, state, component.ion_family)
     electrons, other = np.zeros((state.replicas, 1), dtype=np.int32), np.zeros((state.replicas, 2), dtype=np.int64)

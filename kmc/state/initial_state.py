@@ -1,4 +1,4 @@
-"""How a walk begins: dopants and carriers drawn at random, forbidden contacts avoided."""
+"""The initial state of a walk: dopants and carriers placed at random, forbidden contacts avoided."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def initial_state(
 ) -> State:
     """Random dopants and carriers; replicas r and r' share dopants if r // replicas_per_configuration agrees.
 
-    draw: of the carriers, which differ from draw to draw on the same dopants.
+    draw: index of the arrangement of the carriers; different draws place the carriers differently among the same
+    dopants.
     """
     occupants = np.empty((replicas, tables.supercell.n_sites), dtype=np.uint8)
     for replica in range(replicas):
@@ -83,7 +84,7 @@ def _occupy(
 
 
 def _banned_contacts(model: Model, supercell: Supercell, name: str) -> list[tuple[str, Stencil]]:
-    """(species, shell) pairs that a species must not stand in."""
+    """(other species, stencil of the shell) of the contacts that are forbidden for a species."""
     crystal = supercell.crystal
     found = []
     for pair in model.pairs:
@@ -110,10 +111,9 @@ def _touching(supercell: Supercell, stencil: Stencil, there: NDArray[np.bool_]) 
 def _apart(
     supercell: Supercell, own: list[Stencil], doping: Doping, open_sites: NDArray[np.bool_], keys: Keys
 ) -> NDArray[np.int64]:
-    """Sites of a species that must not meet itself: in the order of their keys, each that has no neighbour yet.
+    """Sites of a species that must not be its own neighbour: each site in random order without one so far.
 
-    Random sequential: the walk's equilibration does the rest. InputError if they do not all find a place, or where a
-    profile or list of sites leaves no choice and they touch.
+    This is random sequential adsorption; equilibration does the rest. InputError if not all particles find a site.
     """
     s = own[0].origin
     if doping.sites is not None or doping.profile is not None:
@@ -133,5 +133,5 @@ def _apart(
             for dx, dy, dz, t in stencil.neighbours(b):
                 left[supercell.site_index(s, (x + dx, y + dy, z + dz), t) - first] = False
     if len(chosen) < wanted:
-        raise InputError(f"{wanted} particles that must not meet need sites; only {len(chosen)} found one")
+        raise InputError(f"{wanted} particles with forbidden contacts need sites; only {len(chosen)} found one")
     return np.array(chosen, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Rejection-free selection: what is fixed of every barrier, folded once, and a bound of each rate from it.
+"""Rejection-free selection: the fixed part of every barrier, computed once, and the bound of each rate that it gives.
 
 The barrier of an exchange from i to j depends on the quenched dopants (fixed), on the carriers near i (known: the
 exchange potential of i) and on the carriers near j (bounded). So
@@ -14,7 +14,6 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +32,12 @@ LN2 = 762123384786  # round(2^40 ln 2)
 
 @dataclass(frozen=True)
 class RateBounds:
-    """Tables of the rejection-free selection. F families, R replicas, Z directions.
+    """Bounds of the rates for the rejection-free selection. F families, R replicas, Z directions.
 
-    base_offset, entry_offset: (F,) place of a family's bonds in `base2`, of its carriers among the entries.
-    level_offset: (n_levels,) place of each level in the tree, leaves first. scale: (F,) uint64 weight of a rate at
-    the family's reference. log_table: (256,) uint64 ln(1 + k/256) in units of 2^-40.
-    horizon_per_trial: length of a mean trial of the rejection clock, in units of 2^-40 over weights.
+    base_offset, entry_offset: (F,) first bond of a family in `base2`, and its first carrier among the entries.
+    level_offset: (n_levels,) first node of each level of the tree, leaves first. scale: (F,) uint64 weight of a rate at
+    the reference barrier of the family. log_table: (256,) uint64 ln(1 + k/256) in units of 2^-40.
+    horizon_per_trial: mean duration of one trial of a rejection walk, in units of 2^-40 over weights.
     base2: (R, n_base) int32 lower bounds in half units, by site and direction.
     """
 
@@ -54,7 +53,7 @@ class RateBounds:
 
 
 def build_rate_bounds(tables: EventTables, state: State) -> RateBounds:
-    """Fold the dopants of every replica, and lay out entries and tree."""
+    """Fold the dopants of every replica into lower bounds, and lay out entries and tree."""
     sizes = [tables.supercell.n_sites_of(int(tables.sublattice[f])) for f in range(tables.n_families)]
     bonds = [size * int(tables.directions[f]) for f, size in enumerate(sizes)]
     entries = [int(tables.counts[c]) for c in tables.carrier]
@@ -103,7 +102,7 @@ def _fold(tables: EventTables, occupants: NDArray[np.uint8]) -> NDArray[np.int32
 
 
 def common_species(tables: EventTables) -> NDArray[np.uint8]:
-    """(S,) uint8: quenched species stay, mobile ones become the commonest mobile species of their sublattice."""
+    """(S,) uint8: quenched species stay; mobile ones become the most frequent mobile species of their sublattice."""
     mobile = set(tables.carrier.tolist()) | set(tables.partner.tolist())
     common = np.arange(len(tables.species), dtype=np.uint8)
     for code in mobile:
@@ -158,7 +157,7 @@ class _Family:
         movable = self.common[t.carrier[f]] == self.common[occupants[self.target]]
         return np.where(movable & ~self.padded, np.minimum(value, NEVER), NEVER).astype(np.int32)
 
-    def _lowest_e0(self, occupants: NDArray[np.uint8]) -> Any:
+    def _lowest_e0(self, occupants: NDArray[np.uint8]) -> int | NDArray[np.int64]:
         """2 E0 with the quenched species in the environment; the lowest over the mobile species that may be there."""
         t, f = self.tables, self.f
         if t.marcus_lambda[f]:

@@ -150,7 +150,7 @@ def unwrapped_grid_positions(tables: EventTables, state: State) -> NDArray[np.in
     return positions
 
 
-def _carrier_sites(tables: EventTables, coordinates: Any) -> Any:
+def _carrier_sites(tables: EventTables, coordinates: NDArray[np.int16]) -> NDArray[np.int64]:
     """(R, C) site of every carrier, by carrier index."""
     xp = module_of(coordinates)
     carriers = np.flatnonzero(tables.carrier_offset >= 0)

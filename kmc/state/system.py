@@ -1,4 +1,4 @@
-"""A system: everything that fixes a walk except how long it lasts and which backend does it."""
+"""A system: everything that determines a walk except its duration and the backend."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TERMS_OF_CRYSTAL = frozenset({"pairs", "coulomb"})  # energy terms with the symm
 class System:
     """Model, tables and composition, with the seed and the numbers of replicas.
 
-    mode, scale: how electronic carriers are walked beside ions, and rate_factor: family -> factor on its true rate that
+    mode, scale: treatment of electronic carriers beside ions. rate_factor: family -> factor on its true rate that
     follows from them; see kmc/carriers/polaron_modes.py.
     """
 
@@ -51,10 +51,10 @@ class System:
         mode: Mode | None = None,
         scale: float | None = None,
     ) -> System:
-        """The same particles and energies with another clock or other random numbers; what is None stays.
+        """The same particles and energies at another temperature, mode or seed; None keeps the present value.
 
         Tables of bonds, energies and barriers are shared with this system; only the trial rates and the acceptance
-        table are computed again. InputError for numbers out of range, as in `build_system`.
+        table are recomputed. InputError for numbers out of range, as in `build_system`.
         """
         changed = replace(
             self,
@@ -74,7 +74,7 @@ class System:
         return _with_rates(changed, temperature_K)
 
     def initial_state(self, draw: int = 0) -> State:
-        """All replicas with their dopants and carriers drawn; other draws put other carriers on the same dopants."""
+        """All replicas with dopants and carriers placed at random; `draw` selects an arrangement of the carriers."""
         return initial_state(
             self.model,
             self.tables,
@@ -128,9 +128,11 @@ def build_system(
     scale: float = 10.0,
     energy_terms: Sequence[TermFactory] = (),
 ) -> System:
-    """Event tables and everything else; InputError for numbers out of range (see `build_tables`).
+    """A system from its model, supercell and composition; InputError for numbers out of range (see `build_tables`).
 
-    mode, scale: how electronic carriers are walked beside ions; see kmc/carriers/polaron_modes.py.
+    temperature_index: position in a list of temperatures; each one has random numbers of its own. tracked: follow
+    every particle of the mobile sublattices, not only the carriers. mode, scale: treatment of electronic
+    carriers; see kmc/carriers/polaron_modes.py.
     energy_terms: further contributions to the energy beside those of the model; see kmc/tables/energy_terms.py.
     """
     what = (model, supercell, composition.counts, temperature_K, field_V_per_m, tracked)

@@ -1,4 +1,4 @@
-"""Where particles are put before anything moves."""
+"""The initial arrangement of dopants and carriers."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def test_forbidden_contacts_are_avoided_from_the_start():
 
 
 def test_too_many_to_be_apart():
-    with pytest.raises(InputError, match=r"300 particles that must not meet need sites; only \d+ found one"):
+    with pytest.raises(InputError, match=r"300 particles with forbidden contacts need sites; only \d+ found one"):
         apart(300).initial_state()
