@@ -139,7 +139,7 @@ def _row(backend: str, name: str, threads: int, seconds: float) -> Row:
     from kmc.version import VERSION
 
     case = CASES[name]
-    system = _system(case, case.lanes[backend])
+    system = _system(case, case.lanes.get(backend, case.lanes["numpy"]))
     state, selection = _begin(system, case)
     walker = make_walker(backend, system, state, selection, block=case.block)
     if backend == "cpu" and threads:

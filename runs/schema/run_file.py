@@ -125,7 +125,7 @@ class RunSpec(Strict):
     positions: Literal["none", "first", "all"] = "first"
     checkpoint_every_s: Positive = 60.0
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 1
-    backend: Literal["auto", "cuda", "cpu", "numpy"] = "auto"
+    backend: str = "auto"
     field_V_per_m: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
     parallel: ParallelSpec = ParallelSpec()
     profile: KeptProfileSpec | None = None
@@ -144,6 +144,13 @@ class RunSpec(Strict):
         if len(set(value)) != len(value):
             raise ValueError(f"{value} was given; no temperature may be listed twice")
         return value
+
+    @field_validator("backend")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        from kmc.backends import backend_named
+
+        return value if value == "auto" else backend_named(value).name
 
     @field_serializer("temperature_K")
     def _scalar(self, value: list[float]) -> float | list[float]:

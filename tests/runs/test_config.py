@@ -62,7 +62,7 @@ def run_file(tmp_path: Path) -> Path:
         ("run.frames=1.5", "run.frames = 1.5"),
         ("run.duration={time_s=-1.0}", "run.duration.time_s = -1.0"),
         ("run.seed=-1", "run.seed = -1"),
-        ("run.backend=gpu", "'auto', 'cuda', 'cpu' or 'numpy'"),
+        ("run.backend=gpu", "backend = 'gpu': auto, cuda, cpu, numpy are allowed"),
         ("run.field_V_per_m=[nan, 0, 0]", "run.field_V_per_m.0 = nan"),
     ],
 )
