@@ -73,6 +73,7 @@ def legend(axes: Any) -> list[str]:
     return [] if found is None else [text.get_text() for text in found.get_texts()]
 
 
+@pytest.mark.slow
 def test_a_list_of_temperatures_has_every_picture(folder: Path) -> None:
     pictures = plot_folder(folder)
     assert [path.relative_to(folder).as_posix() for path in pictures] == [
