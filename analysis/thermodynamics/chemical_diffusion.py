@@ -2,13 +2,12 @@
 
 Routes to D~: (a) tracer diffusivity times Theta, bare and with t_e or tau and the Haven ratio; (b) the Onsager matrix,
 kT L_amb Theta_V/c_V; (c) decays of density modes; (d) a relaxing composition wave. (c) and (d) are chemical diffusion
-only where ions and electronic carriers stay together: for one neutral species, or with Coulomb energies in the walk.
+only where ions and electronic carriers stay together: for one neutral species, or with Coulomb energies in the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -22,8 +21,13 @@ from analysis.statistics.estimates import (
 )
 from analysis.thermodynamics.decay_routes import decay_routes
 from analysis.thermodynamics.inputs import ChemicalDiffusionInputs
-from analysis.thermodynamics.thermodynamic_factor import theta_json
-from analysis.thermodynamics.two_components import chemical_matrix_json
+from analysis.thermodynamics.records import ChemicalDiffusion
+from analysis.thermodynamics.thermodynamic_factor import (
+    ThermodynamicFactors,
+    thermodynamic_factors,
+    thermodynamic_results,
+)
+from analysis.thermodynamics.two_components import chemical_matrix
 from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.conductivity import DIAGONAL_SHARE_FORMULA, TAU_FORMULA, diffusivity
 
@@ -32,25 +36,44 @@ ROUTES = ("tracer_theta", "tracer_theta_te", "tracer_theta_tau", "onsager", "dec
 INDEPENDENT = ("onsager", "decay", "relaxation")  # tau Theta D*/H_R is the Onsager route in other words
 
 
-def chemical_json(analysis: TransportAnalysis) -> tuple[dict[str, Any], list[str]]:
+def chemical_json(analysis: TransportAnalysis) -> tuple[dict[str, object], list[str]]:
     """(entries of results.json, warnings)."""
-    trajectory = analysis.trajectory
     lacking = _why_not(analysis)
-    result: dict[str, Any]
     if lacking is not None:
-        keys = ("thermodynamic_factor_O", "thermodynamic_factor_V")
-        result = dict.fromkeys(keys, lacking.as_json())
-        result["chemical_diffusivity_m2_s"] = dict.fromkeys(ROUTES, lacking.as_json())
-        if trajectory.planes and (matrix := chemical_matrix_json(analysis)):
-            return result | {"chemical_diffusivity_matrix_m2_s": matrix}, []
-        lost = [f"no thermodynamic factor and no D~: {lacking.reason}"] if trajectory.planes else []
-        return result, lost
+        return _without(analysis, lacking)
     inputs = ChemicalDiffusionInputs(analysis)
-    result, thetas = theta_json(inputs)
+    factors = thermodynamic_factors(inputs)
     diffusivities, details = _diffusivities(inputs)
-    result["chemical_diffusivity_m2_s"] = {name: each.as_json() for name, each in diffusivities.items()}
-    result["chemical_diffusion"] = details
-    return result, warnings_of(diffusivities, thetas, inputs.carrier, cubic=trajectory.cubic)
+    entries: dict[str, object] = {
+        **_oxygen_factors(inputs, factors),
+        "thermodynamics": thermodynamic_results(inputs, factors),
+        "chemical_diffusivity_m2_s": {name: each.as_json() for name, each in diffusivities.items()},
+        "chemical_diffusion": details,
+    }
+    return entries, warnings_of(diffusivities, factors.of_carrier, inputs.carrier, cubic=analysis.trajectory.cubic)
+
+
+def _without(analysis: TransportAnalysis, lacking: Unavailable) -> tuple[dict[str, object], list[str]]:
+    """Of a run without one neutral component; two components have a matrix of D~."""
+    entries: dict[str, object] = {
+        "thermodynamic_factor_O": lacking.as_json(),
+        "thermodynamic_factor_V": lacking.as_json(),
+        "chemical_diffusivity_m2_s": {name: lacking.as_json() for name in ROUTES},
+    }
+    if not analysis.trajectory.planes:
+        return entries, []
+    if matrix := chemical_matrix(analysis):
+        return entries | {"chemical_diffusivity_matrix_m2_s": matrix}, []
+    return entries, [f"no thermodynamic factor and no D~: {lacking.reason}"]
+
+
+def _oxygen_factors(inputs: ChemicalDiffusionInputs, factors: ThermodynamicFactors) -> dict[str, object]:
+    """Theta of oxygen and of its vacancies under the names that every run has."""
+    if inputs.trajectory.component["per_carrier"] < 0:
+        of_oxygen, of_vacancies = factors.of_partner, factors.of_carrier["grand_canonical"]
+    else:
+        of_oxygen = of_vacancies = Unavailable(f"the component is {inputs.particle}: see thermodynamics.carrier")
+    return {"thermodynamic_factor_O": of_oxygen.as_json(), "thermodynamic_factor_V": of_vacancies.as_json()}
 
 
 def warnings_of(diffusivities: dict[str, Result], thetas: dict[str, Result], carrier: str, *, cubic: bool) -> list[str]:
@@ -74,7 +97,7 @@ def _why_not(analysis: TransportAnalysis) -> Unavailable | None:
     return analysis.independent if isinstance(analysis.independent, Unavailable) else None
 
 
-def _diffusivities(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Result], dict[str, Any]]:
+def _diffusivities(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Result], ChemicalDiffusion]:
     """(D~ by route, their ingredients)."""
     particle, carrier = inputs.particle, inputs.carrier
     temperature = inputs.trajectory.temperature_K
@@ -100,6 +123,11 @@ def _diffusivities(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Result], 
             lambda: diffusivity(inputs.amb(), temperature, inputs.density) * inputs.theta_carrier(),
         ),
     }
-    decayed, details = decay_routes(inputs)
-    parts = {"tau": estimate(TAU_FORMULA, inputs.tau), "t_e": estimate(DIAGONAL_SHARE_FORMULA, inputs.t_e)}
-    return result | decayed, {name: part.as_json() for name, part in parts.items()} | details
+    decayed, decay_of_species, curves = decay_routes(inputs)
+    details: ChemicalDiffusion = {
+        "tau": estimate(TAU_FORMULA, inputs.tau).as_json(),
+        "t_e": estimate(DIAGONAL_SHARE_FORMULA, inputs.t_e).as_json(),
+        "decay_of_species": decay_of_species,
+        "curves": curves,
+    }
+    return result | decayed, details

@@ -1,72 +1,59 @@
 """Routes (c) and (d) to chemical diffusion: decays of density modes, and of a relaxing composition wave.
 
 They are chemical diffusion only where ions and electronic carriers stay together: for one neutral species, or with
-Coulomb energies in the walk. Elsewhere each species decays on its own.
+Coulomb energies in the model. Elsewhere each species decays independently.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from analysis.statistics.estimates import (
-    Estimate,
-    FloatArray,
-    Result,
-    Unavailable,
-    attempt,
-    jackknife_stderr,
-    positive_from_samples,
-)
-from analysis.thermodynamics.decay import (
-    CHARGED_DECAY_FORMULA,
-    CHARGED_WAVE_FORMULA,
-    DECAY_FORMULA,
-    WAVE_FORMULA,
-    Decay,
-    decays,
-    diffusivity_samples,
-    wave_decay,
-    wave_diffusivity_samples,
-)
-from analysis.thermodynamics.density_modes import counted_json, neutral_vector
+from analysis.statistics.estimates import Estimate, FloatArray, Result, Unavailable, attempt, positive_from_samples
+from analysis.thermodynamics.decay import CHARGED_DECAY_FORMULA, DECAY_FORMULA, Decay, decays, diffusivity_samples
+from analysis.thermodynamics.density_modes import values_by_mode
 from analysis.thermodynamics.inputs import ChemicalDiffusionInputs
+from analysis.thermodynamics.records import DecayCurve, DecayCurves, Entry
+from analysis.thermodynamics.structure_factor import neutral_vector
+from analysis.thermodynamics.wave import CHARGED_WAVE_FORMULA, WAVE_FORMULA, wave_decay, wave_diffusivity_samples
 from analysis.transport.tracer import without_true_motion
 
-APART = (
+INDEPENDENT_DECAYS = (
     "ions and electronic carriers of this model are not held together by Coulomb energies, so that each decays on its "
     "own: see chemical_diffusion.decay_of_species"
 )
+MOST_POINTS = 100  # of a curve in results.json
 
 
-def decay_routes(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Result], dict[str, Any]]:
-    """Routes (c) and (d), of the neutral combination where there is one, and of each species by itself."""
+def decay_routes(
+    inputs: ChemicalDiffusionInputs,
+) -> tuple[dict[str, Result], dict[str, dict[str, Entry]], dict[str, DecayCurves]]:
+    """(routes (c) and (d) of the neutral combination, those of species that decay independently, curves of both)."""
     trajectory = inputs.trajectory
     names = list(trajectory.plane_species)
     together = inputs.electronic is None or trajectory.coulomb
-    curves: dict[str, Any] = {}
-    own: dict[str, Any] = {}
     missing = without_true_motion(trajectory)
+    own: dict[str, dict[str, Entry]] = {}
+    curves: dict[str, DecayCurves] = {}
     for name in names if not together else []:
         if name in missing:
-            own[name] = dict.fromkeys(("decay", "relaxation"), Unavailable(missing[name]).as_json())
+            own[name] = {route: Unavailable(missing[name]).as_json() for route in ("decay", "relaxation")}
             continue
         weights = np.array([float(other == name) for other in names])
-        pair = _pair_of_decays(inputs, weights, weights, curves, name)
-        own[name] = {key: value.as_json() for key, value in pair.items()}
+        pair, curves[name] = _pair_of_decays(inputs, weights, weights)
+        own[name] = {route: result.as_json() for route, result in pair.items()}
     if together and names and not missing:
-        result = _pair_of_decays(inputs, *_neutral_weights(inputs), curves, inputs.carrier)
+        result, curves[inputs.carrier] = _pair_of_decays(inputs, *_neutral_weights(inputs))
     else:
-        reason = APART if names else "the run kept no density modes"
+        reason = INDEPENDENT_DECAYS if names else "the run recorded no density modes"
         reason = next(iter(missing.values()), reason)
         result = {"decay": Unavailable(reason, DECAY_FORMULA), "relaxation": Unavailable(reason, WAVE_FORMULA)}
-    return result, {"decay_of_species": own, "curves": curves}
+    return result, own, curves
 
 
 def _neutral_weights(inputs: ChemicalDiffusionInputs) -> tuple[FloatArray, FloatArray]:
-    """Of each counted species: weights of t_e rho_V + t_V rho_e/n, which the fast relaxation of charge leaves alone,
-    and the shares t_e and t_V.
+    """Weights of the counted species in t_e rho_V + t_V rho_e/n, and the shares t_e and t_V.
+
+    The fast relaxation of charge leaves this combination unchanged.
     """
     names = list(inputs.trajectory.plane_species)
     order, n = neutral_vector(inputs.trajectory)
@@ -81,14 +68,11 @@ def _neutral_weights(inputs: ChemicalDiffusionInputs) -> tuple[FloatArray, Float
 
 
 def _pair_of_decays(
-    inputs: ChemicalDiffusionInputs, weights: FloatArray, shares: FloatArray, curves: dict[str, Any], name: str
-) -> dict[str, Result]:
-    """(c) and (d) of one combination; puts the curves of the decays into `curves`.
-
-    shares: as in `wave_diffusivity_samples`.
-    """
+    inputs: ChemicalDiffusionInputs, weights: FloatArray, shares: FloatArray
+) -> tuple[dict[str, Result], DecayCurves]:
+    """((c) and (d) of one combination, the curves of the decays). shares: as in `wave_diffusivity_samples`."""
     trajectory, independent = inputs.trajectory, inputs.independent
-    shown: dict[str, Any] = {}
+    curves: DecayCurves = {}
     charged = inputs.electronic is not None and trajectory.coulomb
     formula = CHARGED_DECAY_FORMULA if charged else DECAY_FORMULA
     of_wave = CHARGED_WAVE_FORMULA if charged else WAVE_FORMULA
@@ -97,25 +81,23 @@ def _pair_of_decays(
 
     def decay() -> Estimate:
         found = decays(trajectory, independent, weights)
-        rows, of_k = diffusivity_samples(found, charged)
-        shown["modes"] = [_curve(each) for each in found]
-        shown["diffusivity_of_k"] = counted_json([each.mode for each in found], of_k, jackknife_stderr(of_k))
-        return positive_from_samples(rows, formula)
+        samples, of_k = diffusivity_samples(found, charged)
+        curves["modes"] = [_curve(each) for each in found]
+        curves["diffusivity_of_k"] = values_by_mode([each.mode for each in found], of_k)
+        return positive_from_samples(samples, formula)
 
     def wave() -> Estimate:
         found = wave_decay(trajectory, independent, weights)
-        shown["wave"] = _curve(found)
+        curves["wave"] = _curve(found)
         return positive_from_samples(wave_diffusivity_samples(trajectory, found, shares), of_wave)
 
-    results: dict[str, Result] = {"decay": attempt(decay, formula), "relaxation": attempt(wave, of_wave)}
-    curves[name] = shown
-    return results
+    return {"decay": attempt(decay, formula), "relaxation": attempt(wave, of_wave)}, curves
 
 
-def _curve(decay: Decay) -> dict[str, Any]:
-    """A decay for pictures, as far as it was fitted and as much again."""
+def _curve(decay: Decay) -> DecayCurve:
+    """A decay for pictures, up to twice the last lag of the fit."""
     end = min(2 * decay.fitted[1] + 2, len(decay.value))
-    step = max(end // 100, 1)
+    step = max(end // MOST_POINTS, 1)
     return {
         "axis": decay.mode.axis,
         "n": decay.mode.n,

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.statistics.estimates import FloatArray, Unavailable, attempt, available
 from analysis.thermodynamics.isotherm import Isotherm, at_composition, check_point, ion_numbers, theta_samples
-from analysis.thermodynamics.multihistogram import Joined, joined
+from analysis.thermodynamics.multihistogram import JoinedHistograms, join_histograms
 from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.conductivity import ambipolar_coefficient, electronic_share, require_positive, tau
 from analysis.transport.onsager import collective_diffusivity
@@ -32,9 +32,9 @@ class ChemicalDiffusionInputs:
         self.particle_share = 1.0 if component["per_carrier"] > 0 else (both - number) / number
 
     @cached_property
-    def histograms(self) -> Joined | Unavailable:
+    def histograms(self) -> JoinedHistograms | Unavailable:
         """The histograms of the grand-canonical scan, joined."""
-        return attempt(lambda: joined(self.trajectory, self.independent))
+        return attempt(lambda: join_histograms(self.trajectory, self.independent))
 
     @cached_property
     def point(self) -> Isotherm | Unavailable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,80 +12,86 @@ from analysis.statistics.estimates import (
     Unavailable,
     attempt,
     available,
-    jackknife_stderr,
     positive_from_samples,
     without_bias,
 )
-from analysis.thermodynamics.density_modes import counted_json, limit, neutral_vector, slab_theta, structure, theta_of_k
+from analysis.thermodynamics.density_modes import values_by_mode
 from analysis.thermodynamics.inputs import ChemicalDiffusionInputs
-from analysis.thermodynamics.isotherm import (
-    counts_of,
-    curve_json,
-    isotherm_json,
-    partner_of,
-    potential_json,
-    theta_estimates,
-)
+from analysis.thermodynamics.isotherm import partner_of
+from analysis.thermodynamics.isotherm_results import isotherm_curve, isotherm_points, potential, theta_estimates
+from analysis.thermodynamics.records import ModeValue, Potential, ThermodynamicResults
+from analysis.thermodynamics.slabs import slab_theta
+from analysis.thermodynamics.structure_factor import long_wave_limit, neutral_vector, structure_factors, theta_of_k
 
 STRUCTURE_FORMULA = "Theta_{} = limit k -> 0 of c n^T chi(k)^-1 n, chi_ij = <rho_i rho_j*>/V thermal, n = {}"
 SLAB_FORMULA = "Theta_{} = c n^T chi^-1 n, chi_ij V_slab (1 - V_slab/V) = Cov(N_i, N_j) of slabs"
 
 
-def theta_json(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Any], dict[str, Result]]:
-    """(entries of results.json: Theta of carrier and partner, the isotherm; Theta of the carrier by each method)."""
-    trajectory = inputs.trajectory
-    points = attempt(lambda: isotherm_json(trajectory, available(inputs.histograms)))
-    curve = attempt(lambda: curve_json(trajectory, available(inputs.histograms)))
+@dataclass(frozen=True)
+class ThermodynamicFactors:
+    """of_carrier: by each method. of_partner: by the grand-canonical walk. of_k: by structure factors at each mode."""
+
+    of_carrier: dict[str, Result]
+    of_partner: Result
+    at_composition: Potential
+    of_k: list[ModeValue] = field(default_factory=list)
+
+
+def thermodynamic_factors(inputs: ChemicalDiffusionInputs) -> ThermodynamicFactors:
+    """Theta at the composition of the run."""
     point = inputs.point
-    own: Result
-    partner: Result
+    of_carrier: Result
+    of_partner: Result
+    at_composition: Potential
     if isinstance(point, Unavailable):
-        own = partner = point
-        potential = {"mu_eV": None, "reason": point.reason}
+        of_carrier = of_partner = point
+        at_composition = {"mu_eV": None, "reason": point.reason}
     else:
-        own, partner = theta_estimates(trajectory, point, 0)
-        potential = potential_json(trajectory, float(point.mu_eV[0]))
-    modes: list[Any] = []
+        of_carrier, of_partner = theta_estimates(inputs.trajectory, point, 0)
+        at_composition = potential(inputs.trajectory, float(point.mu_eV[0]))
+    of_k: list[ModeValue] = []
     methods: dict[str, Result] = {
-        "grand_canonical": own,
-        "structure_factor": attempt(lambda: _structure(inputs, modes)),
-        "slabs": attempt(lambda: _slabs(inputs)),
+        "grand_canonical": of_carrier,
+        "structure_factor": attempt(lambda: _from_structure_factors(inputs, of_k)),
+        "slabs": attempt(lambda: _from_slabs(inputs)),
     }
-    vacancies = trajectory.component["per_carrier"] < 0
-    other = Unavailable(f"the component is {inputs.particle}: see thermodynamics.carrier").as_json()
-    entries = {
-        "thermodynamic_factor_O": partner.as_json() if vacancies else other,
-        "thermodynamic_factor_V": own.as_json() if vacancies else other,
-        "thermodynamics": {
-            "component": inputs.particle,
-            "carrier": inputs.carrier,
-            "partner": partner_of(trajectory),
-            "site_fraction": inputs.site_fraction,
-            "thermodynamic_factor_of_carrier": {name: each.as_json() for name, each in methods.items()},
-            "at_composition": potential,
-            "isotherm": [] if isinstance(points, Unavailable) else points,
-            "isotherm_curve": {} if isinstance(curve, Unavailable) else curve,
-            "theta_of_k": modes,
-            "acceptance": counts_of(trajectory.scan).tolist() if trajectory.scan else [],
-        },
-    }
-    return entries, methods
+    return ThermodynamicFactors(methods, of_partner, at_composition, of_k)
 
 
-def _structure(inputs: ChemicalDiffusionInputs, modes: list[Any]) -> Estimate:
-    """Theta from structure factors at long wavelengths; puts Theta(k) into `modes`."""
-    trajectory, independent = inputs.trajectory, inputs.independent
+def thermodynamic_results(inputs: ChemicalDiffusionInputs, factors: ThermodynamicFactors) -> ThermodynamicResults:
+    """The entry `thermodynamics` of results.json."""
+    trajectory = inputs.trajectory
+    points = attempt(lambda: isotherm_points(trajectory, available(inputs.histograms)))
+    curve = attempt(lambda: isotherm_curve(trajectory, available(inputs.histograms)))
+    counters = None if trajectory.scan is None else trajectory.scan.counters.sum(axis=1)
+    return {
+        "component": inputs.particle,
+        "carrier": inputs.carrier,
+        "partner": partner_of(trajectory),
+        "site_fraction": inputs.site_fraction,
+        "thermodynamic_factor_of_carrier": {name: each.as_json() for name, each in factors.of_carrier.items()},
+        "at_composition": factors.at_composition,
+        "isotherm": [] if isinstance(points, Unavailable) else points,
+        "isotherm_curve": {} if isinstance(curve, Unavailable) else curve,
+        "theta_of_k": factors.of_k,
+        "acceptance": [] if counters is None else (counters[..., 1] / counters[..., 0]).tolist(),
+    }
+
+
+def _from_structure_factors(inputs: ChemicalDiffusionInputs, of_k: list[ModeValue]) -> Estimate:
+    """Theta from structure factors at long wavelengths; Theta(k) goes into `of_k` even if the limit is unavailable."""
+    trajectory = inputs.trajectory
     order, n = neutral_vector(trajectory)
-    found, chi = structure(trajectory, independent)
-    rows = theta_of_k(trajectory, chi, order, n)
-    stderr = jackknife_stderr(rows)
-    modes.extend(counted_json(found, rows, stderr))
-    k = np.array([mode.k_per_m for mode in found])
+    modes, chi = structure_factors(trajectory, inputs.independent)
+    samples = theta_of_k(trajectory, chi, order, n)
+    of_k.extend(values_by_mode(modes, samples))
+    at_zero = long_wave_limit(np.array([mode.k_per_m for mode in modes]), samples)
     numbers = "(" + ", ".join(f"{value:g}" for value in n) + ")"
-    at_zero = without_bias(limit(k, rows, stderr), "inverse of the structure factors")
-    return positive_from_samples(at_zero, STRUCTURE_FORMULA.format(inputs.carrier, numbers))
+    return positive_from_samples(
+        without_bias(at_zero, "inverse of the structure factors"), STRUCTURE_FORMULA.format(inputs.carrier, numbers)
+    )
 
 
-def _slabs(inputs: ChemicalDiffusionInputs) -> Estimate:
-    rows = without_bias(slab_theta(inputs.trajectory, inputs.independent), "inverse of the covariance of slabs")
-    return positive_from_samples(rows, SLAB_FORMULA.format(inputs.carrier))
+def _from_slabs(inputs: ChemicalDiffusionInputs) -> Estimate:
+    samples = without_bias(slab_theta(inputs.trajectory, inputs.independent), "inverse of the covariance of slabs")
+    return positive_from_samples(samples, SLAB_FORMULA.format(inputs.carrier))

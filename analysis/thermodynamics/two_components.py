@@ -6,19 +6,17 @@ n_j = e_j - (z_j/z_h) e_h, and D~ = kT A (N^T chi^-1 N), a 2 x 2 matrix (derived
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from analysis.statistics.estimates import (
     FloatArray,
     Unavailable,
-    UnavailableError,
     attempt,
     available,
     jackknife_stderr,
 )
-from analysis.thermodynamics.density_modes import limit, structure
+from analysis.thermodynamics.records import ChemicalMatrix
+from analysis.thermodynamics.structure_factor import check_positive, long_wave_limit, structure_factors
 from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.conductivity import at_zero_current, block, require_positive
 from lattices.constants import BOLTZMANN_J_K
@@ -26,7 +24,7 @@ from lattices.constants import BOLTZMANN_J_K
 MATRIX_FORMULA = "D~ = kT A (N^T chi^-1 N), A = L - L z z^T L/(z^T L z) of the ions, n_j = e_j - (z_j/z_h) e_h"
 
 
-def chemical_matrix_json(analysis: TransportAnalysis) -> dict[str, Any] | None:
+def chemical_matrix(analysis: TransportAnalysis) -> ChemicalMatrix | None:
     """The entry of results.json; None unless the run has two kinds of ion and one electronic carrier."""
     trajectory = analysis.trajectory
     names = list(trajectory.plane_species)
@@ -35,7 +33,13 @@ def chemical_matrix_json(analysis: TransportAnalysis) -> dict[str, Any] | None:
         return None
     samples = attempt(lambda: _samples(analysis, ions), MATRIX_FORMULA)
     if isinstance(samples, Unavailable):
-        return {"species": ions} | samples.as_json()
+        return {
+            "species": ions,
+            "value": None,
+            "stderr": None,
+            "reason": samples.reason,
+            "formula": MATRIX_FORMULA,
+        }
     eigen = np.sort(np.linalg.eigvals(samples).real, axis=1)
     return {
         "species": ions,
@@ -54,14 +58,13 @@ def _samples(analysis: TransportAnalysis, ions: list[str]) -> FloatArray:
     require_positive(matrix[0])
     closed = at_zero_current(matrix, z)[:, :2, :2]
     neutral = np.array([[1.0, 0.0], [0.0, 1.0], [-z[0] / z[2], -z[1] / z[2]]])
-    modes, chi = structure(trajectory, available(analysis.independent))
+    modes, chi = structure_factors(trajectory, available(analysis.independent))
     counted = [list(trajectory.plane_species).index(name) for name in order]
     chi = block(chi, counted)
-    if (np.linalg.eigvalsh(chi[0]) <= 0).any():
-        raise UnavailableError("structure factors are not positive within this run: take a longer one or more replicas")
+    check_positive(chi[0])
     factor = np.einsum("ai,ukab,bj->ukij", neutral, np.linalg.inv(chi), neutral)
     k = np.array([mode.k_per_m for mode in modes])
     at_zero = np.empty((len(factor), 2, 2))
     for i, j in np.ndindex(2, 2):
-        at_zero[:, i, j] = limit(k, factor[..., i, j], jackknife_stderr(factor[..., i, j]))
+        at_zero[:, i, j] = long_wave_limit(k, factor[..., i, j])
     return np.asarray(BOLTZMANN_J_K * trajectory.temperature_K * closed @ at_zero)

@@ -19,7 +19,7 @@ COUNTED = (
     (analysis.transport.analysis, "independent_samples"),
     (analysis.transport.analysis, "collective_samples"),
     (analysis.transport.analysis, "tracer_samples"),
-    (analysis.thermodynamics.inputs, "joined"),
+    (analysis.thermodynamics.inputs, "join_histograms"),
     (analysis.thermodynamics.inputs, "at_composition"),
 )
 

@@ -8,8 +8,8 @@ import pytest
 from ase import Atoms
 
 from analysis.statistics.independent_samples import independent_samples
-from analysis.thermodynamics.decay import wave_amplitude
 from analysis.thermodynamics.density_modes import Mode, density
+from analysis.thermodynamics.wave import wave_amplitude
 from kmc.files.trajectory import read_trajectory
 from kmc.measure.density_planes import n_planes, plane_fractions, plane_numbers
 from kmc.model.composition import compose

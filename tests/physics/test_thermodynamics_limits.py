@@ -31,7 +31,7 @@ def test_what_is_unavailable_is_null_with_its_reason(tmp_path):
     results = analyze(ran(gas, tmp_path / "few", 10.0, 10, mu_eV=(-3.0, 3.0), trials_per_carrier=50))
     points = results["thermodynamics"]["isotherm"]
     assert len(points) == 2 and results["thermodynamic_factor_O"]["value"] is None
-    assert all("end of what it can hold" in p["thermodynamic_factor_carrier"]["reason"] for p in points)
+    assert all("fewest or most carriers possible" in p["thermodynamic_factor_carrier"]["reason"] for p in points)
     assert "does not reach the run's 51" in results["thermodynamic_factor_V"]["reason"]
     ways = results["thermodynamics"]["thermodynamic_factor_of_carrier"]
     assert "too few wave vectors" in ways["structure_factor"]["reason"]

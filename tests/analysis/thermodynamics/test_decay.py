@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from analysis.statistics.independent_samples import independent_samples
-from analysis.thermodynamics.decay import Decay, diffusivity_samples, wave_diffusivity_samples
+from analysis.thermodynamics.decay import Decay, diffusivity_samples
 from analysis.thermodynamics.density_modes import Mode
+from analysis.thermodynamics.wave import wave_diffusivity_samples
 from kmc.files.records import Wave
 from tests.analysis.synthetic import synthetic
 

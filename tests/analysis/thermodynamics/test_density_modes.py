@@ -9,7 +9,8 @@ import pytest
 
 from analysis.statistics.estimates import UnavailableError
 from analysis.statistics.independent_samples import independent_samples
-from analysis.thermodynamics.density_modes import correlation, limit, neutral_vector, theta_of_k
+from analysis.thermodynamics.density_correlation import correlation
+from analysis.thermodynamics.structure_factor import long_wave_limit, neutral_vector, theta_of_k
 from kmc.files.trajectory import Trajectory
 from tests.analysis.synthetic import synthetic
 
@@ -86,8 +87,11 @@ def test_theta_of_a_neutral_pair_from_its_structure_factors() -> None:
 
 
 def test_the_limit_is_linear_in_k_squared_and_weighted() -> None:
+    """Exactly straight where the samples are; a point of great error has no weight."""
     k = np.array([1.0, 2.0, 3.0])
-    straight = np.array([[7.0, 4.0, -1.0], [14.0, 8.0, -2.0]])
-    assert limit(k, straight, np.array([0.1, 0.2, 0.1])) == pytest.approx([8.0, 16.0])
-    one_outlier = straight[:1] + np.array([[0.0, 0.0, 100.0]])
-    assert limit(k, one_outlier, np.array([1e-3, 1e-3, 1e3])) == pytest.approx(8.0, abs=1e-6)
+    scale = np.array([[1.0], [0.9], [1.1], [1.0]])
+    straight = scale * np.array([[7.0, 4.0, -1.0]])
+    assert long_wave_limit(k, straight) == pytest.approx(8.0 * scale[:, 0])
+    noisy = straight + np.array([0.0, 1e4, -1e4, 0.0])[:, None] * np.array([[0.0, 0.0, 1.0]])
+    noisy[0, 2] += 100.0
+    assert long_wave_limit(k, noisy)[0] == pytest.approx(8.0, abs=1e-3)

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.statistics.independent_samples import independent_samples
 from analysis.thermodynamics.isotherm import at_composition, isotherm, theta_samples
-from analysis.thermodynamics.multihistogram import Joined, joined
+from analysis.thermodynamics.multihistogram import JoinedHistograms, join_histograms
 from kmc.files.records import Scan
 from kmc.files.trajectory import Trajectory
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
@@ -47,7 +47,7 @@ def poisson_walk(rng: np.random.Generator, mean: float, trials: int, replicas: i
 
 def test_the_variance_of_the_mean_of_a_pool_is_restored() -> None:
     """Exact: p = (1/4, 1/2, 1/4) has variance 1/2 about its mean, and 2/(40 x 2) of the variance is in the mean."""
-    histograms = Joined(
+    histograms = JoinedHistograms(
         number=np.array([10.0, 11.0, 12.0]),
         ratio=np.log([[2.0, 0.5]]),
         reservoir=np.zeros(1),
@@ -57,9 +57,9 @@ def test_the_variance_of_the_mean_of_a_pool_is_restored() -> None:
         replicas=np.array([2.0]),
         members=(np.array([0]),),
     )
-    mean, variance, at_edge, at_ends = histograms.moments(0.0)
-    assert mean == pytest.approx(11.0) and variance == pytest.approx(0.5 / (1.0 - 2.0 / (40.0 * 2.0)))
-    assert at_edge == pytest.approx(0.0) and at_ends == pytest.approx(0.25)
+    found = histograms.moments(0.0)
+    assert found.mean == pytest.approx(11.0) and found.variance == pytest.approx(0.5 / (1.0 - 2.0 / (40.0 * 2.0)))
+    assert found.at_edge == pytest.approx(0.0) and found.at_ends == pytest.approx(0.25)
 
 
 def test_short_walks_give_the_variance_of_long_ones() -> None:
@@ -72,7 +72,7 @@ def test_short_walks_give_the_variance_of_long_ones() -> None:
     visits, accepted = poisson_walk(np.random.default_rng(3), mean, 1400, replicas)
     counters = np.stack([np.full(replicas, 1400), accepted], axis=1)[None]
     trajectory = scanned(visits[None], np.zeros(1), counters, dopants=True)
-    found = joined(trajectory, independent_samples(trajectory))
+    found = join_histograms(trajectory, independent_samples(trajectory))
     assert found.lengths[0] == pytest.approx(26.0, rel=0.15)
     point = isotherm(trajectory, found)
     theta = theta_samples(trajectory, point)[0][:, 0]
@@ -99,7 +99,7 @@ def test_reweighting_finds_the_composition_of_the_run() -> None:
     That potential is not one of the scan.
     """
     trajectory = ideal_scan(KT_EV * np.array([-0.7, 0.3, 1.3]))
-    point = at_composition(trajectory, joined(trajectory, independent_samples(trajectory)))
+    point = at_composition(trajectory, join_histograms(trajectory, independent_samples(trajectory)))
     assert point.mu_eV[0] == pytest.approx(-KT_EV * (3.0 + math.log(5 / 100)), abs=1e-4 * KT_EV)
     of_carrier, of_partner = theta_samples(trajectory, point)
     assert of_carrier[0, 0] == pytest.approx(1.0 / (1.0 - 5 / 105), rel=1e-4)
