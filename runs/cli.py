@@ -248,8 +248,8 @@ def _equilibrium(arguments: argparse.Namespace) -> int:
             print(f"warning: {line}", file=sys.stderr)
         try:
             picture = plot_brouwer(diagram, a.brouwer)
-        except (OSError, ValueError) as error:
-            raise InputError(f"--brouwer {a.brouwer}: cannot be written: {error}") from error
+        except InputError as error:
+            raise InputError(f"--brouwer {error}") from error
         print(f"written: {picture}", file=sys.stderr)
     return 0
 

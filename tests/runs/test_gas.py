@@ -89,6 +89,19 @@ def test_a_picture_tells_its_warnings(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "warning: pO2_bar = 1e-25 to 1 is outside 1e-19 to 1 of set kuhn2011" in printed.err
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("missing/b.png", "cannot be written: No such file or directory"), ("b.xyz", "Format 'xyz' is not supported")],
+)
+def test_a_diagram_that_cannot_be_written(
+    name: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["equilibrium", "bzy20", "--temperature", "700", "--pO2", "0.2", "--pH2O", "0.02"]
+    assert main([*asked, "--brouwer", str(tmp_path / name)]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"--brouwer {tmp_path / name}: {message}" in last
+
+
 def test_a_dry_gas_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["equilibrium", "bzy20", "--temperature", "700", "--pO2", "0.2", "--pH2O", "0"]
     assert main([*asked, "--json"]) == 0
