@@ -224,7 +224,7 @@ def test_the_mode_of_a_run_file_is_reported(tmp_path, capsys):
     changes = ["polarons.mode=frozen-ions", "crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=6"]
     words = [word for change in changes for word in ("--set", change)]
     assert main(["run", "ceria-reduced", *words, "--out", str(tmp_path / "run")]) == 0
-    assert "polarons.mode = frozen-ions: rates of vacancy x 0" in capsys.readouterr().out
+    assert 'polarons.mode = "frozen-ions": rates of vacancy x 0' in capsys.readouterr().out
     seen = read_trajectory(tmp_path / "run" / "trajectory.h5")
     assert seen.polaron_mode == "frozen-ions" and replace(seen, polaron_mode="kinetic").accepted[-1, :, 0].sum() == 0
     assert main(["run", "ideal-fluorite", "--set", "polarons.mode=scaled", "--out", str(tmp_path / "other")]) == 2
