@@ -77,7 +77,8 @@ def tracked() -> list[Path]:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
     except (OSError, subprocess.CalledProcessError):
-        return [path for folder in SOURCES for path in (ROOT / folder).rglob("*") if path.is_file()]
+        inside = [path for folder in SOURCES for path in (ROOT / folder).rglob("*")]
+        return [path for path in (*ROOT.iterdir(), *inside) if path.is_file()]
 
 
 def texts_of(path: Path) -> Iterator[tuple[int, str]]:

@@ -214,6 +214,7 @@ def contacts(system, occupants, codes):
     return total / (len(occupants) * 9)
 
 
+@pytest.mark.slow
 def test_the_mode_of_a_run_file_is_reported(tmp_path, capsys):
     from runs.cli import main
 

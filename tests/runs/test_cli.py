@@ -127,6 +127,7 @@ def test_a_full_or_read_only_output_folder(refused: Refused, tmp_path: Path) -> 
         assert "cannot be written" in refused("run", "smallest", "--out", locked / "run", *arguments(TINY))
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second checkpoint fails: one line, and the run continues from the first once there is space."""
     import kmc.run.saved_run

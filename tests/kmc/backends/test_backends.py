@@ -90,6 +90,7 @@ def test_compiled_backends_equal_numpy(backend, system, selection):
     assert same(reference.read(), other.read())
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(system=systems(), block=st.integers(1, 40))
 def test_looking_ahead_changes_nothing(system, block):

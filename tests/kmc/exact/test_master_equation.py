@@ -96,6 +96,7 @@ def test_drift_of_a_single_polaron(field, rate):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_detailed_balance_on_the_integers(seed):
     """Eb2(ij) - Eb2(ji) = 2 dE exactly, dE summed over all pairs of the cell independently of the potentials."""

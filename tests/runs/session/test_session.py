@@ -118,6 +118,7 @@ def test_at_changes_keys_and_nothing_else():
     assert "V_O 13," in system.describe().replace("\n", ",")
 
 
+@pytest.mark.slow
 def test_a_model_and_a_crystal_in_memory_can_be_resumed_by_the_command(tmp_path):
     model = kmc.load_model("gdc-chgnet-preview").model_copy(update={"name": "mine"})
     system = kmc.System.build(
@@ -136,6 +137,7 @@ def test_a_model_and_a_crystal_in_memory_can_be_resumed_by_the_command(tmp_path)
     assert main(["run", str(run.folder), "--resume"]) == 0
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_a_run_that_resumes(tmp_path):
     """Ctrl-C at the third report of progress: what is resumed equals what was never stopped."""
     script = f"""
