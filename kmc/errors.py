@@ -17,4 +17,4 @@ class BarrierBelowBound(RuntimeError):
 
 
 class DisplacementOverflow(RuntimeError):
-    """A particle crossed the periodic supercell more often than the image counters hold (about 10^6 times)."""
+    """Particles have moved farther than the integers for periodic images, positions or squared displacements hold."""

@@ -51,12 +51,14 @@ def symmetry_of(crystal: Crystal) -> Symmetry:
 
 def crystal_space_group(crystal: Crystal) -> SpaceGroup:
     """The space group of a crystal's sublattices with its operations; conventions and errors as in `symmetry_of`."""
-    places, kinds = [], []
+    places, held = [], []
     for number, sublattice in enumerate(crystal.sublattices):
         if not any(_same(sublattice.basis, other.basis) for other in crystal.sublattices[number + 1 :]):
             places.append(sublattice.basis)
-            kinds += [number + 1] * sublattice.n_basis
-    return space_group(crystal.cell_angstrom, np.concatenate(places), np.array(kinds, dtype=np.int64))
+            contents = sublattice.contents or ({},) * sublattice.n_basis  # ordered dopants make sites different
+            held += [(number, *sorted(content.items())) for content in contents]
+    kinds = np.array([held.index(one) + 1 for one in held], dtype=np.int64)
+    return space_group(crystal.cell_angstrom, np.concatenate(places), kinds)
 
 
 def symmetrised(tensor: NDArray[np.float64], rotations: NDArray[np.float64]) -> NDArray[np.float64]:

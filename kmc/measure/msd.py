@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
+from kmc.errors import DisplacementOverflow
 from kmc.measure.lag_windows import LagWindows
 from kmc.measure.observer import Arrays, Observer, Positions
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # of components: xx yy zz xy xz yz
+MOST_MOMENT = 1 << 62  # half of the range of int64: a sum below it and one more addition below it cannot overflow
+TOO_FAR = "the sums of squared displacements no longer fit 64 bits; use a shorter run or a smaller supercell"
 
 
 class MeanSquareDisplacement(Observer):
@@ -46,6 +49,8 @@ class MeanSquareDisplacement(Observer):
         for k, reference in self._windows.ending(frame):
             block = self._windows.block_of(frame)
             self._second_moment[k, block] += second_moments(self._tables, positions, reference)
+            if int(abs(self._second_moment[k, block]).max()) >= MOST_MOMENT:
+                raise DisplacementOverflow(TOO_FAR)
         return {"summed_displacement": to_host(summed - self._origin)}
 
     def datasets(self) -> Arrays:
@@ -93,11 +98,17 @@ def summed_positions(tables: EventTables, positions: Positions) -> NDArray[np.in
 
 
 def second_moments(tables: EventTables, positions: Positions, reference: Positions) -> NDArray[np.int64]:
-    """(R, S, 6) int64: sums over particles of the products of displacement components, in the order of PAIRS."""
+    """(R, S, 6) int64: sums over particles of the products of displacement components, in the order of PAIRS.
+
+    DisplacementOverflow where such a sum could exceed 2^62.
+    """
     shape = (len(positions), len(tables.species), len(PAIRS))
     total: NDArray[np.int64] = module_of(positions).zeros(shape, dtype=np.int64)
     for some in replica_chunks(len(positions), positions.shape[1]):
         moved = [(positions[some, :, a] - reference[some, :, a]).astype(np.int64) for a in range(3)]
+        farthest = max(int(abs(along).max()) for along in moved) if positions.shape[1] else 0
+        if farthest**2 * positions.shape[1] >= MOST_MOMENT:
+            raise DisplacementOverflow(TOO_FAR)
         for code, ids in species_slices(tables):
             for p, (a, b) in enumerate(PAIRS):
                 total[some, code, p] = (moved[a][:, ids] * moved[b][:, ids]).sum(axis=1)

@@ -108,7 +108,7 @@ class ProductionWalk:
         length = schedule.trials_per_window, schedule.trials_per_sweep
         for _ in range(schedule.windows_per_frame):
             advance_window(self.walker, self.task.system, self.task.settings, schedule.selection, *length)
-        check_images(self.walker.live())
+        check_images(self.task.system.tables.supercell, self.walker.live())
         self.frame += 1
         self.record_frame()
 

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.arrays import module_of, replica_chunks
+from kmc.arrays import module_of, replica_chunks, to_host
 from kmc.errors import DisplacementOverflow
 from kmc.tables.event_tables import IMAGE_BITS, EventTables, unpack_image
 from kmc.tables.pair_energies import split
+from lattices.crystal import Supercell
 from lattices.errors import InputError
+
+MOST_IMAGES = 1 << (IMAGE_BITS - 2)  # half of the counters' range: no window between two checks passes the end
+MOST_GRID_UNITS = 1 << 30
 
 
 @dataclass
@@ -161,10 +165,22 @@ def _carrier_sites(tables: EventTables, coordinates: NDArray[np.int16]) -> NDArr
     return first + ((x * ny + y) * nz + z) * n_basis + b
 
 
-def check_images(state: State) -> None:
-    """Stop long before the packed image counters could run over."""
-    limit = 1 << (IMAGE_BITS - 2)
-    if max(int(abs(unpack_image(state.image[some])).max()) for some in replica_chunks(*state.image.shape)) >= limit:
+def check_images(supercell: Supercell, state: State) -> None:
+    """DisplacementOverflow long before the packed image counters or the int32 positions could overflow.
+
+    Positions stay below 2^30 grid units, so that the difference of two of them fits int32 as well.
+    """
+    crossed = np.zeros(3, dtype=np.int64)
+    for some in replica_chunks(*state.image.shape):
+        crossed = np.maximum(crossed, to_host(abs(unpack_image(state.image[some])).max(axis=(0, 1))))
+    if int(crossed.max()) >= MOST_IMAGES:
         raise DisplacementOverflow(
-            f"a particle has crossed the supercell more than {limit} times; use a larger supercell or a shorter run"
+            f"a particle has crossed the supercell more than {MOST_IMAGES} times; "
+            "use a larger supercell or a shorter run"
+        )
+    cells = (crossed + 1) * np.asarray(supercell.repeats)
+    if int(cells.max()) >= MOST_GRID_UNITS // supercell.crystal.grid:
+        raise DisplacementOverflow(
+            f"a particle has moved more than {MOST_GRID_UNITS // supercell.crystal.grid} cells along a lattice vector; "
+            "use a shorter run"
         )
