@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from analysis.statistics.arrhenius import ArrheniusFit, fit_arrhenius
-from analysis.statistics.estimates import Estimate, Unavailable, UnavailableError, attempt
-from analysis.statistics.independent_samples import FIT_RANGE, IndependentSamples
-from analysis.table import SPECIES_KEYS
+from analysis.results import (
+    ArrheniusResults,
+    FamilyResults,
+    FolderResults,
+    Header,
+    HopResults,
+    RunResults,
+    SpeciesKey,
+    SpeciesResults,
+    TemperatureResults,
+    TransportKey,
+)
+from analysis.statistics.arrhenius import arrhenius_json
+from analysis.statistics.estimates import Unavailable
+from analysis.statistics.independent_samples import FIT_RANGE
 from analysis.thermodynamics.chemical_diffusion import chemical_json
 from analysis.transport.analysis import TransportAnalysis
-from analysis.transport.drift import drift_estimates, drift_warning
+from analysis.transport.conductivity import transport_json
+from analysis.transport.drift import drift_json, drift_warning
 from analysis.transport.onsager import onsager_json, species_estimates, transport_coefficients
 from analysis.transport.polaron_modes import MODES, combine
 from analysis.transport.profile import profile_json
@@ -26,38 +37,40 @@ if TYPE_CHECKING:
     from kmc.files.header import SpeciesRecord
     from kmc.files.trajectory import Trajectory
 
+DIFFUSIVITIES: tuple[SpeciesKey, ...] = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s")
+CONDUCTIVITIES: tuple[TransportKey, ...] = ("ionic_conductivity_S_m", "electronic_conductivity_S_m")
 ONE_SCALE = 'only one scale was run: compare with a run at another, or take polarons.mode = "auto", which does so'
 
 
-def analyze(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) -> dict[str, Any]:
+def analyze(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) -> RunResults:
     """All estimates of one trajectory, as results.json holds them.
 
     fit_range: lags of the fits, as fractions of the run; the lower one as a fraction of the run as first planned, where
     the run was extended. Raises InputError for a fit range that is not allowed.
     """
     analysis = TransportAnalysis(trajectory, fit_range)
-    independent = analysis.independent
-    results = _header(trajectory, independent)
-    results["species"] = {
-        record.name: _species(analysis, record) for record in trajectory.species if record.mobile and record.count
-    }
-    results["onsager"] = onsager_json(analysis.collective)
-    results |= {key: each.as_json() for key, each in transport_coefficients(analysis.collective).items()}
-    results |= _drift(trajectory, independent)
     chemical, doubts = chemical_json(analysis)
-    results |= chemical
-    if (profile := profile_json(trajectory, independent, analysis.fit_range)) is not None:
-        results["profile"] = profile
-    results["hops"] = _hops(trajectory)
-    results["notes"] = [note.text for note in trajectory.notes if not note.warning]
     of_run = [note.text for note in trajectory.notes if note.warning]
-    results["warnings"] = of_run + _warnings(analysis) + drift_warning(trajectory) + doubts
+    results: RunResults = {
+        **_header(analysis),
+        "species": {r.name: _species(analysis, r) for r in trajectory.species if r.mobile and r.count},
+        "onsager": onsager_json(analysis.collective),
+        **transport_json(transport_coefficients(analysis.collective)),
+        **drift_json(trajectory, analysis.independent),
+        **chemical,
+        "hops": _hops(trajectory),
+        "notes": [note.text for note in trajectory.notes if not note.warning],
+        "warnings": of_run + _warnings(analysis) + drift_warning(trajectory) + doubts,
+    }
+    if (profile := profile_json(trajectory, analysis.independent, analysis.fit_range)) is not None:
+        results["profile"] = profile
     if trajectory.polaron_mode == "scaled":
         results["scale_check"] = Unavailable(ONE_SCALE).as_json()
     return results
 
 
-def _header(trajectory: Trajectory, independent: IndependentSamples | Unavailable) -> dict[str, Any]:
+def _header(analysis: TransportAnalysis) -> Header:
+    trajectory, independent = analysis.trajectory, analysis.independent
     return {
         "temperature_K": trajectory.temperature_K,
         "model": trajectory.model,
@@ -71,16 +84,18 @@ def _header(trajectory: Trajectory, independent: IndependentSamples | Unavailabl
     }
 
 
-def _species(analysis: TransportAnalysis, record: SpeciesRecord) -> dict[str, Any]:
+def _species(analysis: TransportAnalysis, record: SpeciesRecord) -> SpeciesResults:
     trajectory, tracer = analysis.trajectory, analysis.tracer(record.name)
     diffusivity, correlation = tracer_estimates(trajectory, tracer)
     collective, haven = species_estimates(trajectory, analysis.collective, tracer, record.name)
-    estimates = zip(SPECIES_KEYS, (diffusivity, collective, correlation, haven), strict=True)
     return {
         "charge_e": record.charge_e,
         "kind": record.kind,
         "number_density_m3": record.count / trajectory.volume_m3,
-        **{key: each.as_json() for key, each in estimates},
+        "tracer_diffusivity_m2_s": diffusivity.as_json(),
+        "collective_diffusivity_m2_s": collective.as_json(),
+        "correlation_factor": correlation.as_json(),
+        "haven_ratio": haven.as_json(),
     }
 
 
@@ -94,18 +109,9 @@ def _warnings(analysis: TransportAnalysis) -> list[str]:
     return [line for line in (independent.note, *fits) if line]
 
 
-def _drift(trajectory: Trajectory, independent: IndependentSamples | Unavailable) -> dict[str, Any]:
-    conductivity, velocities = drift_estimates(trajectory, independent)
-    return {
-        "drift_conductivity_S_m": conductivity.as_json(),
-        "drift_velocity_m_s": {name: each.as_json() for name, each in velocities.items()},
-        "field_applied_V_per_m": trajectory.field_V_per_m.tolist(),
-    }
-
-
-def _hops(trajectory: Trajectory) -> dict[str, Any]:
+def _hops(trajectory: Trajectory) -> HopResults:
     trials, accepted = trajectory.trials[-1].sum(axis=0), trajectory.accepted[-1].sum(axis=0)
-    families = {
+    families: dict[str, FamilyResults] = {
         family.name: {
             "trials": int(trials[f]),
             "accepted": int(accepted[f]),
@@ -117,42 +123,53 @@ def _hops(trajectory: Trajectory) -> dict[str, Any]:
     return {"families": families, "wall_s": trajectory.wall_s, "accepted_per_s": per_s}
 
 
-def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANGE) -> dict[str, Any]:
+def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANGE) -> FolderResults:
     """Analyse the run in a folder, or each of its temperatures, and write results.json beside every trajectory.
 
     Raises InputError for a folder without a run, or for a trajectory that cannot be read.
     """
-    from kmc.files.trajectory import read_trajectory
-
     folder = Path(folder)
-    if (folder / "trajectory.h5").exists():
-        results = analyze(read_trajectory(folder / "trajectory.h5"), fit_range)
-        return _write(folder, results)
-    if windows := window_folders(folder):
-        runs = [analyze_folder(part, fit_range) for part in windows]
-        return _write(folder, extrapolate(runs, [run["hops_per_visit"] for run in runs]))
-    if modes := mode_folders(folder):
-        try:
-            return _write(folder, combine({part.name: analyze_folder(part, fit_range) for part in modes}))
-        except InputError as error:
-            raise InputError(f"{folder}: {error}") from error
+    if _holds_one_run(folder):
+        return _analyze_run(folder, fit_range)
     parts = temperature_folders(folder)
     if not parts:
-        raise InputError(f"{folder}: neither a trajectory.h5 nor sub-folders T...K with one")
-    runs = sorted((analyze_folder(part, fit_range) for part in parts), key=lambda run: run["temperature_K"])
-    combined = {
+        raise InputError(f"{folder}: contains neither a trajectory.h5 nor sub-folders T...K with one")
+    runs = sorted((_analyze_run(part, fit_range) for part in parts), key=lambda run: run["temperature_K"])
+    results: TemperatureResults = {
         "temperatures_K": [run["temperature_K"] for run in runs],
         "folders": [part.name for part in parts],
         "arrhenius": _arrhenius(runs),
         "runs": runs,
     }
-    return _write(folder, combined)
+    _write(folder, results)
+    return results
+
+
+def _analyze_run(folder: Path, fit_range: tuple[float, float]) -> RunResults:
+    """Analyse and write one run at one temperature, which may have parts of its own."""
+    from kmc.files.trajectory import read_trajectory
+
+    if (folder / "trajectory.h5").exists():
+        results = analyze(read_trajectory(folder / "trajectory.h5"), fit_range)
+    elif windows := window_folders(folder):
+        results = extrapolate([_analyze_run(part, fit_range) for part in windows])
+    else:
+        modes = {part.name: _analyze_run(part, fit_range) for part in mode_folders(folder)}
+        try:
+            results = combine(modes)
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from error
+    _write(folder, results)
+    return results
+
+
+def _holds_one_run(folder: Path) -> bool:
+    return (folder / "trajectory.h5").exists() or bool(window_folders(folder) or mode_folders(folder))
 
 
 def temperature_folders(folder: Path) -> list[Path]:
     """Sub-folders T...K that hold a trajectory, or windows with one, by temperature."""
-    parts = [p for p in folder.glob("T*K") if (p / "trajectory.h5").exists() or window_folders(p) or mode_folders(p)]
-    return sorted(parts, key=lambda part: (len(part.name), part.name))
+    return sorted(filter(_holds_one_run, folder.glob("T*K")), key=lambda part: (len(part.name), part.name))
 
 
 def mode_folders(folder: Path) -> list[Path]:
@@ -165,49 +182,24 @@ def window_folders(folder: Path) -> list[Path]:
     return sorted(part for part in folder.glob("window?") if (part / "trajectory.h5").exists())
 
 
-def _write(folder: Path, results: dict[str, Any]) -> dict[str, Any]:
+def _write(folder: Path, results: FolderResults) -> None:
     temporary = folder / "results.json.new"
     try:
         temporary.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(temporary, folder / "results.json")
     except OSError as error:
         raise InputError(f"{folder}: results.json cannot be written: {error.strerror}") from error
-    return results
 
 
-def _arrhenius(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Fits of every diffusivity, and of sigma T for conductivities, by their key."""
-    found: dict[str, Any] = {}
-    for name in runs[0]["species"]:
-        for key in ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
-            found[f"species.{name}.{key}"] = _fit([run["species"][name][key] for run in runs], runs, False)
-    for key in ("ionic_conductivity_S_m", "electronic_conductivity_S_m"):
-        found[key] = _fit([run[key] for run in runs], runs, True)
-    return found
-
-
-def _fit(entries: list[dict[str, Any]], runs: list[dict[str, Any]], times_temperature: bool) -> dict[str, Any]:
-    formula = "ln(sigma T) against 1/kT" if times_temperature else "ln D against 1/kT"
+def _arrhenius(runs: list[RunResults]) -> dict[str, ArrheniusResults]:
+    """Fits of every diffusivity, and of sigma T for conductivities, by their dotted key."""
+    fits: dict[str, ArrheniusResults] = {}
     temperatures = [run["temperature_K"] for run in runs]
-    factor = temperatures if times_temperature else [1.0] * len(runs)
-
-    def fitted() -> ArrheniusFit:
-        missing = [entry["reason"] for entry in entries if entry["value"] is None]
-        if missing:
-            raise UnavailableError(missing[0])
-        return fit_arrhenius(
-            temperatures,
-            [entry["value"] * f for entry, f in zip(entries, factor, strict=True)],
-            [entry["stderr"] * f for entry, f in zip(entries, factor, strict=True)],
-        )
-
-    fit = attempt(fitted, formula)
-    if isinstance(fit, Unavailable):
-        return {"activation_energy_eV": fit.as_json()}
-    energy = Estimate(fit.activation_energy_eV, fit.activation_energy_stderr_eV, formula)
-    prefactor = math.exp(fit.ln_prefactor)
-    return {
-        "activation_energy_eV": energy.as_json(),
-        "prefactor": {"value": prefactor, "stderr": prefactor * fit.ln_prefactor_stderr},
-        "chi2_per_dof": fit.chi2_per_dof,
-    }
+    for name in runs[0]["species"]:
+        for key in DIFFUSIVITIES:
+            entries = [run["species"][name][key] for run in runs]
+            fits[f"species.{name}.{key}"] = arrhenius_json(temperatures, entries, "ln D against 1/kT")
+    for sigma in CONDUCTIVITIES:
+        entries = [run[sigma] for run in runs]
+        fits[sigma] = arrhenius_json(temperatures, entries, "ln(sigma T) against 1/kT", temperatures)
+    return fits

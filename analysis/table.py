@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from analysis.results import (
+    SPECIES_KEYS,
+    Entry,
+    FolderResults,
+    JsonObject,
+    RunResults,
+    SpeciesKey,
+    TransportKey,
+    runs_of,
+)
 from analysis.statistics.notation import uncertainty_notation
 
-SPECIES_KEYS = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s", "correlation_factor", "haven_ratio")
+COLUMNS: dict[SpeciesKey, str] = {
+    "tracer_diffusivity_m2_s": "D*/(m2/s)",
+    "correlation_factor": "f",
+    "collective_diffusivity_m2_s": "D_sigma/(m2/s)",
+    "haven_ratio": "H_R",
+}
+SHARED_COLUMNS: dict[TransportKey, str] = {
+    "ionic_conductivity_S_m": "sigma_ion/(S/m)",
+    "electronic_conductivity_S_m": "sigma_e/(S/m)",
+}
+LINES: dict[TransportKey, str] = {
+    "total_conductivity_S_m": "sigma_total = {} S/m",
+    "ionic_transference_number": "t_ion = {}",
+    "electronic_transference_number": "t_e = {}",
+    "ambipolar_conductivity_S_m": "sigma_amb = {} S/m",
+    "ambipolar_onsager_conductivity_S_m": "with cross terms {} S/m",
+}
 
 
-def with_error(entry: dict[str, Any]) -> str:
+def with_error(entry: Entry) -> str:
     """`1.23(4)e-12` for an entry of results.json; "-" where it is null."""
     value, stderr = entry["value"], entry["stderr"]
     return "-" if value is None else uncertainty_notation(value, stderr)
 
 
-def _transport_lines(run: dict[str, Any]) -> list[str]:
+def _transport_lines(run: RunResults) -> list[str]:
     """Lines on mixed conduction and on drift in a field."""
     at = f"{run['temperature_K']:g} K"
     lines = []
     if run["electronic_conductivity_S_m"]["value"] is not None:
-        templates = {
-            "total_conductivity_S_m": "sigma_total = {} S/m",
-            "ionic_transference_number": "t_ion = {}",
-            "electronic_transference_number": "t_e = {}",
-            "ambipolar_conductivity_S_m": "sigma_amb = {} S/m",
-            "ambipolar_onsager_conductivity_S_m": "with cross terms {} S/m",
-        }
-        known = [text.format(with_error(run[key])) for key, text in templates.items() if run[key]["value"] is not None]
+        known = [text.format(with_error(run[key])) for key, text in LINES.items() if run[key]["value"] is not None]
         if known:
             mode = run["total_conductivity_S_m"].get("mode")
             lines.append(f"{at}: {', '.join(known)}{f' ({mode})' if mode else ''}")
-    drift = run.get("drift_conductivity_S_m", {"value": None})
+    drift = run["drift_conductivity_S_m"]
     if drift["value"] is not None:
         lines.append(f"{at}: sigma = {with_error(drift)} S/m from the drift in the field: {drift['formula']}")
     return lines
 
 
-def _thermodynamic_lines(run: dict[str, Any]) -> list[str]:
+def _thermodynamic_lines(run: RunResults) -> list[str]:
     """Lines on Theta and on D~ by each route, where the run has them."""
     at = f"{run['temperature_K']:g} K"
     if "chemical_diffusivity_matrix_m2_s" in run:
@@ -55,35 +72,35 @@ def _thermodynamic_lines(run: dict[str, Any]) -> list[str]:
     ]
 
 
-def _matrix_lines(entry: dict[str, Any]) -> list[str]:
+def _matrix_lines(entry: JsonObject) -> list[str]:
     """Lines on D~ of two neutral components."""
     if entry["value"] is None:
         return [f"no D~ of {' and '.join(entry['species'])}: {entry['reason']}"]
     names, lines = entry["species"], []
     for i, name in enumerate(names):
-        cells = [{"value": entry["value"][i][j], "stderr": entry["stderr"][i][j]} for j in range(len(names))]
-        row = ", ".join(f"{with_error(cell)} ({other})" for cell, other in zip(cells, names, strict=True))
+        cells = [uncertainty_notation(entry["value"][i][j], entry["stderr"][i][j]) for j in range(len(names))]
+        row = ", ".join(f"{cell} ({other})" for cell, other in zip(cells, names, strict=True))
         lines.append(f"D~ of {name} per gradient of each component: {row} m2/s")
     pairs = zip(entry["eigenvalues"]["value"], entry["eigenvalues"]["stderr"], strict=True)
-    values = ", ".join(with_error({"value": value, "stderr": stderr}) for value, stderr in pairs)
+    values = ", ".join(uncertainty_notation(value, stderr) for value, stderr in pairs)
     return [*lines, f"eigenvalues of D~: {values} m2/s; {entry['formula']}"]
 
 
-def format_table(results: dict[str, Any]) -> str:
+def format_table(results: FolderResults) -> str:
     """A readable table of one run or of a list of temperatures."""
-    runs = results.get("runs", [results])
-    rows = [["T/K", "species", "D*/(m2/s)", "f", "D_sigma/(m2/s)", "H_R", "sigma_ion/(S/m)", "sigma_e/(S/m)"]]
+    runs = runs_of(results)
+    rows = [["T/K", "species", *COLUMNS.values(), *SHARED_COLUMNS.values()]]
     for run in runs:
-        shared = [with_error(run[k]) for k in ("ionic_conductivity_S_m", "electronic_conductivity_S_m")]
+        shared = [with_error(run[key]) for key in SHARED_COLUMNS]
         for name, entry in run["species"].items():
-            keys = ("tracer_diffusivity_m2_s", "correlation_factor", "collective_diffusivity_m2_s", "haven_ratio")
-            rows.append([f"{run['temperature_K']:g}", name, *(with_error(entry[key]) for key in keys), *shared])
+            rows.append([f"{run['temperature_K']:g}", name, *(with_error(entry[key]) for key in COLUMNS), *shared])
             shared = ["", ""]
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    for name, fit in results.get("arrhenius", {}).items():
-        if fit["activation_energy_eV"]["value"] is not None:
-            lines.append(f"activation energy of {name}: {with_error(fit['activation_energy_eV'])} eV")
+    if "arrhenius" in results:
+        for name, fit in results["arrhenius"].items():
+            if (energy := fit["activation_energy_eV"])["value"] is not None:
+                lines.append(f"activation energy of {name}: {with_error(energy)} eV")
     for run in runs:
         lines += _transport_lines(run) + _thermodynamic_lines(run)
     notes = set(_reasons(runs))
@@ -91,7 +108,7 @@ def format_table(results: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in sorted(notes))])
 
 
-def _reasons(runs: list[dict[str, Any]]) -> list[str]:
+def _reasons(runs: list[RunResults]) -> list[str]:
     """Why estimates of species are null; the estimates that a reason concerns are named unless it concerns all."""
     concerned: dict[str, list[str]] = {}
     total = 0

@@ -146,16 +146,21 @@ def _progress_of(folder: Path) -> tuple[bool, int]:
 
 def _precise(folder: Path, wanted: float, log: Log) -> bool:
     """Whether the relative error of D* of the first mobile species that has one is small enough."""
-    from analysis.report import analyze
+    from analysis.statistics.estimates import Estimate
+    from analysis.transport.analysis import TransportAnalysis
+    from analysis.transport.tracer import tracer_estimates
     from kmc.files.trajectory import read_trajectory
 
-    results = analyze(read_trajectory(folder / "trajectory.h5"))
-    for name, entry in results["species"].items():
-        figure = entry["tracer_diffusivity_m2_s"]
-        if figure["value"] is not None:
-            reached = figure["stderr"] / figure["value"]
-            log(f"relative error of D* of {name}: {reached:.2g} (wanted {wanted:g})")
-            return bool(reached <= wanted)
+    trajectory = read_trajectory(folder / "trajectory.h5")
+    analysis = TransportAnalysis(trajectory)
+    for record in trajectory.species:
+        if not (record.mobile and record.count):
+            continue
+        found, _ = tracer_estimates(trajectory, analysis.tracer(record.name))
+        if isinstance(found, Estimate):
+            reached = found.stderr / found.value
+            log(f"relative error of D* of {record.name}: {reached:.2g} (wanted {wanted:g})")
+            return reached <= wanted
     return False
 
 

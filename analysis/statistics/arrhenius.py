@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.statistics.estimates import UnavailableError
+from analysis.results import ArrheniusResults, Entry
+from analysis.statistics.estimates import Estimate, Unavailable, UnavailableError, attempt, available, from_json
 
 BOLTZMANN_EV_K = 8.617333262e-5
 
 
 @dataclass(frozen=True)
 class ArrheniusFit:
-    """Activation energy in eV and ln of the prefactor (in the unit of y), with errors from the errors of y.
+    """Activation energy in eV and ln of the prefactor (in the unit of y), with standard errors from those of y.
 
-    covariance: of the two. chi2_per_dof: None with two temperatures.
+    covariance: of the two. chi2_per_dof: None for two temperatures.
     """
 
     activation_energy_eV: float
@@ -33,7 +35,10 @@ class ArrheniusFit:
 
 
 def fit_arrhenius(temperature_K: ArrayLike, values: ArrayLike, stderrs: ArrayLike) -> ArrheniusFit:
-    """Weighted least squares; UnavailableError with fewer than two temperatures or a value that is not positive."""
+    """Weighted least squares; the arguments are (n,) each.
+
+    Raises UnavailableError with fewer than two temperatures or a value or error that is not positive.
+    """
     inverse_kt = 1.0 / (BOLTZMANN_EV_K * np.asarray(temperature_K, dtype=float))
     y, error = np.asarray(values, dtype=float), np.asarray(stderrs, dtype=float)
     if len(np.unique(inverse_kt)) < 2:
@@ -54,3 +59,26 @@ def fit_arrhenius(temperature_K: ArrayLike, values: ArrayLike, stderrs: ArrayLik
         covariance=float(covariance[0, 1]),
         chi2_per_dof=float((weight * residual**2).sum() / freedom) if freedom else None,
     )
+
+
+def arrhenius_json(
+    temperature_K: Sequence[float], entries: Sequence[Entry], formula: str, factor: Sequence[float] | None = None
+) -> ArrheniusResults:
+    """The entry of results.json for a quantity at several temperatures, times `factor` where one is given."""
+
+    def fitted() -> ArrheniusFit:
+        estimates = [available(from_json(entry)) for entry in entries]
+        scale = np.ones(len(estimates)) if factor is None else np.asarray(factor)
+        values, errors = np.array([[e.value, e.stderr] for e in estimates]).T
+        return fit_arrhenius(temperature_K, values * scale, errors * scale)
+
+    fit = attempt(fitted, formula)
+    if isinstance(fit, Unavailable):
+        return {"activation_energy_eV": fit.as_json()}
+    energy = Estimate(fit.activation_energy_eV, fit.activation_energy_stderr_eV, formula)
+    prefactor = math.exp(fit.ln_prefactor)
+    return {
+        "activation_energy_eV": energy.as_json(),
+        "prefactor": {"value": prefactor, "stderr": prefactor * fit.ln_prefactor_stderr},
+        "chi2_per_dof": fit.chi2_per_dof,
+    }

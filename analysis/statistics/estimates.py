@@ -18,11 +18,12 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.results import Entry
 from analysis.statistics.notation import uncertainty_notation
 
 FloatArray = NDArray[np.float64]
@@ -43,10 +44,12 @@ class Unavailable:
         """`unavailable: reason`."""
         return f"unavailable: {self.reason}"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Entry:
         """The entry of results.json: value and stderr are null."""
-        result: dict[str, Any] = {"value": None, "stderr": None, "reason": self.reason}
-        return result if self.formula is None else result | {"formula": self.formula}
+        entry: Entry = {"value": None, "stderr": None, "reason": self.reason}
+        if self.formula is not None:
+            entry["formula"] = self.formula
+        return entry
 
 
 class UnavailableError(Exception):
@@ -77,27 +80,28 @@ class Estimate:
         """`1.23(4)e-10 m2/s`: the error in units of the last digit shown."""
         return f"{uncertainty_notation(self.value, self.stderr)} {self.unit}".rstrip()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Entry:
         """The entry of results.json; `value` and `stderr` are always present, the rest where it is set."""
-        result: dict[str, Any] = {"value": self.value, "stderr": self.stderr}
+        entry: Entry = {"value": self.value, "stderr": self.stderr}
         if self.formula is not None:
-            result["formula"] = self.formula
+            entry["formula"] = self.formula
         if self.note is not None:
-            result["note"] = self.note
+            entry["note"] = self.note
         if self.tensor is not None and self.tensor_stderr is not None:
-            result |= {"tensor": self.tensor.tolist(), "tensor_stderr": self.tensor_stderr.tolist()}
-        return result
+            entry["tensor"], entry["tensor_stderr"] = self.tensor.tolist(), self.tensor_stderr.tolist()
+        return entry
 
 
 Result: TypeAlias = Estimate | Unavailable
 
 
-def from_json(entry: Mapping[str, Any], unit: str = "") -> Result:
+def from_json(entry: Entry, unit: str = "") -> Result:
     """The estimate, or the reason why there is none, of a scalar entry of results.json."""
     formula = entry.get("formula")
-    if entry["value"] is None:
+    if entry["value"] is None or entry["stderr"] is None:
         return Unavailable(entry["reason"], formula)
-    tensor, error = (np.array(entry[key]) if key in entry else None for key in ("tensor", "tensor_stderr"))
+    tensor = np.array(entry["tensor"]) if "tensor" in entry else None
+    error = np.array(entry["tensor_stderr"]) if "tensor_stderr" in entry else None
     return Estimate(entry["value"], entry["stderr"], formula, tensor, error, entry.get("note"), unit)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from analysis.results import ChemicalResults
 from analysis.statistics.estimates import (
     FloatArray,
     Result,
@@ -36,7 +37,7 @@ ROUTES = ("tracer_theta", "tracer_theta_te", "tracer_theta_tau", "onsager", "dec
 INDEPENDENT = ("onsager", "decay", "relaxation")  # tau Theta D*/H_R is the Onsager route in other words
 
 
-def chemical_json(analysis: TransportAnalysis) -> tuple[dict[str, object], list[str]]:
+def chemical_json(analysis: TransportAnalysis) -> tuple[ChemicalResults, list[str]]:
     """(entries of results.json, warnings)."""
     lacking = _why_not(analysis)
     if lacking is not None:
@@ -44,8 +45,10 @@ def chemical_json(analysis: TransportAnalysis) -> tuple[dict[str, object], list[
     inputs = ChemicalDiffusionInputs(analysis)
     factors = thermodynamic_factors(inputs)
     diffusivities, details = _diffusivities(inputs)
-    entries: dict[str, object] = {
-        **_oxygen_factors(inputs, factors),
+    of_oxygen, of_vacancies = _oxygen_factors(inputs, factors)
+    entries: ChemicalResults = {
+        "thermodynamic_factor_O": of_oxygen.as_json(),
+        "thermodynamic_factor_V": of_vacancies.as_json(),
         "thermodynamics": thermodynamic_results(inputs, factors),
         "chemical_diffusivity_m2_s": {name: each.as_json() for name, each in diffusivities.items()},
         "chemical_diffusion": details,
@@ -53,9 +56,9 @@ def chemical_json(analysis: TransportAnalysis) -> tuple[dict[str, object], list[
     return entries, warnings_of(diffusivities, factors.of_carrier, inputs.carrier, cubic=analysis.trajectory.cubic)
 
 
-def _without(analysis: TransportAnalysis, lacking: Unavailable) -> tuple[dict[str, object], list[str]]:
+def _without(analysis: TransportAnalysis, lacking: Unavailable) -> tuple[ChemicalResults, list[str]]:
     """Of a run without one neutral component; two components have a matrix of D~."""
-    entries: dict[str, object] = {
+    entries: ChemicalResults = {
         "thermodynamic_factor_O": lacking.as_json(),
         "thermodynamic_factor_V": lacking.as_json(),
         "chemical_diffusivity_m2_s": {name: lacking.as_json() for name in ROUTES},
@@ -63,17 +66,17 @@ def _without(analysis: TransportAnalysis, lacking: Unavailable) -> tuple[dict[st
     if not analysis.trajectory.planes:
         return entries, []
     if matrix := chemical_matrix(analysis):
-        return entries | {"chemical_diffusivity_matrix_m2_s": matrix}, []
+        entries["chemical_diffusivity_matrix_m2_s"] = matrix
+        return entries, []
     return entries, [f"no thermodynamic factor and no D~: {lacking.reason}"]
 
 
-def _oxygen_factors(inputs: ChemicalDiffusionInputs, factors: ThermodynamicFactors) -> dict[str, object]:
-    """Theta of oxygen and of its vacancies under the names that every run has."""
+def _oxygen_factors(inputs: ChemicalDiffusionInputs, factors: ThermodynamicFactors) -> tuple[Result, Result]:
+    """Theta of oxygen and of its vacancies, which every run has an entry for."""
     if inputs.trajectory.component["per_carrier"] < 0:
-        of_oxygen, of_vacancies = factors.of_partner, factors.of_carrier["grand_canonical"]
-    else:
-        of_oxygen = of_vacancies = Unavailable(f"the component is {inputs.particle}: see thermodynamics.carrier")
-    return {"thermodynamic_factor_O": of_oxygen.as_json(), "thermodynamic_factor_V": of_vacancies.as_json()}
+        return factors.of_partner, factors.of_carrier["grand_canonical"]
+    other = Unavailable(f"the component is {inputs.particle}: see thermodynamics.carrier")
+    return other, other
 
 
 def warnings_of(diffusivities: dict[str, Result], thetas: dict[str, Result], carrier: str, *, cubic: bool) -> list[str]:

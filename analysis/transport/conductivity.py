@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.results import TransportKey, TransportResults
 from analysis.statistics.estimates import (
     Estimate,
     FloatArray,
@@ -143,7 +144,7 @@ def require_positive(matrix: FloatArray) -> None:
 
 def conductivity_estimates(
     carriers: Carriers, matrix: FloatArray, evaluate: Evaluate, no_cross: Unavailable | None = None
-) -> dict[str, Result]:
+) -> dict[TransportKey, Result]:
     """Conductivities and transference numbers by their key in results.json.
 
     matrix: (C, C) best estimate of L. no_cross: why its cross terms between ions and electronic carriers are unknown
@@ -193,4 +194,17 @@ def conductivity_estimates(
         "electronic_transference_number": estimate(ELECTRONIC_SHARE_FORMULA, lambda: share(True), positive=False),
         "ambipolar_conductivity_S_m": estimate(AMBIPOLAR_FORMULA, lambda: of_pair(ambipolar_conductivity)),
         "ambipolar_onsager_conductivity_S_m": estimate(AMBIPOLAR_ONSAGER_FORMULA, with_cross_terms),
+    }
+
+
+def transport_json(results: dict[TransportKey, Result]) -> TransportResults:
+    """The entries of results.json."""
+    return {
+        "ionic_conductivity_S_m": results["ionic_conductivity_S_m"].as_json(),
+        "electronic_conductivity_S_m": results["electronic_conductivity_S_m"].as_json(),
+        "total_conductivity_S_m": results["total_conductivity_S_m"].as_json(),
+        "ionic_transference_number": results["ionic_transference_number"].as_json(),
+        "electronic_transference_number": results["electronic_transference_number"].as_json(),
+        "ambipolar_conductivity_S_m": results["ambipolar_conductivity_S_m"].as_json(),
+        "ambipolar_onsager_conductivity_S_m": results["ambipolar_onsager_conductivity_S_m"].as_json(),
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.results import DriftResults
 from analysis.statistics.estimates import (
     Estimate,
     FloatArray,
@@ -80,6 +81,16 @@ def drift_estimates(
         return attempt(lambda: from_samples(available(samples), VELOCITY_FORMULA), VELOCITY_FORMULA)
 
     return attempt(conductivity, DRIFT_FORMULA), {name: drift(samples) for name, samples in velocity.items()}
+
+
+def drift_json(trajectory: Trajectory, independent: IndependentSamples | Unavailable) -> DriftResults:
+    """The entries of results.json."""
+    conductivity, velocities = drift_estimates(trajectory, independent)
+    return {
+        "drift_conductivity_S_m": conductivity.as_json(),
+        "drift_velocity_m_s": {name: each.as_json() for name, each in velocities.items()},
+        "field_applied_V_per_m": trajectory.field_V_per_m.tolist(),
+    }
 
 
 def _velocity(trajectory: Trajectory, independent: IndependentSamples | Unavailable, name: str) -> FloatArray:

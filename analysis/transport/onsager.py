@@ -11,10 +11,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.results import MatrixEntry, OnsagerResults, TransportKey
 from analysis.statistics.estimates import (
     Estimate,
     FloatArray,
@@ -142,7 +143,7 @@ def collective_diffusivity(trajectory: Trajectory, collective: CollectiveSamples
     return diffusivity_of(collective.of_species[name], trajectory.temperature_K, density)
 
 
-def transport_coefficients(collective: CollectiveSamples | Unavailable) -> dict[str, Result]:
+def transport_coefficients(collective: CollectiveSamples | Unavailable) -> dict[TransportKey, Result]:
     """Conductivities and transference numbers by their key in results.json."""
     if isinstance(collective, Unavailable):
         carriers, samples = Carriers((), np.zeros(0), np.zeros(0, dtype=bool), collective), np.zeros((1, 0, 0))
@@ -155,22 +156,26 @@ def transport_coefficients(collective: CollectiveSamples | Unavailable) -> dict[
     return conductivity_estimates(carriers, samples[0], evaluate)
 
 
-def onsager_json(collective: CollectiveSamples | Unavailable) -> dict[str, Any]:
+def onsager_json(collective: CollectiveSamples | Unavailable) -> OnsagerResults:
     """The "onsager" entry of results.json."""
     if isinstance(collective, Unavailable):
-        return {"species": None, "matrix_1_per_J_m_s": collective.as_json()}
-    samples = collective.scalars
-    formula = L_FORMULA + (ZERO_CROSS if collective.uncoupled else "")
-    matrix = {"value": samples[0].tolist(), "stderr": jackknife_stderr(samples).tolist(), "formula": formula}
-    result: dict[str, Any] = {
+        absent: MatrixEntry = {"value": None, "stderr": None, "reason": collective.reason}
+        return {"species": None, "matrix_1_per_J_m_s": absent}
+    result: OnsagerResults = {
         "species": list(collective.carriers.names),
         "charge_moved_e": collective.carriers.charges.tolist(),
-        "matrix_1_per_J_m_s": matrix,
+        "matrix_1_per_J_m_s": _matrix_json(
+            collective.scalars, L_FORMULA + (ZERO_CROSS if collective.uncoupled else "")
+        ),
     }
-    if collective.uncoupled and (seen := collective.sampled) is not None:
-        sampled = {"value": seen[0].tolist(), "stderr": jackknife_stderr(seen).tolist(), "formula": L_FORMULA}
-        result |= {"uncoupled": [list(pair) for pair in collective.uncoupled], "sampled_matrix_1_per_J_m_s": sampled}
+    if collective.uncoupled and collective.sampled is not None:
+        result["uncoupled"] = [list(pair) for pair in collective.uncoupled]
+        result["sampled_matrix_1_per_J_m_s"] = _matrix_json(collective.sampled, L_FORMULA)
     return result
+
+
+def _matrix_json(samples: FloatArray, formula: str) -> MatrixEntry:
+    return {"value": samples[0].tolist(), "stderr": jackknife_stderr(samples).tolist(), "formula": formula}
 
 
 def _index(trajectory: Trajectory, name: str) -> int:

@@ -11,11 +11,23 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from analysis.results import (
+    SPECIES_KEYS,
+    Entry,
+    FamilyResults,
+    HopResults,
+    MatrixEntry,
+    OnsagerResults,
+    RunResults,
+    SpeciesKey,
+    SpeciesResults,
+    TransportKey,
+)
 from analysis.statistics.estimates import (
     Estimate,
     FloatArray,
@@ -45,11 +57,12 @@ MODES = ("scaled", "scaled-half", "frozen-ions", "kinetic")  # sub-folders of a 
 NEEDED = ("scaled", "frozen-ions")  # without these no estimates can be combined
 SIGNIFICANT = 3.0  # standard errors beyond which scaled walks disagree
 SHARP = 0.1  # if the ratio is known worse than this, warn that the scale check is inconclusive
+SCALE_CHECKED: dict[SpeciesKey, str] = {"tracer_diffusivity_m2_s": "D*", "collective_diffusivity_m2_s": "D_sigma"}
 NO_CROSS = "cross terms of L are unknown: true kinetics was not affordable, or did not give them"
 
 
-def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """results.json of a run in mode "auto", from those of its parts."""
+def combine(by_mode: Mapping[str, RunResults]) -> RunResults:
+    """results.json of a run in mode "auto", from those of its parts; InputError where a needed part is missing."""
     if missing := [mode for mode in NEEDED if mode not in by_mode]:
         raise InputError(
             f'a run in mode "auto" without its part {missing[0]}: it was stopped; '
@@ -58,31 +71,44 @@ def combine(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
     scaled, frozen = by_mode["scaled"], by_mode["frozen-ions"]
     result = copy.deepcopy(scaled)
     result["polaron_mode"] = "auto"
-    for name in scaled["species"]:
-        entries = {"scaled": scaled["species"][name], "frozen-ions": frozen["species"][name]}
-        result["species"][name] = _of_true_kinetics(entries)
-    facts = ("hops", "elapsed_time_s")
-    result["modes"] = {mode: {key: part[key] for key in facts} for mode, part in by_mode.items()}
+    result["species"] = {
+        name: _of_true_kinetics({"scaled": entry, "frozen-ions": frozen["species"][name]})
+        for name, entry in scaled["species"].items()
+    }
+    result["modes"] = {
+        mode: {"hops": part["hops"], "elapsed_time_s": part["elapsed_time_s"]} for mode, part in by_mode.items()
+    }
     result["hops"] = _hops(by_mode)
     result["elapsed_time_s"] = None  # differs between the parts: see modes
-    result["warnings"] = sorted({line for part in by_mode.values() for line in part["warnings"]})
     result["scale_check"], doubts = _scale_check(by_mode)
-    result["warnings"] += doubts
+    result["warnings"] = sorted({line for part in by_mode.values() for line in part["warnings"]}) + doubts
     lacking = [part["onsager"] for part in (scaled, frozen) if part["onsager"]["species"] is None]
     if lacking:
+        result["onsager"] = lacking[0]
         reason = Unavailable(lacking[0]["matrix_1_per_J_m_s"]["reason"])
-        absent = {key: each.as_json() for key, each in transport_coefficients(reason).items()}
-        return result | {"onsager": lacking[0]} | absent
+        for key, absent in transport_coefficients(reason).items():
+            result[key] = absent.as_json()
+        return result
     matrix = _matrix(by_mode)
-    coefficients = _coefficients(matrix)
-    source = {"mode": _sources(matrix)}
-    result["onsager"] = _onsager_json(matrix) | source
-    result |= {key: each.as_json() | source for key, each in coefficients.items()}
-    if "thermodynamics" in result:
-        routes = _chemical(result, matrix, coefficients)
-        result["chemical_diffusivity_m2_s"] |= {key: each.as_json() | source for key, each in routes.items()}
-        result["chemical_diffusion"] |= {key: each.as_json() | source for key, each in _shares(matrix).items()}
+    coefficients = conductivity_estimates(
+        matrix.carriers, np.nan_to_num(matrix.value), matrix.evaluate, matrix.no_cross
+    )
+    source = _sources(matrix)
+    result["onsager"] = _onsager_json(matrix, source)
+    for key, coefficient in coefficients.items():
+        result[key] = _from_mode(coefficient.as_json(), source)
+    if "thermodynamics" in result and "chemical_diffusion" in result:
+        routes, shares = _chemical(result, matrix, coefficients), _shares(matrix)
+        for route, each in routes.items():
+            result["chemical_diffusivity_m2_s"][route] = _from_mode(each.as_json(), source)
+        found = {key: _from_mode(each.as_json(), source) for key, each in shares.items()}
+        result["chemical_diffusion"] = {**result["chemical_diffusion"], **found}
     return result
+
+
+def _from_mode(entry: Entry, mode: str) -> Entry:
+    """The entry, with the mode that it comes from."""
+    return {**entry, "mode": mode}
 
 
 @dataclass(frozen=True)
@@ -125,21 +151,21 @@ def _sources(matrix: CombinedMatrix) -> str:
     return f"auto: ions scaled, electronic carriers frozen-ions, cross terms between them {cross}"
 
 
-def _hops(by_mode: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _hops(by_mode: Mapping[str, RunResults]) -> HopResults:
     """Counts of each family in the mode in which it had its true rates; wall time of all parts."""
-    families = dict[str, Any]()
+    families: dict[str, FamilyResults] = {}
     for mode in reversed(NEEDED):
         for name, counts in by_mode[mode]["hops"]["families"].items():
             if name not in families or not families[name]["accepted"]:
-                families[name] = counts | {"mode": mode}
+                families[name] = {**counts, "mode": mode}
     wall = sum(part["hops"]["wall_s"] for part in by_mode.values())
     accepted = sum(f["accepted"] for part in by_mode.values() for f in part["hops"]["families"].values())
     return {"families": families, "wall_s": wall, "accepted_per_s": accepted / wall if wall else None}
 
 
 def _chemical(
-    result: dict[str, Any], matrix: CombinedMatrix, coefficients: dict[str, Result]
-) -> dict[str, Estimate | Unavailable]:
+    result: RunResults, matrix: CombinedMatrix, coefficients: Mapping[TransportKey, Result]
+) -> dict[str, Result]:
     """D~ by the routes that are formulae, from the independent estimates of several modes.
 
     D*/H_R is D_sigma, so that t_e Theta D*/H_R is kT sigma_amb/(z_V e)^2 Theta_V/c_V with the ambipolar conductivity of
@@ -150,9 +176,10 @@ def _chemical(
         return {}
     density = result["species"][result["thermodynamics"]["carrier"]]["number_density_m3"]
     per_conductivity = 1.0 / (matrix.carriers.charges[0] * ELEMENTARY_CHARGE_C) ** 2
-    diagonal, full = "ambipolar_conductivity_S_m", "ambipolar_onsager_conductivity_S_m"
+    diagonal: TransportKey = "ambipolar_conductivity_S_m"
+    full: TransportKey = "ambipolar_onsager_conductivity_S_m"
 
-    def route(key: str, name: str) -> Result:
+    def route(key: TransportKey, name: str) -> Result:
         def estimate() -> Estimate:
             sigma = available(coefficients[key])
             l_amb = np.asarray(sigma.value * per_conductivity)
@@ -170,31 +197,34 @@ def _chemical(
     }
 
 
-def _of_true_kinetics(entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _of_true_kinetics(entries: Mapping[str, SpeciesResults]) -> SpeciesResults:
     """The species' entry of the mode in which it had its true rates, with the mode beside each estimate."""
     for mode, entry in entries.items():
-        reasons = [str(value.get("reason", "")) for value in entry.values() if isinstance(value, dict)]
-        if not any(reason.startswith("polarons.mode") for reason in reasons):
-            return {key: value | {"mode": mode} if isinstance(value, dict) else value for key, value in entry.items()}
+        if not any(entry[key].get("reason", "").startswith("polarons.mode") for key in SPECIES_KEYS):
+            found = copy.deepcopy(entry)
+            for key in SPECIES_KEYS:
+                found[key] = _from_mode(entry[key], mode)
+            return found
     return next(iter(entries.values()))
 
 
-def _scale_check(by_mode: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+def _scale_check(by_mode: Mapping[str, RunResults]) -> tuple[dict[str, dict[SpeciesKey, Entry]], list[str]]:
     """(species -> ratios of its diffusivities at the scale to those at half the scale, warnings).
 
     D* is known best; D_sigma is what the conductivities follow from.
     """
+    ratios: dict[str, dict[SpeciesKey, Entry]] = {}
+    doubts: list[str] = []
     half = by_mode["scaled-half"]["species"] if "scaled-half" in by_mode else {}
-    ratios, doubts = dict[str, Any](), list[str]()
-    for name, entry in by_mode["scaled"]["species"].items() if half else ():
-        for key, symbol in (("tracer_diffusivity_m2_s", "D*"), ("collective_diffusivity_m2_s", "D_sigma")):
-            one, other = (e.get(key, {"value": None}) for e in (entry, half[name]))
-            if one["value"] is None or other["value"] is None:
+    for name in half:
+        for key, symbol in SCALE_CHECKED.items():
+            one, other = (from_json(species[name][key]) for species in (by_mode["scaled"]["species"], half))
+            if isinstance(one, Unavailable) or isinstance(other, Unavailable):
                 continue
-            ratio = one["value"] / other["value"]
-            error = ratio * float(np.hypot(one["stderr"] / one["value"], other["stderr"] / other["value"]))
+            ratio = one.value / other.value
+            error = ratio * math.hypot(one.stderr / one.value, other.stderr / other.value)
             formula = f"{symbol} at polarons.scale over {symbol} at half that scale"
-            ratios.setdefault(name, {})[key] = {"value": ratio, "stderr": error, "formula": formula}
+            ratios.setdefault(name, {})[key] = Estimate(ratio, error, formula).as_json()
             if abs(ratio - 1) > SIGNIFICANT * error:
                 doubts.append(
                     f"{symbol} of {name} changes by {ratio - 1:+.1%} from half of polarons.scale to it: raise the scale"
@@ -207,22 +237,22 @@ def _scale_check(by_mode: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], li
     return ratios, doubts
 
 
-def _matrix(by_mode: dict[str, dict[str, Any]]) -> CombinedMatrix:
-    """L put together from the modes that know each entry best."""
-    parts = {mode: part["onsager"] for mode, part in by_mode.items()}
+def _matrix(by_mode: Mapping[str, RunResults]) -> CombinedMatrix:
+    """L combined from the modes that know each entry best."""
     scaled = by_mode["scaled"]
-    names = [*parts["scaled"]["species"], *parts["frozen-ions"]["species"]]
-    charge = dict[str, float]()
+    names = [name for mode in NEEDED for name in by_mode[mode]["onsager"]["species"] or []]
+    charge: dict[str, float] = {}
     value, stderr = np.full((2, len(names), len(names)), np.nan)
     for mode in ("kinetic", "scaled", "frozen-ions"):  # later modes overwrite what they know better
-        if mode not in parts or not parts[mode]["species"]:
+        own = by_mode[mode]["onsager"]["species"] if mode in by_mode else None
+        if not own:
             continue
-        own = parts[mode]["species"]
-        charge |= dict(zip(own, parts[mode]["charge_moved_e"], strict=True))
+        part = by_mode[mode]["onsager"]
+        charge |= dict(zip(own, part["charge_moved_e"], strict=True))
         place = np.ix_([names.index(name) for name in own], [names.index(name) for name in own])
-        value[place] = parts[mode]["matrix_1_per_J_m_s"]["value"]
-        stderr[place] = parts[mode]["matrix_1_per_J_m_s"]["stderr"]
-    uncoupled = uncoupled_pairs(scaled.get("coupled_groups", ()), names)
+        value[place] = part["matrix_1_per_J_m_s"]["value"]
+        stderr[place] = part["matrix_1_per_J_m_s"]["stderr"]
+    uncoupled = uncoupled_pairs(scaled["coupled_groups"], names)
     for a, b in uncoupled:
         i, j = names.index(a), names.index(b)
         value[i, j] = value[j, i] = stderr[i, j] = stderr[j, i] = 0.0
@@ -231,29 +261,26 @@ def _matrix(by_mode: dict[str, dict[str, Any]]) -> CombinedMatrix:
     return CombinedMatrix(carriers, value, stderr, uncoupled)
 
 
-def _onsager_json(matrix: CombinedMatrix) -> dict[str, Any]:
+def _onsager_json(matrix: CombinedMatrix, source: str) -> OnsagerResults:
     def known(entries: FloatArray) -> list[list[float | None]]:
         return [[float(x) if np.isfinite(x) else None for x in row] for row in entries]
 
-    zero = ZERO_CROSS if matrix.uncoupled else ""
-    entry: dict[str, Any] = {
+    entry: MatrixEntry = {
         "value": known(matrix.value),
         "stderr": known(matrix.stderr),
-        "formula": f"{L_FORMULA}; ions scaled, electrons on frozen ions{zero}",
+        "formula": f"{L_FORMULA}; ions scaled, electrons on frozen ions{ZERO_CROSS if matrix.uncoupled else ''}",
     }
     if matrix.no_cross:
         entry["reason"] = matrix.no_cross.reason
-    result = {
+    result: OnsagerResults = {
         "species": list(matrix.carriers.names),
         "charge_moved_e": matrix.carriers.charges.tolist(),
         "matrix_1_per_J_m_s": entry,
+        "mode": source,
     }
-    return result | ({"uncoupled": [list(pair) for pair in matrix.uncoupled]} if matrix.uncoupled else {})
-
-
-def _coefficients(matrix: CombinedMatrix) -> dict[str, Result]:
-    """Every conductivity and transference number."""
-    return conductivity_estimates(matrix.carriers, np.nan_to_num(matrix.value), matrix.evaluate, matrix.no_cross)
+    if matrix.uncoupled:
+        result["uncoupled"] = [list(pair) for pair in matrix.uncoupled]
+    return result
 
 
 def _shares(matrix: CombinedMatrix) -> dict[str, Result]:

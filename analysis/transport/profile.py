@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.results import ListEntry, ProfileResults, ProfileSpecies
 from analysis.statistics.estimates import (
     FloatArray,
     Unavailable,
@@ -27,7 +28,7 @@ LOCAL_FORMULA = "slope of the squared displacement across the axis against t, ov
 
 def profile_json(
     trajectory: Trajectory, independent: IndependentSamples | Unavailable, fit_range: tuple[float, float]
-) -> dict[str, Any] | None:
+) -> ProfileResults | None:
     """The "profile" entry of results.json; None where the run recorded none.
 
     Lists run over the bins; unavailable entries are null.
@@ -37,7 +38,7 @@ def profile_json(
         return None
     cell_m = float(np.linalg.norm(trajectory.grid_vectors_m[kept.axis])) * trajectory.grid
     width = cell_m * 1e10 * trajectory.repeats[kept.axis] / kept.bins
-    species: dict[str, Any] = {}
+    species: dict[str, ProfileSpecies] = {}
     for s, record in enumerate(trajectory.species):
         if not record.count:
             continue
@@ -63,9 +64,11 @@ def _fractions(kept: Profile, independent: IndependentSamples | Unavailable, s: 
 
 def _local(
     trajectory: Trajectory, independent: IndependentSamples | Unavailable, s: int, fit_range: tuple[float, float]
-) -> dict[str, Any]:
+) -> ListEntry:
     found = attempt(lambda: _local_samples(trajectory, available(independent), s, fit_range), LOCAL_FORMULA)
-    return found.as_json() if isinstance(found, Unavailable) else _with_error(found) | {"formula": LOCAL_FORMULA}
+    if isinstance(found, Unavailable):
+        return {"value": None, "stderr": None, "reason": found.reason, "formula": LOCAL_FORMULA}
+    return {**_with_error(found), "formula": LOCAL_FORMULA}
 
 
 def _local_samples(
@@ -88,12 +91,12 @@ def _local_samples(
     return np.asarray(slope / 4.0)
 
 
-def _with_error(samples: FloatArray) -> dict[str, Any]:
+def _with_error(samples: FloatArray) -> ListEntry:
     errors = jackknife_stderr(samples) if len(samples) > 1 else np.full(samples.shape[1], np.nan)
     return {"value": _list(samples[0]), "stderr": _list(errors)}
 
 
-def _initial(values: FloatArray) -> dict[str, Any]:
+def _initial(values: FloatArray) -> ListEntry:
     return {"value": _list(values), "stderr": None, "reason": "immobile: the initial configuration"}
 
 

@@ -7,10 +7,12 @@ and a is reported.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
+from analysis.results import RunResults
 from analysis.statistics.estimates import FloatArray
 
 LEAST_RATIO = 1.2  # of the longest visit to the shortest
@@ -18,37 +20,39 @@ TOO_ALIKE = (
     "not extrapolated: the frame interval limits the visits to nearly equal lengths; take fewer frames. The estimates "
     "are those of the shortest visit"
 )
+KEPT = ("hops", "profile", "hops_per_visit")  # parts that are not extrapolated
 NOTE = "a of a + b h^2 over h = {} hops per visit, weighted least squares"
 
 
-def extrapolate(runs: list[dict[str, Any]], hops_per_visit: list[float]) -> dict[str, Any]:
+def extrapolate(runs: Sequence[RunResults]) -> RunResults:
     """The results of the run with the shortest visit (the last), each estimate replaced by its value at h = 0.
 
     An estimate that one of the runs lacks is null with that run's reason.
     """
-    result: dict[str, Any] = copy.deepcopy(runs[-1])
-    if max(hops_per_visit) < LEAST_RATIO * min(hops_per_visit):
+    h = np.array([run["hops_per_visit"] for run in runs], dtype=float)
+    result = copy.deepcopy(runs[-1])
+    result["hops_per_visit"] = h.tolist()
+    if h.max() < LEAST_RATIO * h.min():
         result["warnings"] = [*result["warnings"], TOO_ALIKE]
-        return result | {"hops_per_visit": [float(h) for h in hops_per_visit]}
-    note = NOTE.format(", ".join(f"{h:.3g}" for h in hops_per_visit))
-    for key in result:
-        if key not in ("hops", "profile", "arrhenius"):
-            result[key] = _at_zero([run[key] for run in runs], np.array(hops_per_visit), note)
-    result["hops_per_visit"] = [float(h) for h in hops_per_visit]
-    return result
+        return result
+    note = NOTE.format(", ".join(f"{value:.3g}" for value in h))
+    every = [cast(dict[str, object], run) for run in runs]
+    extrapolated = {key: _at_zero([run[key] for run in every], h, note) for key in every[-1] if key not in KEPT}
+    return cast(RunResults, {**result, **extrapolated})
 
 
-def _at_zero(values: list[Any], h: FloatArray, note: str) -> Any:
+def _at_zero(values: Sequence[object], h: FloatArray, note: str) -> object:
     """An entry of the results, given for every run, with its estimates extrapolated."""
-    last = values[-1]
-    if not isinstance(last, dict):
-        return last
+    entries = [cast(dict[str, object], value) for value in values if isinstance(value, dict)]
+    if len(entries) < len(values):
+        return values[-1]
+    last = entries[-1]
     if "value" not in last or "stderr" not in last:
-        return {key: _at_zero([value[key] for value in values], h, note) for key in last}
-    missing = next((value for value in values if value["value"] is None), None)
+        return {key: _at_zero([entry[key] for entry in entries], h, note) for key in last}
+    missing = next((entry for entry in entries if entry["value"] is None), None)
     if missing is not None:
         return missing
-    value, stderr = (np.array([entry[key] for entry in values], dtype=float) for key in ("value", "stderr"))
+    value, stderr = (np.array([entry[key] for entry in entries], dtype=float) for key in ("value", "stderr"))
     best, error = fit_at_zero(h, value, stderr)
     formula = f"{last['formula']}; {note}" if "formula" in last else note
     kept = {key: entry for key, entry in last.items() if key not in ("tensor", "tensor_stderr")}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
+from analysis.results import Entry
 from analysis.statistics.estimates import Estimate, Unavailable, from_json
 from lattices.errors import InputError
 
@@ -143,7 +144,7 @@ class Results(Mapping[str, Any]):
             entry = entry[part]
         if not isinstance(entry, Mapping) or "value" not in entry or isinstance(entry["value"], list):
             raise InputError(f"{name!r} is no single estimate; its keys are {', '.join(_keys(entry))}")
-        return from_json(entry, next((_unit(part) for part in reversed(parts) if _unit(part)), ""))
+        return from_json(cast(Entry, entry), next((_unit(part) for part in reversed(parts) if _unit(part)), ""))
 
     def _of_species(self, species: str, key: str) -> Estimate | Unavailable:
         if species not in self._one()["species"]:

@@ -1,4 +1,4 @@
-"""Figures put together from several modes: which one each comes from, and their errors."""
+"""Estimates combined from several modes: which mode each comes from, and their errors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from analysis.results import SPECIES_KEYS
 from analysis.transport.conductivity import NOT_POSITIVE
 from analysis.transport.polaron_modes import NO_CROSS, combine
 from kmc.model.parameters import load_model
@@ -22,9 +23,11 @@ E2 = ELEMENTARY_CHARGE_C**2
 
 def part(names, charges, value, stderr):
     """As much of results.json as is read."""
-    moved = {"tracer_diffusivity_m2_s": {"value": 1.0, "stderr": 0.1}, "charge_e": 2}
-    still = {"tracer_diffusivity_m2_s": {"value": None, "stderr": None, "reason": "polarons.mode = x"}, "charge_e": 2}
+    moved = {key: {"value": 1.0, "stderr": 0.1} for key in SPECIES_KEYS} | {"charge_e": 2}
+    absent = {"value": None, "stderr": None, "reason": "polarons.mode = x"}
+    still = dict.fromkeys(SPECIES_KEYS, absent) | {"charge_e": 2}
     return {
+        "coupled_groups": [],
         "species": {
             name: (moved if name in names else still) | {"kind": kind}
             for name, kind in (("V_O", "ion"), ("electron", "electronic"))
@@ -106,7 +109,7 @@ def test_a_missing_part_is_named():
 
 
 @pytest.mark.slow
-def test_slowed_carriers_give_no_figure_of_their_own(tmp_path, capsys):
+def test_slowed_carriers_give_no_estimate_of_their_own(tmp_path, capsys):
     """Drift, local diffusivities and decays of electrons in mode scaled are null with the reason, as D* is."""
     small = ["crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=8", "polarons.mode=scaled"]
     for folder, changes in {
@@ -129,8 +132,7 @@ def test_slowed_carriers_give_no_figure_of_their_own(tmp_path, capsys):
 
 def test_a_warning_about_a_scale_that_matters():
     parts_seen = parts() | {"scaled-half": copy.deepcopy(parts()["scaled"])}
-    figure = {"value": 2.0, "stderr": 0.1}
-    parts_seen["scaled-half"]["species"]["V_O"] = {"tracer_diffusivity_m2_s": figure, "charge_e": 2}
+    parts_seen["scaled-half"]["species"]["V_O"]["tracer_diffusivity_m2_s"] = {"value": 2.0, "stderr": 0.1}
     result = combine(parts_seen)
     check = result["scale_check"]["V_O"]["tracer_diffusivity_m2_s"]
     assert check["value"] == 0.5

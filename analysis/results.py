@@ -1,0 +1,218 @@
+"""The shape of results.json.
+
+Every estimate is an `Entry`; an unavailable one has the value null and a reason. Keys name the unit of their values.
+The parts on thermodynamics and chemical diffusion are described where they are made (analysis/thermodynamics).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, final
+
+JsonObject: TypeAlias = Mapping[str, Any]  # a part of results.json whose shape is described elsewhere
+Matrix: TypeAlias = list[list[float]]
+
+SpeciesKey = Literal["tracer_diffusivity_m2_s", "collective_diffusivity_m2_s", "correlation_factor", "haven_ratio"]
+SPECIES_KEYS: tuple[SpeciesKey, ...] = (
+    "tracer_diffusivity_m2_s",
+    "collective_diffusivity_m2_s",
+    "correlation_factor",
+    "haven_ratio",
+)
+TransportKey = Literal[
+    "ionic_conductivity_S_m",
+    "electronic_conductivity_S_m",
+    "total_conductivity_S_m",
+    "ionic_transference_number",
+    "electronic_transference_number",
+    "ambipolar_conductivity_S_m",
+    "ambipolar_onsager_conductivity_S_m",
+]
+
+
+class Entry(TypedDict):
+    """An estimate, or the reason why there is none.
+
+    mode: of the electronic carriers, where the run combines several. tensor: where the crystal is not cubic.
+    by_window: values at the lengths of a visit from which the estimate was extrapolated.
+    """
+
+    value: float | None
+    stderr: float | None
+    formula: NotRequired[str]
+    reason: NotRequired[str]
+    note: NotRequired[str]
+    mode: NotRequired[str]
+    tensor: NotRequired[Matrix]
+    tensor_stderr: NotRequired[Matrix]
+    by_window: NotRequired[list[float]]
+
+
+class ListEntry(TypedDict):
+    """A list of estimates, those that are unavailable being null."""
+
+    value: list[float | None] | None
+    stderr: list[float | None] | None
+    formula: NotRequired[str]
+    reason: NotRequired[str]
+
+
+class MatrixEntry(TypedDict):
+    """A matrix of estimates; unknown entries are null."""
+
+    value: list[list[float | None]] | None
+    stderr: list[list[float | None]] | None
+    formula: NotRequired[str]
+    reason: NotRequired[str]
+
+
+class SpeciesResults(TypedDict):
+    """A mobile species."""
+
+    charge_e: int
+    kind: str
+    number_density_m3: float
+    tracer_diffusivity_m2_s: Entry
+    collective_diffusivity_m2_s: Entry
+    correlation_factor: Entry
+    haven_ratio: Entry
+
+
+class OnsagerResults(TypedDict):
+    """The matrix L of the independent carriers; species is null where it is unavailable.
+
+    uncoupled: pairs of carriers whose cross term is zero; sampled_matrix_1_per_J_m_s: with it as it was sampled.
+    """
+
+    species: list[str] | None
+    matrix_1_per_J_m_s: MatrixEntry
+    charge_moved_e: NotRequired[list[float]]
+    uncoupled: NotRequired[list[list[str]]]
+    sampled_matrix_1_per_J_m_s: NotRequired[MatrixEntry]
+    mode: NotRequired[str]
+
+
+class TransportResults(TypedDict):
+    """Conductivities and transference numbers."""
+
+    ionic_conductivity_S_m: Entry
+    electronic_conductivity_S_m: Entry
+    total_conductivity_S_m: Entry
+    ionic_transference_number: Entry
+    electronic_transference_number: Entry
+    ambipolar_conductivity_S_m: Entry
+    ambipolar_onsager_conductivity_S_m: Entry
+
+
+class DriftResults(TypedDict):
+    """Drift in a field; velocities by carrier."""
+
+    drift_conductivity_S_m: Entry
+    drift_velocity_m_s: dict[str, Entry]
+    field_applied_V_per_m: list[float]
+
+
+class FamilyResults(TypedDict):
+    """Trial and accepted hops of a family. mode: where the run combines several."""
+
+    trials: int
+    accepted: int
+    acceptance: float | None
+    mode: NotRequired[str]
+
+
+class HopResults(TypedDict):
+    """Hops by family, and how long they took."""
+
+    families: dict[str, FamilyResults]
+    wall_s: float
+    accepted_per_s: float | None
+
+
+class ProfileSpecies(TypedDict):
+    """Values of a species by bin."""
+
+    site_fraction: ListEntry
+    local_tracer_diffusivity_m2_s: NotRequired[ListEntry]
+
+
+class ProfileResults(TypedDict):
+    """Values along an axis. position_angstrom: middle of each bin."""
+
+    axis: int
+    position_angstrom: list[float]
+    species: dict[str, ProfileSpecies]
+
+
+class ModeResults(TypedDict):
+    """What is left of each part of a run in mode "auto"."""
+
+    hops: HopResults
+    elapsed_time_s: float | None
+
+
+class Header(TypedDict):
+    """What was run. profile, scale_check and modes: parts that only some runs have."""
+
+    temperature_K: float
+    model: str
+    backend: str
+    elapsed_time_s: float | None
+    replicas: int
+    hops_per_visit: float | list[float] | None
+    polaron_mode: str
+    coupled_groups: list[list[str]]
+    errors_from: str | None
+    profile: NotRequired[ProfileResults]
+    scale_check: NotRequired[Entry | dict[str, dict[SpeciesKey, Entry]]]
+    modes: NotRequired[dict[str, ModeResults]]
+
+
+class ChemicalResults(TypedDict):
+    """Thermodynamic factors, and D~ by route."""
+
+    thermodynamic_factor_O: Entry
+    thermodynamic_factor_V: Entry
+    chemical_diffusivity_m2_s: dict[str, Entry]
+    chemical_diffusivity_matrix_m2_s: NotRequired[JsonObject]
+    thermodynamics: NotRequired[JsonObject]
+    chemical_diffusion: NotRequired[JsonObject]
+
+
+@final
+class RunResults(Header, TransportResults, DriftResults, ChemicalResults):
+    """One run at one temperature."""
+
+    species: dict[str, SpeciesResults]
+    onsager: OnsagerResults
+    hops: HopResults
+    notes: list[str]
+    warnings: list[str]
+
+
+class ArrheniusResults(TypedDict):
+    """A fit over the temperatures; prefactor in the unit of the quantity, of sigma T in S K/m."""
+
+    activation_energy_eV: Entry
+    prefactor: NotRequired[Entry]
+    chi2_per_dof: NotRequired[float | None]
+
+
+@final
+class TemperatureResults(TypedDict):
+    """A list of temperatures. arrhenius: by the dotted key of the quantity."""
+
+    temperatures_K: list[float]
+    folders: list[str]
+    arrhenius: dict[str, ArrheniusResults]
+    runs: list[RunResults]
+
+
+FolderResults: TypeAlias = RunResults | TemperatureResults
+
+
+def runs_of(results: FolderResults) -> list[RunResults]:
+    """The runs by temperature; the run itself where there is one."""
+    if "runs" in results:
+        return results["runs"]
+    return [results]
