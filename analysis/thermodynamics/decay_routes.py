@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.results import Entry
 from analysis.statistics.estimates import Estimate, FloatArray, Result, Unavailable, attempt, positive_from_samples
 from analysis.thermodynamics.decay import CHARGED_DECAY_FORMULA, DECAY_FORMULA, Decay, decays, diffusivity_samples
 from analysis.thermodynamics.density_modes import values_by_mode
 from analysis.thermodynamics.inputs import ChemicalDiffusionInputs
-from analysis.thermodynamics.records import DecayCurve, DecayCurves, Entry
+from analysis.thermodynamics.records import DecayCurve, DecayCurves
 from analysis.thermodynamics.structure_factor import neutral_vector
 from analysis.thermodynamics.wave import CHARGED_WAVE_FORMULA, WAVE_FORMULA, wave_decay, wave_diffusivity_samples
 from analysis.transport.tracer import without_true_motion

@@ -1,13 +1,14 @@
 """The thermodynamic parts of results.json: keys, units, and what is null.
 
-An `Entry` is an estimate as `Estimate.as_json` or `Unavailable.as_json` write it: value, stderr, and reason or formula.
+The rest is in analysis/results.py.
 """
 
 from __future__ import annotations
 
 from typing import NotRequired, TypeAlias, TypedDict
 
-Entry: TypeAlias = dict[str, object]
+from analysis.results import Entry
+
 OptionalNumbers: TypeAlias = list[float | None]
 
 
