@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 __all__ = ["analyze", "analyze_folder"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """`analyze` and `analyze_folder`, loaded on first use so that `import analysis` costs nothing."""
     if name in __all__:
         from analysis import report

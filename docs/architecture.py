@@ -21,6 +21,7 @@ ROOMS = {
     "analysis.transport": "tracer, Onsager, conductivity, drift",
     "analysis.statistics": "estimates with errors, MSD fit",
     "analysis.table": "results as a table",
+    "analysis.results": "the shape of results.json",
     "kmc.run": "equilibration, production, grand-canonical scans",
     "kmc.exact": "master equation of tiny cells",
     "kmc.files": "trajectory.h5, checkpoints",

@@ -1,1 +1,1 @@
-"""Estimates with errors, slopes of mean-square displacements, Arrhenius fits."""
+"""Estimates with standard errors, independent samples, slopes of mean-square displacements, Arrhenius fits."""

@@ -183,7 +183,8 @@ def conductivity_estimates(
         factor = (z[pair[0]] * ELEMENTARY_CHARGE_C) ** 2
         return lambda m: factor * ambipolar_coefficient(block(m, pair), z[pair])
 
-    cross = "the same j (cross terms unknown)" if carriers.left_out or no_cross else "all j"
+    incomplete = no_cross or (carriers.left_out and carriers.names)
+    cross = "the same j (cross terms unknown)" if incomplete else "all j"
     ionic = f"sigma_ion = e^2 sum over ions i, {cross} of z_i z_j L_ij"
     electronic = f"sigma_e = e^2 sum over electronic carriers i, {cross} of z_i z_j L_ij"
     return {
