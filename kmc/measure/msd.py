@@ -105,10 +105,11 @@ def second_moments(tables: EventTables, positions: Positions, reference: Positio
     shape = (len(positions), len(tables.species), len(PAIRS))
     total: NDArray[np.int64] = module_of(positions).zeros(shape, dtype=np.int64)
     for some in replica_chunks(len(positions), positions.shape[1]):
-        moved = [(positions[some, :, a] - reference[some, :, a]).astype(np.int64) for a in range(3)]
-        farthest = max(int(abs(along).max()) for along in moved) if positions.shape[1] else 0
-        if farthest**2 * positions.shape[1] >= MOST_MOMENT:
+        difference = positions[some] - reference[some]  # int32: the range of positions is checked at every frame
+        farthest = max(int(difference.max()), -int(difference.min()))
+        if farthest**2 * difference.shape[1] >= MOST_MOMENT:
             raise DisplacementOverflow(TOO_FAR)
+        moved = [difference[..., a].astype(np.int64) for a in range(3)]
         for code, ids in species_slices(tables):
             for p, (a, b) in enumerate(PAIRS):
                 total[some, code, p] = (moved[a][:, ids] * moved[b][:, ids]).sum(axis=1)
