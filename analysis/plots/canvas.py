@@ -24,6 +24,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = "os^Dv<>ph*"
 LEAST_LOG_RATIO = 20.0  # of highest to lowest value; over a shorter range the labels of a logarithmic axis collide
 
+MOST_X_INTERVALS = 6  # between labels of a linear abscissa, so that long numbers do not collide
 MOST_FOR_MINOR_LABELS = 50.0  # ratio of the ends of a logarithmic axis up to which 2 and 5 are labelled too
 
 
@@ -43,6 +44,7 @@ def picture(
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import AutoLocator, MaxNLocator
 
     with style.context(STYLE):
         figure = Figure(figsize=(width_inches, height_inches))
@@ -51,6 +53,8 @@ def picture(
         yield figure, axes
         for panel in axes:
             _label_logarithmic(panel)
+            if isinstance(panel.xaxis.get_major_locator(), AutoLocator):
+                panel.xaxis.set_major_locator(MaxNLocator(MOST_X_INTERVALS))
             if panel.get_legend_handles_labels()[0]:
                 panel.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
         try:

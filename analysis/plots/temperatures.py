@@ -17,15 +17,15 @@ from analysis.statistics.estimates import Estimate, FloatArray, from_json
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CONDUCTIVITIES = (  # key, colour, marker
-    ("ionic_conductivity_S_m", COLOURS[0], "o"),
-    ("electronic_conductivity_S_m", COLOURS[1], "s"),
-    ("total_conductivity_S_m", COLOURS[6], "^"),
-    ("ambipolar_conductivity_S_m", COLOURS[2], "D"),
+CONDUCTIVITIES = (  # key, colour, marker and line; sums are dashed: they often lie on one of their parts
+    ("ionic_conductivity_S_m", COLOURS[0], "o-"),
+    ("electronic_conductivity_S_m", COLOURS[1], "s-"),
+    ("total_conductivity_S_m", COLOURS[6], "^--"),
+    ("ambipolar_conductivity_S_m", COLOURS[2], "D--"),
 )
 TRANSFERENCE = (
-    ("ionic_transference_number", COLOURS[0], "o"),
-    ("electronic_transference_number", COLOURS[1], "s"),
+    ("ionic_transference_number", COLOURS[0], "o-"),
+    ("electronic_transference_number", COLOURS[1], "s-"),
 )
 
 
@@ -73,12 +73,19 @@ def plot_conductivities(results: JsonObject, path: Path | str) -> Path | None:
         return None
     with picture(path, 2, 6.8, shared=True) as (_, (above, below)):
         for axes, quantities in ((above, CONDUCTIVITIES), (below, TRANSFERENCE)):
-            for key, colour, marker in quantities:
+            for key, colour, form in quantities:
                 points = columns((run["temperature_K"], from_json(run[key])) for run in runs)
                 if points.size:
                     temperature, value, stderr = points
                     axes.errorbar(
-                        1000.0 / temperature, value, stderr, fmt=f"{marker}-", color=colour, label=QUANTITIES[key]
+                        1000.0 / temperature,
+                        value,
+                        stderr,
+                        fmt=form,
+                        color=colour,
+                        markerfacecolor="none" if form.endswith("--") else colour,
+                        markersize=7 if form.endswith("--") else 5,
+                        label=QUANTITIES[key],
                     )
         above.set(yscale="log", ylabel="conductivity (S/m)")
         temperatures_on_top(above, results["temperatures_K"])

@@ -37,6 +37,9 @@ def plot_isotherm(results: JsonObject, path: Path) -> Path | None:
         values = _thetas(below, known, points)
         below.set(xlabel=f"site fraction of {carrier}", ylabel="thermodynamic factor")
         scale(below, "y", values)
+        reached = np.append(y, known["site_fraction"])  # of the scan and of the canonical run
+        margin = 0.05 * np.ptp(reached) or 0.1 * reached.max()
+        below.set_xlim(reached.min() - margin, reached.max() + margin)
         if not any(value.size for value in values):
             below.text(0.5, 0.5, "unavailable at every potential", ha="center", transform=below.transAxes)
     return path

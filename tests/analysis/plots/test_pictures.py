@@ -193,6 +193,14 @@ def test_a_scan_too_short_for_theta_is_drawn(drawn: list[Any], tmp_path: Path) -
     assert "unavailable" in drawn[1].texts[0].get_text()
 
 
+def test_the_composition_of_the_run_is_shown_where_the_scan_does_not_reach_it(drawn: list[Any], tmp_path: Path) -> None:
+    results = scan(3.0)
+    results["thermodynamics"]["site_fraction"] = 0.2
+    plot_isotherm(results, tmp_path / "i.png")
+    low, high = drawn[1].get_xlim()
+    assert low < 0.01 and 0.2 < high < 0.25
+
+
 def test_routes_that_are_one_expression_share_a_line(drawn: list[Any], tmp_path: Path) -> None:
     values = {
         "tracer_theta": 1.0,
