@@ -200,13 +200,13 @@ def test_sigma_of_undoped_ceria_gives_three_times_the_vacancy_diffusivity() -> N
     assert KT * sigma / (4 * E2) * 3.0 / density == pytest.approx(3 * d_v, rel=1e-5)
 
 
-def test_a_matrix_that_is_not_positive_gives_no_ambipolar_figure() -> None:
+def test_a_matrix_that_is_not_positive_gives_no_ambipolar_conductivity() -> None:
     estimates = transport_coefficients(made([[1.0, -1.5], [-1.5, 2.0]], ("V_O", "electron"), [2.0, -1.0]))
     estimate = estimates["ambipolar_onsager_conductivity_S_m"]
     assert isinstance(estimate, Unavailable) and "positive semi-definite" in estimate.reason
 
 
-def test_an_ionic_conductor_has_no_electronic_figures() -> None:
+def test_an_ionic_conductor_has_no_electronic_estimates() -> None:
     estimates = transport_coefficients(made([[1e35]], ("V_O",), [2.0]))
     assert estimates["ionic_conductivity_S_m"].value == pytest.approx(4 * E2 * 1e35)
     assert estimates["total_conductivity_S_m"].value == pytest.approx(4 * E2 * 1e35)
@@ -219,7 +219,7 @@ def test_an_ionic_conductor_has_no_electronic_figures() -> None:
         assert "no electronic carrier" in estimates[key].reason, key
 
 
-def test_two_ions_have_no_ambipolar_figure_but_one_conductivity() -> None:
+def test_two_ions_have_no_ambipolar_conductivity_but_one_conductivity() -> None:
     estimates = transport_coefficients(made([[1.0, 0.2], [0.2, 3.0]], ("V_O", "H"), [2.0, 1.0]))
     assert estimates["ionic_conductivity_S_m"].value == pytest.approx(E2 * (4 + 3 + 2 * 2 * 0.2))
     assert isinstance(estimates["ambipolar_conductivity_S_m"], Unavailable)

@@ -11,7 +11,14 @@ from scipy import stats
 from analysis.statistics.estimates import Estimate, Unavailable, UnavailableError, jackknife_stderr
 from analysis.statistics.independent_samples import FIT_RANGE, independent_samples
 from analysis.transport.analysis import TransportAnalysis
-from analysis.transport.tracer import msd_curve, tracer_estimates, tracer_samples
+from analysis.transport.tracer import (
+    TracerSamples,
+    check_motion,
+    label_exchange,
+    msd_curve,
+    tracer_estimates,
+    tracer_samples,
+)
 from kmc.files.trajectory import Trajectory
 from tests.analysis.synthetic import FRAME_S, SPACING_M, diffusivity, lattice_steps, synthetic
 
@@ -131,3 +138,15 @@ def test_curve_holds_every_lag_and_lies_on_its_fit() -> None:
     assert curve.fit is not None
     offset, slope = curve.fit
     np.testing.assert_allclose((offset + slope * curve.time_s)[3:], curve.msd_m2[3:], rtol=0.05)
+
+
+def test_the_host_of_an_electronic_carrier_has_no_diffusivity() -> None:
+    """Hops of an electron move its host by exchange of labels only; partners of ions do diffuse."""
+    steps, hops = lattice_steps(np.random.default_rng(8), (100, 8, 4), RATE)
+    analysis = TransportAnalysis(synthetic({"electron": steps}, {"electron": hops}, {"electron": -1}))
+    with pytest.raises(UnavailableError, match=r"leave host in place: see species\.electron"):
+        check_motion(analysis.trajectory, "host")
+    assert isinstance(analysis.tracer("host"), Unavailable)
+    assert isinstance(analysis.tracer("electron"), TracerSamples)
+    check_motion(plain(1), "V_O")
+    assert label_exchange(plain(1)) == {}
