@@ -304,9 +304,12 @@ def three_species():
     nu = {"value": 1e13, **NOTE}
     data = made_up_model("fluorite", {(): 0.5}).model_dump(mode="json", exclude_none=True)
     data["layers"] = {"ions": "cation", "holes": "cation"}
-    for name, layer, host, energy in (("ion", "ions", "no ion", 0.55), ("hole", "holes", "no hole", 0.45)):
+    for name, kind, layer, host, energy in (
+        ("ion", "ion", "ions", "no ion", 0.55),
+        ("hole", "electronic", "holes", "no hole", 0.45),
+    ):
         data["species"][host] = {"sublattice": layer, "charge": 0, "element": "X"}
-        data["species"][name] = {"sublattice": layer, "charge": 1, "element": "X"}
+        data["species"][name] = {"sublattice": layer, "charge": 1, "element": "X", "kind": kind}
         barriers = [{"gate": [], "energy_eV": energy, **NOTE}]
         hop = {"name": name, "carrier": name, "partner": host, "attempt_frequency_Hz": nu, "barriers": barriers}
         data["hops"] = [*data["hops"], hop]
