@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 MAX_GRID = 64  # largest denominator tried for an exact position grid
-# Positions of other crystals are rounded to 1/4096 of a cell, 0.001 angstrom in a cell of 10: with a finer grid the
-# integers of long displacements would overflow earlier. Bond vectors and field work use the coordinates as given.
-FALLBACK_GRID = 2**12
+# Positions of other crystals are rounded to 1/7200 of a cell, 0.0007 angstrom in a cell of 10; halves, thirds and eighths
+# stay exact. With a finer grid the integers of long displacements would overflow earlier. Bond vectors and field work
+# use the coordinates as given.
+FALLBACK_GRID = 7200
 # Distances that follow one another by at most this part of themselves are one shell: 0.05 angstrom at 2.5 angstrom.
 # Strains of up to 1 % change the order of 2 % at most, so that the shells of a strained prototype stay together.
 SHELL_TOLERANCE = 0.02
@@ -75,7 +76,7 @@ class Crystal:
 
     @cached_property
     def grid(self) -> int:
-        """Smallest q <= 64 for which every basis coordinate is a multiple of 1/q, else 4096 (rounded).
+        """Smallest q <= 64 for which every basis coordinate is a multiple of 1/q, else 7200 (rounded).
 
         All positions that the engine stores are integers in units of cell/q.
         """

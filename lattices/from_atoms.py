@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lattices.crystal import Crystal, Sublattice
 from lattices.errors import InputError
 from lattices.structure_checks import check_structure
-from lattices.structure_files import Content, read_structure
+from lattices.structure_files import Content, read_structure, site_contents
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -20,23 +20,19 @@ if TYPE_CHECKING:
 Members = str | Sequence[str] | Sequence[int]
 
 
-def crystal_from_atoms(
-    atoms: Atoms,
-    sublattices: Mapping[str, Members],
-    contents: Sequence[Content] | None = None,
-) -> Crystal:
+def crystal_from_atoms(atoms: Atoms, sublattices: Mapping[str, Members]) -> Crystal:
     """The unit cell `atoms` with its atoms sorted into named sublattices.
 
     sublattices: name -> chemical symbol(s) or atom indices, in the order of the engine's sites; list first the
     sublattices whose atoms move. Every atom must belong to exactly one sublattice. The host of a sublattice with
     several elements is the most frequent one (of equally frequent ones, the first in the alphabet); the others are kept
-    as the sublattice's `contents`. contents: what each atom's site holds, where sites are shared or partly vacant.
+    as the sublattice's `contents`, as are the occupancies that ASE keeps of a CIF with shared or partly vacant sites.
     Raises InputError for a structure that is not plausible (see structure_checks), a symbol that does not occur, or an
     atom that is in no sublattice, in two, or named twice.
     """
     check_structure(atoms)
     symbols = atoms.get_chemical_symbols()
-    sites: list[Content] = list(contents) if contents is not None else [{symbol: 1.0} for symbol in symbols]
+    sites = site_contents(atoms)
     owner = np.full(len(atoms), -1)
     built = []
     scaled = np.mod(np.round(atoms.get_scaled_positions(wrap=True), 9), 1.0)
@@ -61,9 +57,9 @@ def crystal_from_atoms(
 
 def crystal_from_file(path: Path | str, sublattices: Mapping[str, Members]) -> Crystal:
     """Like `crystal_from_atoms`, from a CIF or anything else that ASE reads; InputError if it cannot be read."""
-    atoms, contents = read_structure(path)
+    atoms = read_structure(path)
     try:
-        return crystal_from_atoms(atoms, sublattices, contents)
+        return crystal_from_atoms(atoms, sublattices)
     except InputError as error:
         raise InputError(f"structure file {path}: {error}") from error
 

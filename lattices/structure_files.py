@@ -32,11 +32,11 @@ CIF_SUFFIXES = (".cif", ".mcif")
 FULL = 1e-3  # occupancies closer to 1 than this are full
 
 
-def read_structure(path: Path | str) -> tuple[Atoms, list[Content] | None]:
-    """(atoms, content of each atom's site) of a CIF or anything else that ASE reads; None where all sites are full.
+def read_structure(path: Path | str) -> Atoms:
+    """The structure in a CIF or anything else that ASE reads.
 
-    A shared site is one atom, of its most frequent element. InputError for a file that cannot be read, holds more than
-    one structure, names an unknown space group, or gives a site occupancies that add up to more than 1.
+    A shared site is one atom, of its most frequent element; `site_contents` tells what else it holds. InputError for a
+    file that cannot be read, holds more than one structure, or names an unknown space group.
     """
     try:
         with warnings.catch_warnings():
@@ -49,10 +49,7 @@ def read_structure(path: Path | str) -> tuple[Atoms, list[Content] | None]:
         raise InputError(f"cannot read the structure file {path}: {reason}") from error
     if len(found) != 1:
         raise InputError(f"the structure file {path} holds {len(found)} structures; one is needed")
-    try:
-        return found[0], _contents(found[0])
-    except InputError as error:
-        raise InputError(f"structure file {path}: {error}") from error
+    return found[0]
 
 
 def _read_any(path: Path) -> list[Atoms]:
@@ -97,17 +94,24 @@ def _occupancy(value: object) -> float:
     return float(value)
 
 
-def _contents(atoms: Atoms) -> list[Content] | None:
-    """What each atom's site holds by its CIF; None where every site is full of one element."""
+def site_contents(atoms: Atoms) -> list[Content]:
+    """What the site of each atom holds, by the occupancies that ASE keeps of a CIF, else the atom alone.
+
+    InputError where the occupancies of a site add up to more than 1, or do not name its atom (which was changed since).
+    """
+    symbols = atoms.get_chemical_symbols()
     given = atoms.info.get("occupancy")
     if given is None or "spacegroup_kinds" not in atoms.arrays:
-        return None
+        return [{symbol: 1.0} for symbol in symbols]
     found: list[Content] = []
-    for kind in atoms.arrays["spacegroup_kinds"].tolist():
-        content = {str(symbol): float(share) for symbol, share in given[str(kind)].items()}
+    for n, (symbol, kind) in enumerate(zip(symbols, atoms.arrays["spacegroup_kinds"].tolist(), strict=True)):
+        content = {str(element): float(share) for element, share in given[str(kind)].items()}
+        shown = ", ".join(f"{element} {share:g}" for element, share in content.items())
         if sum(content.values()) > 1.0 + FULL:
-            shown = ", ".join(f"{symbol} {share:g}" for symbol, share in content.items())
             raise InputError(f"the occupancies of a site add up to more than 1: {shown}")
+        if len(content) == 1 and sum(content.values()) > 1.0 - FULL:
+            content = {symbol: 1.0}
+        elif symbol not in content:
+            raise InputError(f"atom {n} is {symbol}, but the occupancies of its site are {shown}")
         found.append(content)
-    full = all(len(content) == 1 and next(iter(content.values())) > 1.0 - FULL for content in found)
-    return None if full else found
+    return found

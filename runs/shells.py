@@ -92,6 +92,6 @@ def _crystal(name: str) -> Crystal:
         config, base = load_config(run_file if path.is_dir() else name)
         with naming(config):
             return supercell_of(config, base, model_of(config, base)).crystal
-    atoms, contents = read_structure(path)
+    atoms = read_structure(path)
     elements = dict.fromkeys(atoms.get_chemical_symbols())
-    return crystal_from_atoms(atoms, {symbol: symbol for symbol in elements}, contents)
+    return crystal_from_atoms(atoms, {symbol: symbol for symbol in elements})

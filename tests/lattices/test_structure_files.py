@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from ase.io import write
+from ase.io import read, write
 
 from lattices.crystal import Crystal, Supercell
 from lattices.errors import InputError
@@ -108,6 +108,17 @@ def test_occupancies_become_contents(tmp_path: Path, members: str | list[str]) -
     assert (anion.element, cation.element) == ("O", "Zr")
     assert anion.contents == ({"O": 0.9625},) * 8
     assert cation.contents == ({"Zr": 0.85, "Y": 0.15},) * 4
+
+
+def test_occupancies_that_ase_has_read_are_not_lost(tmp_path: Path) -> None:
+    """From Python, too: what ASE reads from a CIF carries its occupancies."""
+    path = cif(tmp_path, CUBIC, YSZ, more="_symmetry_Int_Tables_number 225")
+    atoms = read(path)
+    cation = crystal_from_atoms(atoms, {"anion": "O", "cation": "Zr"}).sublattices[1]
+    assert cation.contents == ({"Zr": 0.85, "Y": 0.15},) * 4
+    atoms.symbols[[i for i, symbol in enumerate(atoms.symbols) if symbol == "Zr"][1]] = "Sc"
+    with pytest.raises(InputError, match=r"is Sc, but the occupancies of its site are Zr 0\.85, Y 0\.15"):
+        crystal_from_atoms(atoms, {"anion": "O", "cation": ["Zr", "Sc"]})
 
 
 def test_full_sites_have_no_contents(tmp_path: Path) -> None:

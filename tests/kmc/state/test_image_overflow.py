@@ -45,7 +45,7 @@ def test_a_particle_that_crossed_too_often_stops_the_run(axis: int, sign: int) -
 
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_positions_that_would_not_fit_their_integers_stop_the_run(sign: int) -> None:
-    """Odd coordinates have 4096 grid units per cell: 2^18 cells are allowed, and no position has overflowed by then."""
+    """Odd coordinates have 7200 grid units per cell: 149130 cells are allowed, and no position overflows by then."""
     atoms = Atoms("Na2", scaled_positions=[(0, 0, 0), (0.1234567, 0.5, 0.7071068)], cell=[5, 5, 5], pbc=True)
     supercell = Supercell(crystal_from_atoms(atoms, {"site": "Na"}), (10, 10, 10))
     system = guests_on(supercell)
