@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 MAX_GRID = 64  # largest denominator tried for an exact position grid
-# Positions of other crystals are rounded to 1/7200 of a cell, 0.0007 angstrom in a cell of 10; halves, thirds and eighths
-# stay exact. With a finer grid the integers of long displacements would overflow earlier. Bond vectors and field work
-# use the coordinates as given.
+# Positions of other crystals are rounded to 1/7200 of a cell, 0.0007 angstrom in a cell of 10; halves, thirds and
+# eighths stay exact. With a finer grid the integers of long displacements would overflow earlier. Bond vectors and work
+# in a field use the coordinates as given.
 FALLBACK_GRID = 7200
 # Distances that follow one another by at most this part of themselves are one shell: 0.05 angstrom at 2.5 angstrom.
 # Strains of up to 1 % change the order of 2 % at most, so that the shells of a strained prototype stay together.
