@@ -161,7 +161,7 @@ def _check_same(study: StudyConfig, folder: Path, resume: bool) -> None:
 
 def collect(study: StudyConfig, folder: Path) -> list[Path]:
     """Write results.json, study.csv and pictures of the finished runs; returns the files."""
-    from analysis.plots.study import figures_of, plot_study
+    from analysis.plots.study import plot_study, scalar_estimates
 
     rows = []
     for point in points_of(study):
@@ -170,7 +170,7 @@ def collect(study: StudyConfig, folder: Path) -> list[Path]:
             continue
         results = json.loads(path.read_text(encoding="utf-8"))
         for run in results.get("runs", [results]):
-            rows.append(Row(folder_name(point), point, run["temperature_K"], figures_of(run)))
+            rows.append(Row(folder_name(point), point, run["temperature_K"], scalar_estimates(run)))
     summary = {"run": study.run, "vary": study.vary, "rows": [asdict(row) for row in rows]}
     _write(folder / "results.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     _write_csv(folder / "study.csv", list(study.vary), rows)

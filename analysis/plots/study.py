@@ -56,7 +56,7 @@ class Series:
         return ", ".join(part for part in (estimate_label(self.name), self.others) if part)
 
 
-def figures_of(results: JsonObject) -> dict[str, Entry]:
+def scalar_estimates(results: JsonObject) -> dict[str, Entry]:
     """Every scalar estimate of one run's results by its dotted key."""
     found: dict[str, Entry] = {}
 

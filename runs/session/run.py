@@ -75,12 +75,12 @@ class Run:
             import pandas
         except ImportError as error:
             raise InputError("to_dataframe needs pandas: pip install pandas") from error
-        from analysis.plots.study import figures_of
+        from analysis.plots.study import scalar_estimates
 
         rows = []
         for run in self._runs():
             row: dict[str, Any] = {"temperature_K": run["temperature_K"]}
-            for name, entry in figures_of(run).items():
+            for name, entry in scalar_estimates(run).items():
                 row |= {name: entry["value"], f"{name} stderr": entry["stderr"]}
             rows.append(row)
         return pandas.DataFrame(rows)

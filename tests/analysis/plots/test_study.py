@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from analysis.plots import canvas, study
-from analysis.plots.study import figures_of, plot_study
+from analysis.plots.study import plot_study, scalar_estimates
 
 PRESSURES = (1e-4, 1e-2, 1.0)
 
@@ -82,4 +82,4 @@ def test_scalar_estimates_are_found_by_their_dotted_keys() -> None:
         "onsager": {"matrix_1_per_J_m_s": {"value": [[1.0]], "stderr": [[0.1]]}},
         "profile": {"a": entry},
     }
-    assert figures_of(results) == {"species.O.haven_ratio": {"value": 1.0, "stderr": 0.1}}
+    assert scalar_estimates(results) == {"species.O.haven_ratio": {"value": 1.0, "stderr": 0.1}}
