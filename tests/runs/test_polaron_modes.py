@@ -158,7 +158,7 @@ def test_a_run_in_mode_auto(tmp_path, capsys):
     changes.append(bound_ceria(tmp_path))
     folder = tmp_path / "run"
     assert main(["run", "ceria-reduced", *arguments(changes), "--out", str(folder)]) == 0
-    assert "polarons.mode = auto" in capsys.readouterr().out
+    assert 'polarons.mode = "auto"' in capsys.readouterr().out
     results = json.loads((folder / "results.json").read_text())
     assert results["polaron_mode"] == "auto" and set(results["modes"]) == {
         "scaled",
