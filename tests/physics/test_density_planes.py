@@ -18,14 +18,14 @@ from kmc.run.engine import run
 from kmc.run.settings import Hops, Relaxation, Settings, Thermodynamics
 from kmc.state.replicas import unwrapped_grid_positions
 from kmc.state.system import build_system
-from lattices.crystal import Supercell
+from lattices.crystal import FALLBACK_GRID, Supercell
 from lattices.doping import Doping
 from lattices.from_atoms import crystal_from_atoms
 from tests.systems import BACKENDS, NOTE, walked
 
 FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)
 
-# No multiples of 1/64 of the cell. The x coordinate of the last site is 65535.7/65536, which the grid rounds into the
+# No multiples of 1/64 of the cell. The x coordinate of the last site is 0.999995, which the grid of 1/7200 rounds into the
 # next cell, so that it shares its plane with the first site.
 PLACES = np.array([[0.0, 0.137, 0.291], [0.5003, 0.4127, 0.291], [0.999995, 0.6411, 0.777]])
 
@@ -56,10 +56,10 @@ def crooked(repeats=(3, 2, 4), particles=11, **more):
 
 def test_only_planes_that_hold_sites_are_counted():
     tables = crooked().tables
-    assert tables.supercell.crystal.grid == 2**16
+    assert tables.supercell.crystal.grid == FALLBACK_GRID
     assert n_planes(tables) == (2 * 3, 3 * 2, 2 * 4)  # of 0, 0.5003, 1; of three; of 0.291, 0.777
     x = plane_fractions(tables, 0)
-    assert x == pytest.approx([0, 0.5003 / 3, 1 / 3, 1.5003 / 3, 2 / 3, 2.5003 / 3], abs=1e-5)
+    assert x == pytest.approx([0, 0.5003 / 3, 1 / 3, 1.5003 / 3, 2 / 3, 2.5003 / 3], abs=0.5 / 3 / FALLBACK_GRID)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -70,7 +70,7 @@ def test_density_modes_are_the_fourier_sums_of_positions(axis):
     (numbers,) = plane_numbers(system.tables, positions, (axis,))
     assert numbers.sum() == 3 * 11 and positions.min() < 0  # some are outside the cell
     first = int(system.tables.first_particle[system.model.code("A")])
-    edge = system.tables.supercell.repeats[axis] * 2**16
+    edge = system.tables.supercell.repeats[axis] * FALLBACK_GRID
     for n in (1, 2, 5):
         direct = np.exp(-2j * np.pi * n * positions[:, first : first + 11, axis] / edge).sum(axis=1)
         by_plane = numbers[:, 0] @ np.exp(-2j * np.pi * n * plane_fractions(system.tables, axis))
