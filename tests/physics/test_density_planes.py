@@ -25,7 +25,7 @@ from tests.systems import BACKENDS, NOTE, walked
 
 FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)
 
-# No multiples of 1/64 of the cell. The x coordinate of the last site is 0.999995, which the grid of 1/7200 rounds into the
+# No multiples of 1/64 of the cell. The last x coordinate, 0.999995, is rounded by the grid of 1/7200 into the
 # next cell, so that it shares its plane with the first site.
 PLACES = np.array([[0.0, 0.137, 0.291], [0.5003, 0.4127, 0.291], [0.999995, 0.6411, 0.777]])
 
