@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lattices.errors import InputError
 from lattices.notes import Note
 
@@ -39,7 +41,9 @@ def _percolation_notes(system: System, allow_localised_carriers: bool) -> list[N
             continue
         hops = [hop for hop in system.model.hops if hop.carrier == carrier]
         home = crystal.index(system.model.species[carrier].sublattice)
-        dimensions = percolation_dimensions([stencil_of(crystal, home, home, hop.neighbours) for hop in hops])
+        closed = _closed_sites(system, {name for hop in hops for name in (hop.carrier, hop.partner)}, home)
+        dimensions = percolation_dimensions([stencil_of(crystal, home, home, hop.neighbours) for hop in hops], closed)
+        dimensions = np.delete(dimensions, sorted(closed)) if len(closed) < len(dimensions) else np.zeros(1, np.int64)
         highest, lowest = int(dimensions.max()), int(dimensions.min())
         if highest == 0 and not allow_localised_carriers:
             raise InputError(
@@ -53,6 +57,18 @@ def _percolation_notes(system: System, allow_localised_carriers: bool) -> list[N
             text = f"{fewer} of {len(dimensions)} sites of {carrier} per cell belong to networks that percolate in less"
             notes.append(Note(text, warning=True))
     return notes
+
+
+def _closed_sites(system: System, moving: set[str], home: int) -> set[int]:
+    """Basis sites of a sublattice that ions which take no part in the hops occupy in every cell, as ordered dopants."""
+    supercell, closed = system.tables.supercell, set()
+    n_basis = supercell.crystal.sublattices[home].n_basis
+    for name, doping in system.composition.placed.items():
+        where = supercell.crystal.index(system.model.species[name].sublattice)
+        if where == home and name not in moving and doping.sites is not None:
+            held = np.bincount(np.asarray(doping.sites, dtype=np.int64) % n_basis, minlength=n_basis)
+            closed |= set(np.flatnonzero(held == supercell.n_cells).tolist())
+    return closed
 
 
 def _shell_notes(model: Model, crystal: Crystal) -> list[Note]:

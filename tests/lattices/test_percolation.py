@@ -68,3 +68,13 @@ def test_sites_without_bonds_belong_to_no_network() -> None:
     assert percolation_dimensions(bonds(atoms, "Na", Neighbours(distance_angstrom=(1.9, 2.1)))).tolist() == [0, 1, 1]
     along_x = bonds(atoms, "Na", Neighbours(distance_angstrom=(3.9, 4.1)))
     assert percolation_dimensions(along_x).tolist() == [1, 1, 1]
+
+
+def test_closed_sites_block_the_network() -> None:
+    """Two sites per cell of a chain: with one closed the other is left alone. Of a layer, a chain remains."""
+    chain = Atoms("Na2", positions=[(0, 0, 0), (2, 0, 0)], cell=[4, 9, 9], pbc=True)
+    assert percolation_dimensions(bonds(chain, "Na", FIRST)).tolist() == [1, 1]
+    assert percolation_dimensions(bonds(chain, "Na", FIRST), closed={1}).tolist() == [0, 0]
+    layer = Atoms("Na2", positions=[(0, 0, 0), (2, 0, 0)], cell=[4, 2, 9], pbc=True)
+    assert percolation_dimensions(bonds(layer, "Na", FIRST)).tolist() == [2, 2]
+    assert percolation_dimensions(bonds(layer, "Na", FIRST), closed={0}).tolist() == [0, 1]

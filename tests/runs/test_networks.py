@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import tomli_w
 from ase import Atoms
+from ase.build import bulk
 from ase.io import write
 
 from runs.cli import main
@@ -72,6 +74,21 @@ def test_closed_clusters_can_be_allowed(tmp_path: Path, capsys: pytest.CaptureFi
 def test_validate_says_in_how_many_dimensions(tmp_path, capsys, build, element, expected) -> None:
     assert main(["validate", str(run_file(tmp_path, build(), element))]) == 0
     assert expected in capsys.readouterr().out
+
+
+def test_ordered_ions_close_their_sites(tmp_path: Path, refused: Callable[..., str]) -> None:
+    """Fe and Mo in rock-salt order: all first neighbours of Fe are Mo, so that a carrier needs the second shell."""
+    atoms = bulk("FeMo", "rocksalt", a=7.9, cubic=True)
+    path = run_file(tmp_path, atoms, "Fe")
+    data, model = (tomllib.loads((tmp_path / name).read_text("utf-8")) for name in ("run.toml", "model.toml"))
+    data["crystal"]["sublattices"] = {"Fe": ["Fe", "Mo"]}
+    path.write_text(tomli_w.dumps(data), "utf-8")
+    model["species"]["Mo"]["sublattice"] = "Fe"
+    (tmp_path / "model.toml").write_text(tomli_w.dumps(model), "utf-8")
+    assert "form closed clusters" in refused("validate", path)
+    model["hops"][0]["shell"] = [1, 2]
+    (tmp_path / "model.toml").write_text(tomli_w.dumps(model), "utf-8")
+    assert main(["validate", str(path)]) == 0
 
 
 def test_a_shell_that_hangs_on_the_tolerance_is_a_warning(tmp_path, capsys) -> None:
