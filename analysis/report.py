@@ -86,7 +86,7 @@ def _header(analysis: TransportAnalysis) -> Header:
 
 def _species(analysis: TransportAnalysis, record: SpeciesRecord) -> SpeciesResults:
     trajectory, tracer = analysis.trajectory, analysis.tracer(record.name)
-    diffusivity, correlation = tracer_estimates(trajectory, tracer)
+    diffusivity, correlation = tracer_estimates(tracer)
     collective, haven = species_estimates(trajectory, analysis.collective, tracer, record.name)
     return {
         "charge_e": record.charge_e,

@@ -12,6 +12,7 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, final
 JsonObject: TypeAlias = Mapping[str, Any]  # a part of results.json whose shape is described elsewhere
 Matrix: TypeAlias = list[list[float]]
 
+OF_VACANCIES = "of the vacancies themselves; the Haven ratio of the literature is that of the ions"
 SpeciesKey = Literal["tracer_diffusivity_m2_s", "collective_diffusivity_m2_s", "correlation_factor", "haven_ratio"]
 SPECIES_KEYS: tuple[SpeciesKey, ...] = (
     "tracer_diffusivity_m2_s",
@@ -33,7 +34,8 @@ TransportKey = Literal[
 class Entry(TypedDict):
     """An estimate, or the reason why there is none.
 
-    mode: of the electronic carriers, where the run combines several. tensor: where the crystal is not cubic.
+    mode: of the electronic carriers, where the run combines several. tensor: in
+    Cartesian axes. principal_values: rising, where the crystal is not cubic; the value is then a mean over directions.
     by_window: values at the lengths of a visit from which the estimate was extrapolated.
     """
 
@@ -45,6 +47,8 @@ class Entry(TypedDict):
     mode: NotRequired[str]
     tensor: NotRequired[Matrix]
     tensor_stderr: NotRequired[Matrix]
+    principal_values: NotRequired[list[float]]
+    principal_values_stderr: NotRequired[list[float]]
     by_window: NotRequired[list[float]]
 
 
@@ -64,6 +68,13 @@ class MatrixEntry(TypedDict):
     stderr: list[list[float | None]] | None
     formula: NotRequired[str]
     reason: NotRequired[str]
+
+
+class TensorEntry(TypedDict):
+    """C x C blocks of 3 x 3 tensors in Cartesian axes."""
+
+    value: list[list[Matrix]]
+    stderr: list[list[Matrix]]
 
 
 class SpeciesResults(TypedDict):
@@ -86,6 +97,7 @@ class OnsagerResults(TypedDict):
 
     species: list[str] | None
     matrix_1_per_J_m_s: MatrixEntry
+    tensor_1_per_J_m_s: NotRequired[TensorEntry]
     charge_moved_e: NotRequired[list[float]]
     uncoupled: NotRequired[list[list[str]]]
     sampled_matrix_1_per_J_m_s: NotRequired[MatrixEntry]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.results import (
+    OF_VACANCIES,
     SPECIES_KEYS,
     Entry,
     FolderResults,
@@ -93,7 +94,10 @@ def format_table(results: FolderResults) -> str:
     for run in runs:
         shared = [with_error(run[key]) for key in SHARED_COLUMNS]
         for name, entry in run["species"].items():
-            rows.append([f"{run['temperature_K']:g}", name, *(with_error(entry[key]) for key in COLUMNS), *shared])
+            cells = [with_error(entry[key]) for key in COLUMNS]
+            if OF_VACANCIES in entry["haven_ratio"].get("note", ""):
+                cells[-1] = f"[{cells[-1]}]"
+            rows.append([f"{run['temperature_K']:g}", name, *cells, *shared])
             shared = ["", ""]
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
@@ -103,6 +107,8 @@ def format_table(results: FolderResults) -> str:
                 lines.append(f"activation energy of {name}: {with_error(energy)} eV")
     for run in runs:
         lines += _transport_lines(run) + _thermodynamic_lines(run)
+    if any(row[5].startswith("[") for row in rows):
+        lines.append(f"[H_R]: {OF_VACANCIES}")
     notes = set(_reasons(runs))
     notes |= {warning for run in runs for warning in run["warnings"]}
     return "\n".join([*lines, *(f"note: {note}" for note in sorted(notes))])

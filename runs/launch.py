@@ -156,7 +156,7 @@ def _precise(folder: Path, wanted: float, log: Log) -> bool:
     for record in trajectory.species:
         if not (record.mobile and record.count):
             continue
-        found, _ = tracer_estimates(trajectory, analysis.tracer(record.name))
+        found, _ = tracer_estimates(analysis.tracer(record.name))
         if isinstance(found, Estimate):
             reached = found.stderr / found.value
             log(f"relative error of D* of {record.name}: {reached:.2g} (wanted {wanted:g})")

@@ -38,7 +38,7 @@ def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: tuple[float, f
             if not shown.any():
                 continue
             drawn = True
-            tracer, _correlation = tracer_estimates(trajectory, analysis.tracer(name))
+            tracer, _correlation = tracer_estimates(analysis.tracer(name))
             axes.errorbar(
                 curve.time_s[shown] * per_second,
                 curve.msd_m2[shown] * ANGSTROM2_PER_M2,

@@ -17,7 +17,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -30,6 +30,8 @@ FloatArray = NDArray[np.float64]
 T = TypeVar("T")
 
 SIGNIFICANT = 3.0  # joint standard errors beyond which two estimates of one quantity disagree
+ISOTROPIC = 1e-9  # relative anisotropy that rounding can leave in a tensor of a cubic crystal
+NOT_CUBIC = "not cubic: see principal_values and tensor"
 MOST_BIAS = 0.1  # largest bias, relative to the value, that is subtracted
 
 
@@ -64,17 +66,20 @@ class UnavailableError(Exception):
 class Estimate:
     """An estimate with its standard error.
 
-    formula: the expression used. tensor, tensor_stderr: (3, 3) float64 in the unit of `value`, which is a third of the
-    trace; None for cubic crystals. note: a remark for the reader. unit: for printing; keys of results.json name it.
+    formula: the expression used. tensor, tensor_stderr: (3, 3) float64 in the unit of `value`, in Cartesian axes.
+    principal, principal_stderr: (3,) its principal values, rising; None where the crystal is cubic. note: a remark for
+    the reader. unit: for printing; keys of results.json name it.
     """
 
     value: float
     stderr: float
     formula: str | None = None
-    tensor: FloatArray | None = None
-    tensor_stderr: FloatArray | None = None
+    tensor: FloatArray | None = field(default=None, compare=False)
+    tensor_stderr: FloatArray | None = field(default=None, compare=False)
     note: str | None = None
     unit: str = ""
+    principal: FloatArray | None = field(default=None, compare=False)
+    principal_stderr: FloatArray | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """`1.23(4)e-10 m2/s`: the error in units of the last digit shown."""
@@ -89,6 +94,9 @@ class Estimate:
             entry["note"] = self.note
         if self.tensor is not None and self.tensor_stderr is not None:
             entry["tensor"], entry["tensor_stderr"] = self.tensor.tolist(), self.tensor_stderr.tolist()
+        if self.principal is not None and self.principal_stderr is not None:
+            entry["principal_values"] = self.principal.tolist()
+            entry["principal_values_stderr"] = self.principal_stderr.tolist()
         return entry
 
 
@@ -160,9 +168,31 @@ def from_samples(
     value, stderr = float(samples[0]), float(jackknife_stderr(samples))
     if not (math.isfinite(value) and math.isfinite(stderr)):
         raise UnavailableError("not a finite number for this run: too few events")
+    found = Estimate(value, stderr, formula, note=note)
     if tensor_samples is None:
-        return Estimate(value, stderr, formula, note=note)
-    return Estimate(value, stderr, formula, tensor_samples[0], jackknife_stderr(tensor_samples), note)
+        return found
+
+    def errors(axes: FloatArray) -> FloatArray:
+        return jackknife_stderr(np.einsum("ak,uab,bk->uk", axes, tensor_samples, axes))
+
+    return with_tensor(found, tensor_samples[0], jackknife_stderr(tensor_samples), errors)
+
+
+def with_tensor(
+    estimate: Estimate, tensor: FloatArray, stderr: FloatArray, errors: Callable[[FloatArray], FloatArray]
+) -> Estimate:
+    """The estimate with its (3, 3) tensor and, where that is no multiple of the unit matrix, its principal values.
+
+    A tensor that was averaged over the point group of a cubic crystal is such a multiple up to rounding. errors: the
+    standard errors (3,) of the tensor along three axes, given as columns.
+    """
+    found = replace(estimate, tensor=tensor, tensor_stderr=stderr)
+    mean = np.trace(tensor) / 3.0
+    if np.abs(tensor - mean * np.eye(3)).max() <= ISOTROPIC * abs(mean):
+        return found
+    values, axes = np.linalg.eigh(tensor)
+    note = NOT_CUBIC if estimate.note is None else f"{estimate.note}; {NOT_CUBIC}"
+    return replace(found, principal=values, principal_stderr=errors(axes), note=note)
 
 
 def positive_from_samples(

@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.results import ChemicalResults
 from analysis.statistics.estimates import (
+    Estimate,
     FloatArray,
     Result,
     Unavailable,
@@ -31,6 +32,7 @@ from analysis.thermodynamics.thermodynamic_factor import (
 from analysis.thermodynamics.two_components import chemical_matrix
 from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.conductivity import DIAGONAL_SHARE_FORMULA, TAU_FORMULA, diffusivity
+from analysis.transport.tensors import product_tensor
 
 NO_THERMODYNAMICS = "the run had no [thermodynamics]: fluctuations of composition were not sampled"
 ROUTES = ("tracer_theta", "tracer_theta_te", "tracer_theta_tau", "onsager", "decay", "relaxation")
@@ -105,31 +107,45 @@ def _diffusivities(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Result], 
     particle, carrier = inputs.particle, inputs.carrier
     temperature = inputs.trajectory.temperature_K
 
-    def estimate(formula: str, samples: Callable[[], FloatArray]) -> Result:
-        return attempt(lambda: positive_from_samples(samples(), formula), formula)
+    def estimate(formula: str, samples: Callable[[], FloatArray], tensors: Callable[[], FloatArray]) -> Result:
+        def build() -> Estimate:
+            scalar, tensor = samples(), tensors()
+            if not inputs.trajectory.cubic:
+                scalar = np.asarray(np.trace(tensor, axis1=1, axis2=2) / 3.0)
+            return positive_from_samples(scalar, formula, tensor)
+
+        return attempt(build, formula)
+
+    def theta(samples: FloatArray) -> FloatArray:
+        return samples[:, None, None]
 
     both = f"D~ = t_e Theta_{particle} D*_{particle}/H_R"
     result = {
         "tracer_theta": estimate(
             f"D~ = D*_{particle} Theta_{particle} (for t_e = 1, H_R = 1)",
             lambda: inputs.tracer() * inputs.theta_particle(),
+            lambda: inputs.tracer_tensor() * theta(inputs.theta_particle()),
         ),
         "tracer_theta_te": estimate(
-            both, lambda: inputs.t_e() * inputs.theta_particle() * inputs.tracer() / inputs.haven()
+            both,
+            lambda: inputs.t_e() * inputs.theta_particle() * inputs.tracer() / inputs.haven(),
+            lambda: product_tensor(inputs.collective_tensor(), inputs.t_e_tensor()) * theta(inputs.theta_particle()),
         ),
         "tracer_theta_tau": estimate(
             both.replace("t_e", "tau") + ", tau = L_amb/L_VV",
             lambda: inputs.tau() * inputs.theta_particle() * inputs.tracer() / inputs.haven(),
+            lambda: product_tensor(inputs.collective_tensor(), inputs.tau_tensor()) * theta(inputs.theta_particle()),
         ),
         "onsager": estimate(
             f"D~ = kT L_amb Theta_{carrier}/c_{carrier}",
             lambda: diffusivity(inputs.amb(), temperature, inputs.density) * inputs.theta_carrier(),
+            lambda: diffusivity(inputs.amb_tensor(), temperature, inputs.density) * theta(inputs.theta_carrier()),
         ),
     }
     decayed, decay_of_species, curves = decay_routes(inputs)
     details: ChemicalDiffusion = {
-        "tau": estimate(TAU_FORMULA, inputs.tau).as_json(),
-        "t_e": estimate(DIAGONAL_SHARE_FORMULA, inputs.t_e).as_json(),
+        "tau": estimate(TAU_FORMULA, inputs.tau, inputs.tau_tensor).as_json(),
+        "t_e": estimate(DIAGONAL_SHARE_FORMULA, inputs.t_e, inputs.t_e_tensor).as_json(),
         "decay_of_species": decay_of_species,
         "curves": curves,
     }

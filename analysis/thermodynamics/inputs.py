@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -10,8 +11,17 @@ from analysis.statistics.estimates import FloatArray, Unavailable, attempt, avai
 from analysis.thermodynamics.isotherm import Isotherm, at_composition, check_point, ion_numbers, theta_samples
 from analysis.thermodynamics.multihistogram import JoinedHistograms, join_histograms
 from analysis.transport.analysis import TransportAnalysis
-from analysis.transport.conductivity import ambipolar_coefficient, electronic_share, require_positive, tau
+from analysis.transport.conductivity import (
+    Coefficient,
+    ambipolar_coefficient,
+    diagonal_share_coefficient,
+    electronic_share,
+    require_positive,
+    tau,
+    tau_coefficient,
+)
 from analysis.transport.onsager import collective_diffusivity
+from analysis.transport.tensors import ambipolar_tensor
 
 
 class ChemicalDiffusionInputs:
@@ -60,10 +70,42 @@ class ChemicalDiffusionInputs:
         own = collective_diffusivity(self.trajectory, available(self.analysis.collective), self.particle)
         return np.asarray(self.tracer() / (np.trace(own, axis1=1, axis2=2) / 3.0))
 
+    def tracer_tensor(self) -> FloatArray:
+        """(U+1, 3, 3) D* of the component's particle."""
+        return available(self.analysis.tracer(self.particle)).tensor
+
+    def collective_tensor(self) -> FloatArray:
+        """(U+1, 3, 3) D_sigma of the component's particle, which is D*/H_R."""
+        return collective_diffusivity(self.trajectory, available(self.analysis.collective), self.particle)
+
+    def onsager_tensors(self) -> FloatArray:
+        """(U+1, C, C, 3, 3) L of the carriers of `onsager`."""
+        return available(self.analysis.collective).tensors_of(self._wanted)
+
+    def amb_tensor(self) -> FloatArray:
+        """(U+1, 3, 3) L_amb."""
+        matrix, (_, z) = self.onsager_tensors(), self._positive_pair()
+        return matrix[:, 0, 0] if len(z) == 1 else ambipolar_tensor(matrix, z)
+
+    def tau_tensor(self) -> FloatArray:
+        """(U+1, 3, 3) tau."""
+        return self._share_tensor(tau_coefficient, self._positive_pair()[1])
+
+    def t_e_tensor(self) -> FloatArray:
+        """(U+1, 3, 3) t_e."""
+        return self._share_tensor(diagonal_share_coefficient, self.onsager()[1])
+
+    def _share_tensor(self, coefficient: Callable[[FloatArray], Coefficient], z: FloatArray) -> FloatArray:
+        matrix = self.onsager_tensors()
+        return np.tile(np.eye(3), (len(matrix), 1, 1)) if len(z) == 1 else coefficient(z).tensor(matrix)
+
+    @property
+    def _wanted(self) -> list[str]:
+        return [self.carrier, *([self.electronic] if self.electronic else [])]
+
     def onsager(self) -> tuple[FloatArray, FloatArray]:
         """((U+1, C, C) L of the ion and, where there is one, the electronic carrier; (C,) charges moved)."""
-        wanted = [self.carrier, *([self.electronic] if self.electronic else [])]
-        return available(self.analysis.collective).of_names(wanted)
+        return available(self.analysis.collective).of_names(self._wanted)
 
     def amb(self) -> FloatArray:
         """L_amb: the ion's coefficient at zero electric current; L_VV for a neutral species."""

@@ -1,9 +1,10 @@
 """Conductivities, transference numbers and the ambipolar coefficient as functions of the Onsager matrix.
 
 The functions take L as (..., C, C) arrays in 1/(J m s) with any leading axes, usually (U+1,) jackknife samples, and
-the charges z moved by a hop as (C,) in units of e. Functions of a pair take the ion first and the electronic carrier
-second. Jackknife samples carry their errors through these formulae; for a matrix whose entries have independent errors
-(polaron_modes.py) the errors are propagated entry by entry.
+the charges z moved by a hop as (C,) in units of e; tensors.py has the same formulae for (..., C, C, 3, 3) tensors.
+Functions of a pair take the ion first and the electronic carrier second. Jackknife samples carry their errors through
+these formulae; for a matrix whose entries have independent errors (polaron_modes.py) the errors are propagated entry by
+entry.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ from analysis.statistics.estimates import (
     above_two_errors,
     attempt,
 )
+from analysis.transport.tensors import (
+    ambipolar_tensor,
+    conductivity_tensor,
+    own_conductivity_tensors,
+    ratio_tensor,
+    series_tensor,
+)
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 
 NO_ELECTRONIC = 'the model has no electronic carrier (a species of kind "electronic")'
@@ -39,8 +47,21 @@ AMBIPOLAR_ONSAGER_FORMULA = (
 TAU_FORMULA = "tau = L_amb/L_VV"
 DIAGONAL_SHARE_FORMULA = "t_e, diagonal parts of L"
 
-Function = Callable[[FloatArray], FloatArray]  # of L, (..., C, C) -> (...)
-Evaluate = Callable[[Function, str], Estimate]  # (function of L, formula) -> its estimate with error
+Function = Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A transport coefficient as a function of L.
+
+    scalar: of (..., C, C) matrices, for cubic crystals, -> (...). tensor: of (..., C, C, 3, 3) -> (..., 3, 3).
+    """
+
+    scalar: Function
+    tensor: Function
+
+
+Evaluate = Callable[[Coefficient, str], Estimate]  # (coefficient, formula) -> its estimate with error
 
 
 @dataclass(frozen=True)
@@ -75,6 +96,11 @@ class Carriers:
 def block(matrix: FloatArray, carriers: list[int]) -> FloatArray:
     """The rows and columns of (..., C, C) that belong to some carriers."""
     return matrix[..., carriers, :][..., carriers]
+
+
+def tensor_block(matrix: FloatArray, carriers: list[int]) -> FloatArray:
+    """The rows and columns of (..., C, C, 3, 3) that belong to some carriers."""
+    return matrix[..., carriers, :, :, :][..., carriers, :, :]
 
 
 def conductivity_matrix(matrix: FloatArray, charges: FloatArray) -> FloatArray:
@@ -118,6 +144,23 @@ def tau(pair: FloatArray, charges: FloatArray) -> FloatArray:
     return np.asarray(ambipolar_coefficient(pair, charges) / pair[..., 0, 0])
 
 
+def tau_coefficient(charges: FloatArray) -> Coefficient:
+    """`tau` of a pair, and its tensor."""
+    return Coefficient(
+        lambda m: tau(m, charges), lambda m: ratio_tensor(ambipolar_tensor(m, charges), m[..., 0, 0, :, :])
+    )
+
+
+def diagonal_share_coefficient(charges: FloatArray) -> Coefficient:
+    """`electronic_share` of a pair, and its tensor."""
+
+    def tensor(m: FloatArray) -> FloatArray:
+        ion, electron = own_conductivity_tensors(m, charges)
+        return ratio_tensor(electron, ion + electron)
+
+    return Coefficient(lambda m: electronic_share(m, charges), tensor)
+
+
 def at_zero_current(matrix: FloatArray, charges: FloatArray) -> FloatArray:
     """(..., C, C) coefficients at zero electric current: L - L z z^T L/(z^T L z)."""
     current = matrix @ charges
@@ -152,7 +195,7 @@ def conductivity_estimates(
     """
     z = carriers.charges
 
-    def estimate(formula: str, choose: Callable[[], Function], positive: bool = True, of_all: bool = True) -> Result:
+    def estimate(formula: str, choose: Callable[[], Coefficient], positive: bool = True, of_all: bool = True) -> Result:
         def build() -> Estimate:
             if of_all and carriers.left_out:
                 raise UnavailableError(carriers.left_out)
@@ -161,27 +204,38 @@ def conductivity_estimates(
 
         return attempt(build, formula)
 
-    def of_kind(electronic: bool) -> Function:
+    def total() -> Coefficient:
+        return Coefficient(lambda m: conductivity(m, z), lambda m: conductivity_tensor(m, z))
+
+    def of_kind(electronic: bool) -> Coefficient:
         chosen = carriers.of_kind(electronic)
-        return lambda m: conductivity(m, z, chosen)
+        return Coefficient(lambda m: conductivity(m, z, chosen), lambda m: conductivity_tensor(m, z, chosen))
 
-    def share(electronic: bool) -> Function:
-        chosen = carriers.of_kind(True)
-        if electronic:
-            return lambda m: transference_number(m, z, chosen)
-        return lambda m: 1.0 - transference_number(m, z, chosen)
+    def share(electronic: bool) -> Coefficient:
+        carriers.of_kind(True)  # a purely ionic model has no transference numbers
+        chosen = carriers.of_kind(electronic)
+        return Coefficient(
+            lambda m: transference_number(m, z, chosen),
+            lambda m: ratio_tensor(conductivity_tensor(m, z, chosen), conductivity_tensor(m, z)),
+        )
 
-    def of_pair(function: Callable[[FloatArray, FloatArray], FloatArray]) -> Function:
+    def in_series() -> Coefficient:
         pair = carriers.pair()
-        return lambda m: function(block(m, pair), z[pair])
+        return Coefficient(
+            lambda m: ambipolar_conductivity(block(m, pair), z[pair]),
+            lambda m: series_tensor(*own_conductivity_tensors(tensor_block(m, pair), z[pair])),
+        )
 
-    def with_cross_terms() -> Function:
+    def with_cross_terms() -> Coefficient:
         pair = carriers.pair()
         if no_cross:
             raise UnavailableError(no_cross)
         require_positive(block(matrix, pair))
         factor = (z[pair[0]] * ELEMENTARY_CHARGE_C) ** 2
-        return lambda m: factor * ambipolar_coefficient(block(m, pair), z[pair])
+        return Coefficient(
+            lambda m: factor * ambipolar_coefficient(block(m, pair), z[pair]),
+            lambda m: factor * ambipolar_tensor(tensor_block(m, pair), z[pair]),
+        )
 
     incomplete = no_cross or (carriers.left_out and carriers.names)
     cross = "the same j (cross terms unknown)" if incomplete else "all j"
@@ -190,10 +244,10 @@ def conductivity_estimates(
     return {
         "ionic_conductivity_S_m": estimate(ionic, lambda: of_kind(False), of_all=False),
         "electronic_conductivity_S_m": estimate(electronic, lambda: of_kind(True), of_all=False),
-        "total_conductivity_S_m": estimate(TOTAL_FORMULA, lambda: lambda m: conductivity(m, z)),
+        "total_conductivity_S_m": estimate(TOTAL_FORMULA, total),
         "ionic_transference_number": estimate(ION_SHARE_FORMULA, lambda: share(False), positive=False),
         "electronic_transference_number": estimate(ELECTRONIC_SHARE_FORMULA, lambda: share(True), positive=False),
-        "ambipolar_conductivity_S_m": estimate(AMBIPOLAR_FORMULA, lambda: of_pair(ambipolar_conductivity)),
+        "ambipolar_conductivity_S_m": estimate(AMBIPOLAR_FORMULA, in_series),
         "ambipolar_onsager_conductivity_S_m": estimate(AMBIPOLAR_ONSAGER_FORMULA, with_cross_terms),
     }
 

@@ -63,16 +63,12 @@ def drift_estimates(
     trajectory: Trajectory, independent: IndependentSamples | Unavailable
 ) -> tuple[Result, dict[str, Result]]:
     """(conductivity in S/m, carrier -> drift velocity in m/s), both along the field as applied after rounding."""
-    velocity = {
-        name: attempt(partial(_velocity, trajectory, independent, name), VELOCITY_FORMULA)
-        for name in carriers_of(trajectory)
-    }
+    charges = carriers_of(trajectory)
+    velocity = {name: attempt(partial(_velocity, trajectory, independent, name), VELOCITY_FORMULA) for name in charges}
 
     def conductivity() -> Estimate:
-        charge = {record.name: record.charge_e for record in trajectory.species}
         count = {record.name: record.count for record in trajectory.species}
-        partner = {family.carrier: family.partner for family in trajectory.families}
-        current = sum((charge[n] - charge[partner[n]]) * count[n] * available(v) for n, v in velocity.items())
+        current = sum(charges[name] * count[name] * available(v) for name, v in velocity.items())
         strength = float(np.linalg.norm(trajectory.field_V_per_m))
         samples = np.asarray(ELEMENTARY_CHARGE_C * current / (trajectory.volume_m3 * strength))
         return from_samples(samples, DRIFT_FORMULA)

@@ -1,7 +1,7 @@
 """The collective motion: Onsager coefficients, collective diffusivity, Haven ratio.
 
 L_ij = lim <dR_i . dR_j>/(6 V t kT) with dR_i the summed displacement of species i in the lattice frame; independent
-carriers only (V_O, not O). sigma_ij = z_i z_j e^2 L_ij, z being the charge that a hop moves: carrier less partner.
+carriers only (V_O, not O). sigma_ij = z_i z_j e^2 L_ij, z being the charge that a displacement moves: see carriers_of.
 Where the model does not couple two carriers (kmc/carriers/coupling.py), their L_ij is set to zero: its sampled value is
 noise of the order of sqrt(L_ii L_jj), which would swamp the smaller of the two conductivities.
 """
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.results import MatrixEntry, OnsagerResults, TransportKey
+from analysis.results import OF_VACANCIES, MatrixEntry, OnsagerResults, TensorEntry, TransportKey
 from analysis.statistics.estimates import (
     Estimate,
     FloatArray,
@@ -30,12 +31,15 @@ from analysis.statistics.estimates import (
 )
 from analysis.statistics.independent_samples import IndependentSamples, group_of_frames
 from analysis.statistics.msd_fit import collective_weights
-from analysis.transport.conductivity import Carriers, Function, block, conductivity_estimates
+from analysis.transport.conductivity import Carriers, Coefficient, block, conductivity_estimates, tensor_block
 from analysis.transport.conductivity import diffusivity as diffusivity_of
+from analysis.transport.tensors import ratio_tensor
 from analysis.transport.tracer import FIELD_REASON, TracerSamples, check_motion, without_true_motion
 from lattices.constants import BOLTZMANN_J_K
+from lattices.symmetry import symmetrised
 
 if TYPE_CHECKING:
+    from kmc.files.header import FamilyRecord
     from kmc.files.trajectory import Trajectory
 
 L_FORMULA = "L_ij = slope of <dR_i . dR_j> against t, over 6 V kT"
@@ -49,6 +53,7 @@ class CollectiveSamples:
     """Jackknife samples of the collective motion.
 
     carriers: C of them. matrix: (U+1, C, C, 3, 3) L in 1/(J m s). of_species: mobile species -> (U+1, 3, 3) its own L.
+    cubic: each L_ij is a multiple of the unit matrix.
     uncoupled: pairs of carriers whose cross term is set to zero in `matrix`. sampled: (U+1, C, C) scalar L as sampled.
     """
 
@@ -57,6 +62,7 @@ class CollectiveSamples:
     of_species: dict[str, FloatArray]
     uncoupled: tuple[tuple[str, str], ...] = ()
     sampled: FloatArray | None = None
+    cubic: bool = True
 
     @property
     def scalars(self) -> FloatArray:
@@ -71,6 +77,10 @@ class CollectiveSamples:
         chosen = [known.index(name) for name in names]
         return block(self.scalars, chosen), self.carriers.charges[chosen]
 
+    def tensors_of(self, names: Sequence[str]) -> FloatArray:
+        """(U+1, n, n, 3, 3) L of some carriers in this order, which must be there."""
+        return tensor_block(self.matrix, [self.carriers.names.index(name) for name in names])
+
 
 def collective_samples(
     trajectory: Trajectory, independent: IndependentSamples, fit_range: tuple[float, float]
@@ -79,7 +89,8 @@ def collective_samples(
     if np.any(trajectory.field_V_per_m):
         raise UnavailableError(FIELD_REASON)
     missing = without_true_motion(trajectory)
-    names = tuple(name for name in carriers_of(trajectory) if name not in missing)
+    moved = {name: z for name, z in carriers_of(trajectory).items() if name not in missing}
+    names = tuple(moved)
     mobile = [record.name for record in trajectory.species if record.mobile and record.count]
     weights = collective_weights(trajectory.n_frames, independent, fit_range)
     interval = float(trajectory.time_s[1])
@@ -90,9 +101,9 @@ def collective_samples(
     for lag, weight in zip(weights.lags.tolist(), weights.slope.tolist(), strict=True):
         slopes = slopes + weight / interval * _mean_outer(metric, lag, group_of, independent)
     kt_volume = BOLTZMANN_J_K * trajectory.temperature_K * trajectory.volume_m3
-    matrix = np.asarray(slopes) / (2.0 * kt_volume)
+    matrix = symmetrised(np.asarray(slopes) / (2.0 * kt_volume), trajectory.rotations)
     place = [mobile.index(name) for name in names]
-    charges = np.array([_charge_moved(trajectory, name) for name in names], dtype=float)
+    charges = np.array(list(moved.values()), dtype=float)
     chosen = matrix[:, place][:, :, place]
     sampled = np.asarray(np.trace(chosen, axis1=3, axis2=4) / 3.0)
     uncoupled = uncoupled_pairs(trajectory.coupled_groups, names)
@@ -102,7 +113,7 @@ def collective_samples(
     own = {name: matrix[:, i, i] for i, name in enumerate(mobile) if name not in missing}
     electronic = np.array([name in trajectory.electronic for name in names], dtype=bool)
     carriers = Carriers(names, charges, electronic, next(map(Unavailable, missing.values()), None))
-    return CollectiveSamples(carriers, chosen, own, uncoupled, sampled)
+    return CollectiveSamples(carriers, chosen, own, uncoupled, sampled, trajectory.cubic)
 
 
 def uncoupled_pairs(groups: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -112,10 +123,42 @@ def uncoupled_pairs(groups: Sequence[Sequence[str]], names: Sequence[str]) -> tu
     return tuple((a, b) for a, b in itertools.combinations(known, 2) if number[a] != number[b])
 
 
-def carriers_of(trajectory: Trajectory) -> tuple[str, ...]:
-    """Independent carriers that are present, in the order of the hop families."""
-    count = {record.name: record.count for record in trajectory.species}
-    return tuple(dict.fromkeys(f.carrier for f in trajectory.families if count[f.carrier]))
+def carriers_of(trajectory: Trajectory) -> dict[str, int]:
+    """Independent carriers that are present -> charge in e that their displacement moves.
+
+    Species that exchange with one another keep the sum of their displacements at zero, so that one of them, the
+    reference, depends on the others: the current sum of q_i dR_i over all of them is that of the others with charges
+    q_i - q_ref (derived). The reference is the partner of the hops (O for vacancies, the host for polarons), of several
+    partners the neutral or else the commonest one; the other partners (F_O beside O) are carriers of their own.
+    """
+    record = {r.name: r for r in trajectory.species}
+    families = [f for f in trajectory.families if record[f.carrier].count]
+    charges: dict[str, int] = {}
+    for group in exchanging(families):
+        moving = dict.fromkeys(f.carrier for f in families if f.carrier in group)
+        partners = [name for name in group if name not in moving] or list(group)
+        reference = min(partners, key=lambda name: (record[name].charge_e != 0, -record[name].count))
+        names = [*(name for name in moving if name != reference), *(name for name in partners if name != reference)]
+        present = [name for name in dict.fromkeys(names) if record[name].count]
+        charges |= {name: record[name].charge_e - record[reference].charge_e for name in present}
+    return charges
+
+
+def exchanging(families: Sequence[FamilyRecord]) -> list[dict[str, None]]:
+    """Species of the hop families, in groups whose members exchange sites with one another."""
+    groups: list[dict[str, None]] = []
+    for family in families:
+        pair = dict.fromkeys((family.carrier, family.partner))
+        joined = [group for group in groups if group.keys() & pair.keys()]
+        merged: dict[str, None] = {}
+        for group in [*joined, pair]:
+            merged |= group
+        if joined:
+            groups[groups.index(joined[0])] = merged
+            groups = [group for group in groups if group not in joined[1:]]
+        else:
+            groups.append(merged)
+    return groups
 
 
 def species_estimates(
@@ -126,12 +169,19 @@ def species_estimates(
     def diffusivity() -> Estimate:
         tensor = collective_diffusivity(trajectory, available(collective), name)
         scalar = np.trace(tensor, axis1=1, axis2=2) / 3.0
-        return positive_from_samples(scalar, COLLECTIVE_FORMULA, None if trajectory.cubic else tensor)
+        return positive_from_samples(scalar, COLLECTIVE_FORMULA, tensor)
 
     def haven() -> Estimate:
         tensor = collective_diffusivity(trajectory, available(collective), name)
         scalar = np.trace(tensor, axis1=1, axis2=2) / 3.0
-        return positive_from_samples(available(tracer).diffusivity / scalar, HAVEN_FORMULA)
+        own = available(tracer)
+        found = positive_from_samples(own.diffusivity / scalar, HAVEN_FORMULA, ratio_tensor(own.tensor, tensor))
+        vacant = trajectory.species[_index(trajectory, name)].element == "X"
+        return (
+            replace(found, note=OF_VACANCIES if found.note is None else f"{OF_VACANCIES}; {found.note}")
+            if vacant
+            else found
+        )
 
     return attempt(diffusivity, COLLECTIVE_FORMULA), attempt(haven, HAVEN_FORMULA)
 
@@ -146,14 +196,17 @@ def collective_diffusivity(trajectory: Trajectory, collective: CollectiveSamples
 def transport_coefficients(collective: CollectiveSamples | Unavailable) -> dict[TransportKey, Result]:
     """Conductivities and transference numbers by their key in results.json."""
     if isinstance(collective, Unavailable):
-        carriers, samples = Carriers((), np.zeros(0), np.zeros(0, dtype=bool), collective), np.zeros((1, 0, 0))
-    else:
-        carriers, samples = collective.carriers, collective.scalars
+        collective = CollectiveSamples(
+            Carriers((), np.zeros(0), np.zeros(0, dtype=bool), collective), np.zeros((1, 0, 0, 3, 3)), {}
+        )
+    return conductivity_estimates(collective.carriers, collective.scalars[0], partial(evaluate, collective))
 
-    def evaluate(function: Function, formula: str) -> Estimate:
-        return from_samples(function(samples), formula)
 
-    return conductivity_estimates(carriers, samples[0], evaluate)
+def evaluate(collective: CollectiveSamples, coefficient: Coefficient, formula: str) -> Estimate:
+    """A coefficient with its tensor; away from cubic symmetry the value is a third of the tensor's trace."""
+    tensor = coefficient.tensor(collective.matrix)
+    scalar = coefficient.scalar(collective.scalars) if collective.cubic else np.trace(tensor, axis1=1, axis2=2) / 3.0
+    return from_samples(np.asarray(scalar), formula, tensor)
 
 
 def onsager_json(collective: CollectiveSamples | Unavailable) -> OnsagerResults:
@@ -171,7 +224,11 @@ def onsager_json(collective: CollectiveSamples | Unavailable) -> OnsagerResults:
     if collective.uncoupled and collective.sampled is not None:
         result["uncoupled"] = [list(pair) for pair in collective.uncoupled]
         result["sampled_matrix_1_per_J_m_s"] = _matrix_json(collective.sampled, L_FORMULA)
-    return result
+    return result | {"tensor_1_per_J_m_s": _tensor_json(collective.matrix)}
+
+
+def _tensor_json(samples: FloatArray) -> TensorEntry:
+    return {"value": samples[0].tolist(), "stderr": jackknife_stderr(samples).tolist()}
 
 
 def _matrix_json(samples: FloatArray, formula: str) -> MatrixEntry:
@@ -180,13 +237,6 @@ def _matrix_json(samples: FloatArray, formula: str) -> MatrixEntry:
 
 def _index(trajectory: Trajectory, name: str) -> int:
     return [record.name for record in trajectory.species].index(name)
-
-
-def _charge_moved(trajectory: Trajectory, carrier: str) -> int:
-    """Charge of the carrier less that of the partner it exchanges with."""
-    charge = {record.name: record.charge_e for record in trajectory.species}
-    partner = next(family.partner for family in trajectory.families if family.carrier == carrier)
-    return charge[carrier] - charge[partner]
 
 
 def _mean_outer(metric: FloatArray, lag: int, group_of: np.ndarray, independent: IndependentSamples) -> FloatArray:

@@ -12,7 +12,6 @@ import copy
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,27 +37,24 @@ from analysis.statistics.estimates import (
     available,
     from_json,
 )
+from analysis.transport.combined_matrix import NEEDED, CombinedMatrix, combined_matrix
 from analysis.transport.conductivity import (
     DIAGONAL_SHARE_FORMULA,
     TAU_FORMULA,
-    Carriers,
-    Function,
     conductivity_estimates,
+    diagonal_share_coefficient,
     diffusivity,
-    electronic_share,
     require_positive,
-    tau,
+    tau_coefficient,
 )
-from analysis.transport.onsager import L_FORMULA, ZERO_CROSS, transport_coefficients, uncoupled_pairs
+from analysis.transport.onsager import L_FORMULA, ZERO_CROSS, transport_coefficients
 from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
 
 MODES = ("scaled", "scaled-half", "frozen-ions", "kinetic")  # sub-folders of a run in mode "auto"
-NEEDED = ("scaled", "frozen-ions")  # without these no estimates can be combined
 SIGNIFICANT = 3.0  # standard errors beyond which scaled walks disagree
 SHARP = 0.1  # if the ratio is known worse than this, warn that the scale check is inconclusive
 SCALE_CHECKED: dict[SpeciesKey, str] = {"tracer_diffusivity_m2_s": "D*", "collective_diffusivity_m2_s": "D_sigma"}
-NO_CROSS = "cross terms of L are unknown: true kinetics was not affordable, or did not give them"
 
 
 def combine(by_mode: Mapping[str, RunResults]) -> RunResults:
@@ -89,7 +85,7 @@ def combine(by_mode: Mapping[str, RunResults]) -> RunResults:
         for key, absent in transport_coefficients(reason).items():
             result[key] = absent.as_json()
         return result
-    matrix = _matrix(by_mode)
+    matrix = combined_matrix(by_mode)
     coefficients = conductivity_estimates(
         matrix.carriers, np.nan_to_num(matrix.value), matrix.evaluate, matrix.no_cross
     )
@@ -109,34 +105,6 @@ def combine(by_mode: Mapping[str, RunResults]) -> RunResults:
 def _from_mode(entry: Entry, mode: str) -> Entry:
     """The entry, with the mode that it comes from."""
     return {**entry, "mode": mode}
-
-
-@dataclass(frozen=True)
-class CombinedMatrix:
-    """L of all C carriers from runs in several modes, with independent errors of its entries.
-
-    value, stderr: (C, C); NaN where unknown. uncoupled: pairs of carriers whose cross term is zero.
-    """
-
-    carriers: Carriers
-    value: FloatArray
-    stderr: FloatArray
-    uncoupled: tuple[tuple[str, str], ...]
-
-    @property
-    def no_cross(self) -> Unavailable | None:
-        """Why some entries are unknown, or None where all are known."""
-        return None if np.isfinite(self.value).all() else Unavailable(NO_CROSS)
-
-    def evaluate(self, function: Function, formula: str) -> Estimate:
-        """A function of the symmetric matrix, with the error from its entries one by one; unknown entries are zero."""
-        value, stderr = np.nan_to_num(self.value), np.nan_to_num(self.stderr)
-        variance = 0.0
-        for i, j in zip(*np.triu_indices(len(value)), strict=True):
-            step = np.zeros_like(value)
-            step[i, j] = step[j, i] = stderr[i, j]
-            variance += ((float(function(value + step)) - float(function(value - step))) / 2) ** 2
-        return Estimate(float(function(value)), math.sqrt(variance), formula)
 
 
 def _sources(matrix: CombinedMatrix) -> str:
@@ -237,30 +205,6 @@ def _scale_check(by_mode: Mapping[str, RunResults]) -> tuple[dict[str, dict[Spec
     return ratios, doubts
 
 
-def _matrix(by_mode: Mapping[str, RunResults]) -> CombinedMatrix:
-    """L combined from the modes that know each entry best."""
-    scaled = by_mode["scaled"]
-    names = [name for mode in NEEDED for name in by_mode[mode]["onsager"]["species"] or []]
-    charge: dict[str, float] = {}
-    value, stderr = np.full((2, len(names), len(names)), np.nan)
-    for mode in ("kinetic", "scaled", "frozen-ions"):  # later modes overwrite what they know better
-        own = by_mode[mode]["onsager"]["species"] if mode in by_mode else None
-        if not own:
-            continue
-        part = by_mode[mode]["onsager"]
-        charge |= dict(zip(own, part["charge_moved_e"], strict=True))
-        place = np.ix_([names.index(name) for name in own], [names.index(name) for name in own])
-        value[place] = part["matrix_1_per_J_m_s"]["value"]
-        stderr[place] = part["matrix_1_per_J_m_s"]["stderr"]
-    uncoupled = uncoupled_pairs(scaled["coupled_groups"], names)
-    for a, b in uncoupled:
-        i, j = names.index(a), names.index(b)
-        value[i, j] = value[j, i] = stderr[i, j] = stderr[j, i] = 0.0
-    electronic = np.array([scaled["species"][name]["kind"] == "electronic" for name in names])
-    carriers = Carriers(tuple(names), np.array([charge[name] for name in names]), electronic)
-    return CombinedMatrix(carriers, value, stderr, uncoupled)
-
-
 def _onsager_json(matrix: CombinedMatrix, source: str) -> OnsagerResults:
     def known(entries: FloatArray) -> list[list[float | None]]:
         return [[float(x) if np.isfinite(x) else None for x in row] for row in entries]
@@ -293,9 +237,9 @@ def _shares(matrix: CombinedMatrix) -> dict[str, Result]:
         if matrix.no_cross:
             raise UnavailableError(matrix.no_cross)
         require_positive(matrix.value)
-        return matrix.evaluate(lambda m: tau(m, z), TAU_FORMULA)
+        return matrix.evaluate(tau_coefficient(z), TAU_FORMULA)
 
     return {
-        "t_e": matrix.evaluate(lambda m: electronic_share(m, z), DIAGONAL_SHARE_FORMULA),
+        "t_e": matrix.evaluate(diagonal_share_coefficient(z), DIAGONAL_SHARE_FORMULA),
         "tau": attempt(with_cross_terms, TAU_FORMULA),
     }

@@ -26,6 +26,14 @@ def conductivity_tensor(matrix: FloatArray, charges: FloatArray, carriers: list[
     return symmetric(ELEMENTARY_CHARGE_C**2 * np.einsum("ij,...ijab->...ab", weight, matrix))
 
 
+def own_conductivity_tensors(pair: FloatArray, charges: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(..., 3, 3) z_i^2 e^2 L_ii of both carriers of a pair, cross terms left out, in S/m."""
+    one, other = (
+        symmetric((z * ELEMENTARY_CHARGE_C) ** 2 * pair[..., i, i, :, :]) for i, z in enumerate(charges.tolist())
+    )
+    return one, other
+
+
 def ratio_tensor(part: FloatArray, whole: FloatArray) -> FloatArray:
     """(..., 3, 3) whole^(-1/2) part whole^(-1/2): the ratio along each axis, as of a transference number."""
     root = _power(whole, -0.5)

@@ -20,6 +20,8 @@ from analysis.statistics.estimates import (
 )
 from analysis.statistics.independent_samples import IndependentSamples, group_blocks, group_edges, independent_samples
 from analysis.statistics.msd_fit import Weights, check_correlation_time, curvature_warning, tracer_weights
+from analysis.transport.tensors import ratio_tensor
+from lattices.symmetry import symmetrised
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory
@@ -41,11 +43,16 @@ class Curve:
 
 @dataclass(frozen=True)
 class TracerSamples:
-    """Jackknife samples of one species: diffusivity (U+1,), its tensor (U+1, 3, 3), f (U+1,); and a warning or None."""
+    """Jackknife samples of one species.
+
+    diffusivity: (U+1,), tensor: (U+1, 3, 3). correlation: (U+1,) f, correlation_tensor: (U+1, 3, 3) or None where the
+    mean bond tensor of a hop family is not known. warning: of the fit, or None.
+    """
 
     diffusivity: FloatArray
     tensor: FloatArray
     correlation: FloatArray
+    correlation_tensor: FloatArray | None
     warning: str | None
 
 
@@ -63,11 +70,13 @@ def tracer_samples(
     chosen, weights = tracer_weights(trajectory, independent, fit_range)
     msd = _msd_samples(trajectory, independent, s)[:, chosen]
     interval = float(trajectory.time_s[1])
-    slope = np.einsum("k,ukab->uab", weights.slope, msd) / interval
+    slope = symmetrised(np.einsum("k,ukab->uab", weights.slope, msd), trajectory.rotations) / interval
     trace = np.trace(slope, axis1=1, axis2=2)
     offset = np.einsum("k,ukaa->u", weights.offset, msd)
     check_correlation_time(weights, interval, float(trajectory.time_s[-1]), offset, bare, trace)
-    return TracerSamples(trace / 6.0, slope / 2.0, trace / bare, _warning(name, weights, msd))
+    tensor = _bare_tensor_samples(trajectory, independent, name)
+    by_axis = None if tensor is None else ratio_tensor(slope, tensor)
+    return TracerSamples(trace / 6.0, slope / 2.0, trace / bare, by_axis, _warning(name, weights, msd))
 
 
 def without_true_motion(trajectory: Trajectory) -> dict[str, str]:
@@ -104,30 +113,46 @@ def check_motion(trajectory: Trajectory, name: str) -> None:
         raise UnavailableError(reason)
 
 
-def tracer_estimates(trajectory: Trajectory, samples: TracerSamples | Unavailable) -> tuple[Result, Result]:
+def tracer_estimates(samples: TracerSamples | Unavailable) -> tuple[Result, Result]:
     """(D* in m2/s, f) of one species."""
 
     def diffusivity() -> Estimate:
         found = available(samples)
-        return positive_from_samples(found.diffusivity, TRACER_FORMULA, None if trajectory.cubic else found.tensor)
+        return positive_from_samples(found.diffusivity, TRACER_FORMULA, found.tensor)
 
     def correlation() -> Estimate:
-        return positive_from_samples(available(samples).correlation, CORRELATION_FORMULA)
+        found = available(samples)
+        return positive_from_samples(found.correlation, CORRELATION_FORMULA, found.correlation_tensor)
 
     return attempt(diffusivity, TRACER_FORMULA), attempt(correlation, CORRELATION_FORMULA)
 
 
 def hop_rate_samples(trajectory: Trajectory, independent: IndependentSamples, name: str) -> FloatArray:
     """(U+1,) hops x l^2 per particle of a species and second, in m2/s: 6 D for uncorrelated hops."""
-    record = next(record for record in trajectory.species if record.name == name)
-    edges = group_edges(trajectory, independent.groups)
-    hops = np.diff(trajectory.accepted[edges], axis=0)  # (G, R, F)
     squared = np.array(
         [family.hop_length_m**2 * (name in (family.carrier, family.partner)) for family in trajectory.families]
     )
-    walked = independent.pool(np.swapaxes(hops @ squared, 0, 1))
+    return _hops_per_particle_s(trajectory, independent, name) @ squared
+
+
+def _bare_tensor_samples(trajectory: Trajectory, independent: IndependentSamples, name: str) -> FloatArray | None:
+    """(U+1, 3, 3) sum of b b^T over the hops b per particle and second, or None where it is not known."""
+    per_hop = np.zeros((len(trajectory.families), 3, 3))
+    for f, family in enumerate(trajectory.families):
+        if name in (family.carrier, family.partner):
+            if family.mean_bond_tensor_m2 is None:
+                return None
+            per_hop[f] = family.mean_bond_tensor_m2
+    return np.einsum("uf,fab->uab", _hops_per_particle_s(trajectory, independent, name), per_hop)
+
+
+def _hops_per_particle_s(trajectory: Trajectory, independent: IndependentSamples, name: str) -> FloatArray:
+    """(U+1, F) hops of each family per particle of a species and second."""
+    record = next(record for record in trajectory.species if record.name == name)
+    edges = group_edges(trajectory, independent.groups)
+    hops = independent.pool(np.swapaxes(np.diff(trajectory.accepted[edges], axis=0), 0, 1))  # from (G, R, F)
     seconds = np.broadcast_to(np.diff(trajectory.time_s[edges]), (trajectory.replicas, independent.groups))
-    return np.asarray(walked / (independent.pool(seconds) * record.count))
+    return np.asarray(hops / (independent.pool(seconds) * record.count)[:, None])
 
 
 def msd_curve(trajectory: Trajectory, name: str, fit_range: tuple[float, float]) -> Curve:

@@ -6,6 +6,7 @@ along each axis and frame: 6 D = 6 rate l^2 per frame time.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,7 @@ def synthetic(
             "digest": "",
             "versions": {},
             "cubic": True,
+            "rotations": CUBIC if changes.get("cubic", True) else np.eye(3)[None],
             **changes,
         }
     )
@@ -102,4 +104,11 @@ def diffusivity(rate: float) -> float:
 
 
 _ELECTRONIC = ("electron", "hole")
+CUBIC = np.array(  # m-3m: signed permutations of the axes
+    [
+        np.eye(3)[list(order)] * np.array(signs)
+        for order in itertools.permutations(range(3))
+        for signs in itertools.product((1, -1), repeat=3)
+    ]
+)
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from analysis.results import SPECIES_KEYS
+from analysis.transport.combined_matrix import NO_CROSS
 from analysis.transport.conductivity import NOT_POSITIVE
-from analysis.transport.polaron_modes import NO_CROSS, combine
+from analysis.transport.polaron_modes import combine
 from kmc.model.parameters import load_model
 from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
@@ -19,6 +20,11 @@ from tests.runs.conftest import arguments
 from tests.systems import NOTE
 
 E2 = ELEMENTARY_CHARGE_C**2
+
+
+def isotropic(matrix):
+    """(C, C, 3, 3) blocks of a cubic crystal."""
+    return (np.array(matrix)[..., None, None] * np.eye(3)).tolist()
 
 
 def part(names, charges, value, stderr):
@@ -36,6 +42,7 @@ def part(names, charges, value, stderr):
             "species": names,
             "charge_moved_e": charges,
             "matrix_1_per_J_m_s": {"value": value, "stderr": stderr},
+            "tensor_1_per_J_m_s": {"value": isotropic(value), "stderr": isotropic(stderr)},
         },
         "warnings": [],
         "hops": {"families": {"hop of " + name: {"accepted": 5} for name in names}, "wall_s": 2.0},

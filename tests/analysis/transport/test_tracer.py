@@ -74,7 +74,7 @@ def test_back_and_forth_jumps_count_as_hops_but_not_as_diffusion() -> None:
     """Within 5 errors (20 replicas, false alarm below 1e-4); the offset of the MSD is larger than 6 D* t early on."""
     trajectory = rattling(1, flip=0.3, frames=200, replicas=20)
     samples = TransportAnalysis(trajectory).tracer("V_O")
-    diffusion, correlation = tracer_estimates(trajectory, samples)
+    diffusion, correlation = tracer_estimates(samples)
     assert abs(diffusion.value - diffusivity(0.01)) < 5 * diffusion.stderr
     assert abs(correlation.value - 0.06 / 0.36) < 5 * correlation.stderr
     assert diffusion.stderr < 0.05 * diffusion.value
@@ -87,7 +87,7 @@ def test_a_run_shorter_than_its_correlation_time_gives_null() -> None:
     """Correlation times of a tenth and a thirteenth of the run; one of a fiftieth is taken."""
     for flip, refused in ((0.025, True), (0.032, True), (0.11, False)):
         trajectory = rattling(2, flip, frames=200, particles=800)
-        estimate = tracer_estimates(trajectory, TransportAnalysis(trajectory).tracer("V_O"))[0]
+        estimate = tracer_estimates(TransportAnalysis(trajectory).tracer("V_O"))[0]
         assert isinstance(estimate, Unavailable) is refused, flip
         assert not refused or "correlated" in estimate.reason
 
@@ -96,7 +96,7 @@ def test_curvature_inside_the_fit_range_is_reported() -> None:
     """tau is a thirtieth of the run: long enough to be taken, yet the shortest lags are still bent."""
     trajectory = rattling(3, flip=0.07, frames=200, replicas=16, particles=1500)
     samples = TransportAnalysis(trajectory).tracer("V_O")
-    assert isinstance(tracer_estimates(trajectory, samples)[0], Estimate)
+    assert isinstance(tracer_estimates(samples)[0], Estimate)
     assert "not yet linear" in samples.warning
 
 
@@ -107,16 +107,32 @@ def test_tensor_in_a_skew_grid() -> None:
     vectors = np.array([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.0, 0.3, 2.0]]) * SPACING_M
     steps, hops = lattice_steps(np.random.default_rng(4), (100, 40, 30), rates)
     trajectory = synthetic({"V_O": steps @ shear}, {"V_O": hops}, grid_vectors_m=vectors, cubic=False)
-    estimate = tracer_estimates(trajectory, TransportAnalysis(trajectory).tracer("V_O"))[0]
+    estimate = tracer_estimates(TransportAnalysis(trajectory).tracer("V_O"))[0]
     truth = (shear @ vectors).T @ np.diag(rates) @ (shear @ vectors) / FRAME_S
     assert estimate.tensor is not None and estimate.tensor_stderr is not None
     assert np.abs((estimate.tensor - truth) / estimate.tensor_stderr).max() < 5.5
     assert estimate.value == pytest.approx(np.trace(estimate.tensor) / 3.0, rel=1e-12)
 
 
-def test_a_cubic_crystal_has_no_tensor() -> None:
-    trajectory = plain(5)
-    assert tracer_estimates(trajectory, TransportAnalysis(trajectory).tracer("V_O"))[0].tensor is None
+def test_a_cubic_crystal_has_an_isotropic_tensor_and_no_principal_values() -> None:
+    estimate = tracer_estimates(TransportAnalysis(plain(5)).tracer("V_O"))[0]
+    assert isinstance(estimate, Estimate) and estimate.tensor is not None and estimate.tensor_stderr is not None
+    assert np.allclose(estimate.tensor, estimate.value * np.eye(3), rtol=0, atol=1e-12 * estimate.value)
+    assert np.allclose(np.diag(estimate.tensor_stderr), estimate.stderr)
+    assert estimate.principal is None and estimate.note is None
+
+
+def test_principal_values_of_a_layered_crystal() -> None:
+    """Rates 0.2, 1, 1 along the axes of a rotated frame: the values come rising, each within 5 of its errors."""
+    steps, hops = lattice_steps(np.random.default_rng(4), (100, 40, 30), (1.0, 0.2, 1.0))
+    estimate = tracer_estimates(TransportAnalysis(synthetic({"V_O": steps}, {"V_O": hops}, cubic=False)).tracer("V_O"))[
+        0
+    ]
+    assert isinstance(estimate, Estimate) and estimate.principal is not None and estimate.principal_stderr is not None
+    truth = np.array([0.2, 1.0, 1.0]) * SPACING_M**2 / FRAME_S
+    assert np.abs((estimate.principal - truth) / estimate.principal_stderr).max() < 5
+    assert estimate.as_json()["principal_values"] == estimate.principal.tolist()
+    assert "not cubic" in str(estimate.note)
 
 
 def test_no_hops_and_a_field_are_refused() -> None:
