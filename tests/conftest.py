@@ -1,4 +1,4 @@
-"""How the test suite runs in several processes at once."""
+"""Settings for running the test suite in several processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def one_core_per_worker() -> None:
-    """Under pytest-xdist, keep each worker on a core of its own.
+    """Under pytest-xdist, bind each worker to its own core.
 
     The compiled backend starts a thread for every core that its process may use. Without this, n workers would start
     n threads each and OpenMP's waiting threads would take the cores from the others. Tests that ask for several

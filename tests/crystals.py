@@ -1,7 +1,7 @@
-"""Crystals as a user brings them: coordinates to four decimals, distorted cells, several symmetries.
+"""Crystals as in users' files: coordinates with four decimals, distorted cells, several symmetries.
 
-Every function returns ASE Atoms with coordinates rounded as a refinement prints them. The structures are idealised
-from their types (space group, free parameters of the order of measured ones) and stand for no particular data set.
+Every function returns ASE Atoms with coordinates rounded as in a published refinement. The structures are idealised
+representatives of their types (space group, free parameters close to measured ones), not particular data sets.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DECIMALS = 4
 
 
 def rounded(atoms: Atoms) -> Atoms:
-    """The structure with lengths and fractional coordinates to four decimals."""
+    """The structure with lengths and fractional coordinates rounded to four decimals."""
     cell = np.round(atoms.cell[:], DECIMALS)
     places = np.round(atoms.get_scaled_positions(wrap=True), DECIMALS)
     return Atoms(atoms.get_chemical_symbols(), scaled_positions=places, cell=cell, pbc=True)
@@ -32,7 +32,7 @@ def ceria() -> Atoms:
 
 
 def ceria_primitive() -> Atoms:
-    """Fluorite, primitive rhombohedral cell: its vectors do not lie along x, y and z."""
+    """Fluorite, primitive rhombohedral cell, whose vectors do not lie along x, y and z."""
     return rounded(bulk("CeO2", "fluorite", a=5.4113))
 
 
@@ -66,7 +66,7 @@ def hcp() -> Atoms:
 
 
 def garnet() -> Atoms:
-    """Garnet-type oxide (Ia-3d), 160 atoms: an anion net in which every oxygen has unequal neighbours."""
+    """Garnet-type oxide (Ia-3d), 160 atoms: every oxygen has oxygen neighbours at different distances."""
     sites = [(0.125, 0, 0.25), (0, 0, 0), (0.375, 0, 0.25), (0.9694, 0.0512, 0.1500)]
     return rounded(by_space_group("YAlAlO", sites, spacegroup=230, cellpar=[12.0, 12.0, 12.0, 90, 90, 90]))
 
@@ -91,7 +91,7 @@ def orthorhombic_metal() -> Atoms:
 
 
 def rutile() -> Atoms:
-    """Rutile-type MO2 (P4_2/mnm): anion bonds of three lengths in one octahedron."""
+    """Rutile-type MO2 (P4_2/mnm): octahedron edges of three lengths."""
     return rounded(
         by_space_group(
             "TiO", [(0, 0, 0), (0.3053, 0.3053, 0)], spacegroup=136, cellpar=[4.5937, 4.5937, 2.9587] + [90] * 3
@@ -106,13 +106,13 @@ def random_strain(generator: np.random.Generator, largest: float) -> np.ndarray:
 
 
 def strained(atoms: Atoms, strain: np.ndarray) -> Atoms:
-    """The structure with cell and atoms strained together."""
+    """The structure with cell and atoms strained homogeneously."""
     cell = atoms.cell[:] @ (np.eye(3) + strain)
     return Atoms(atoms.get_chemical_symbols(), scaled_positions=atoms.get_scaled_positions(), cell=cell, pbc=True)
 
 
 def by_element(atoms: Atoms) -> Crystal:
-    """The crystal with one sublattice for each element, named after it, in order of first appearance."""
+    """The crystal with one sublattice per element, named after it, in order of first appearance."""
     symbols = list(dict.fromkeys(atoms.get_chemical_symbols()))
     return crystal_from_atoms(atoms, {symbol: symbol for symbol in symbols})
 

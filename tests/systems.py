@@ -148,7 +148,7 @@ def walked(system: System, windows: int, mean: int, backend: str = "numpy", **op
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two states are equal, array for array."""
+    """Whether two states have equal arrays."""
     return one.window == other.window and all(
         np.array_equal(value, other.arrays()[name]) for name, value in one.arrays().items()
     )

@@ -1,4 +1,4 @@
-"""The house in order: what tests may import, and that the names of files and modules in texts are those of today."""
+"""Structure of the repository: imports of tests, and names of files and modules in texts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 FLOORS = ("lattices", "kmc", "analysis", "runs")
 SOURCES = (*FLOORS, "benchmarks", "docs", "tests")
 # Files that runs, users or other programs write; texts may name them although the repository does not hold them.
-# The page for contributors makes up a test.
+# The page for contributors shows a made-up test.
 WRITTEN_ELSEWHERE = {"tests/lattices/test_first.py", "analysis.py", "runs.py", "lattices.py"}
 
 
 def imports_of(path: Path) -> Iterator[tuple[int, str]]:
-    """(line, module) of every import of a file, those inside functions too; `from a import b` counts as a and a.b."""
+    """(line, module) of every import of a file, including imports in functions; `from a import b` gives a and a.b."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -33,13 +33,13 @@ def imports_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def forbidden(floor: str) -> tuple[str, ...]:
-    """Modules that the tests of a floor must not import: the floors above it, and the tests of those."""
+    """Modules that the tests of a floor must not import: the floors above it, and the tests of those floors."""
     above = FLOORS[FLOORS.index(floor) + 1 :]
     return (*above, *(f"tests.{name}" for name in above), "tests.physics")
 
 
 def offences(path: Path, banned: tuple[str, ...]) -> list[str]:
-    """One line per import of a banned package or of anything in it."""
+    """One line per import of a banned package or a module in it."""
     return [
         f"{path}:{line} imports {module}"
         for line, module in imports_of(path)
@@ -49,30 +49,30 @@ def offences(path: Path, banned: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize("floor", FLOORS[:-1])
 def test_tests_of_a_floor_import_nothing_above_it(floor: str) -> None:
-    """`tests/physics` and `tests/runs` are where tests belong that need every floor."""
+    """Tests that need every floor belong in `tests/physics` and `tests/runs`."""
     files = [*(ROOT / "tests" / floor).rglob("*.py"), *([ROOT / "tests" / "systems.py"] if floor == "kmc" else [])]
     assert files
     assert [line for path in files for line in offences(path, forbidden(floor))] == []
 
 
-def test_an_import_from_above_is_seen(tmp_path: Path) -> None:
-    """Also inside a function, and by way of the package."""
+def test_an_import_from_above_is_detected(tmp_path: Path) -> None:
+    """This includes imports in functions and imports of the package."""
     path = tmp_path / "test_it.py"
     path.write_text("def f():\n    from analysis import report\nimport kmc.run.engine\n", encoding="utf-8")
     assert len(offences(path, forbidden("lattices"))) == 3  # analysis, analysis.report, kmc.run.engine
     assert offences(path, forbidden("analysis")) == []
 
 
-def test_tests_lie_in_the_room_of_what_they_test() -> None:
+def test_folders_of_tests_mirror_the_rooms() -> None:
     """Every folder of tests/<floor> has a room of the same name."""
     for floor in FLOORS:
         for folder in (ROOT / "tests" / floor).rglob("__init__.py"):
             room = folder.parent.relative_to(ROOT / "tests")
-            assert (ROOT / room).is_dir(), f"tests/{room} tests a room that is not there"
+            assert (ROOT / room).is_dir(), f"tests/{room} tests a room that does not exist"
 
 
 def tracked() -> list[Path]:
-    """The files of the repository; without git (an unpacked archive) those of its folders."""
+    """The files of the repository; without git (an unpacked archive), the files in its folders."""
     try:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
@@ -82,7 +82,7 @@ def tracked() -> list[Path]:
 
 
 def texts_of(path: Path) -> Iterator[tuple[int, str]]:
-    """(line, text) of what people read: comments and strings of Python, comments of C++, other files whole."""
+    """(line, text) of what people read: comments and strings of Python, comments of C++, and other files completely."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -97,7 +97,7 @@ def texts_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def read_by_people() -> list[Path]:
-    """Sources and pages whose texts are checked. The change log may name what is gone, tests may make up names."""
+    """Sources and pages whose texts are checked. The change log may name removed files, tests may make up names."""
     kinds = (".py", ".cuh", ".cu", ".cpp", ".md", ".toml", ".cfg", ".ini")
     return [
         path
@@ -113,7 +113,7 @@ MODULE = re.compile(rf"(?<![\w./-])((?:{'|'.join(FLOORS)})(?:\.[A-Za-z_]\w*)+)")
 
 
 def stale_files(path: Path, text: str, known: set[str], folders: set[str]) -> list[str]:
-    """Names of files in a text that are no file of the repository.
+    """Names of files in a text that do not exist in the repository.
 
     A path counts from the root, from a floor or from the folder above the text's own; a bare name is looked for in the
     text's own folder and in `folders`, those of the full paths that the same file names. known: paths of all files.
@@ -125,7 +125,7 @@ def stale_files(path: Path, text: str, known: set[str], folders: set[str]) -> li
 
 
 def folders_named(path: Path, known: set[str]) -> set[str]:
-    """Folders that a file names by their path from the root, alone (`kmc/tables`) or in that of a file."""
+    """Folders that a file names by their path from the root, alone (`kmc/tables`) or as part of a file's path."""
     everything = "\n".join(text for _, text in texts_of(path))
     of_files = {Path(name).parent.as_posix() for name in set(FILE_NAME.findall(everything)) & known}
     alone = re.findall(rf"(?<![\w./])((?:{'|'.join(FLOORS)})/\w+)", everything)
@@ -149,7 +149,7 @@ def is_module_or_member(name: str) -> bool:
 
 
 def test_files_named_in_texts_exist() -> None:
-    """Comments, docstrings, messages and pages name files that are there."""
+    """Comments, docstrings, messages and pages name files that exist."""
     known = {path.relative_to(ROOT).as_posix() for path in tracked()}
     stale = [
         f"{path.relative_to(ROOT)}:{line} names {name}"
@@ -174,7 +174,7 @@ def test_modules_named_in_texts_exist() -> None:
 
 
 def test_python_in_pages_imports_what_exists() -> None:
-    """Python blocks of Markdown pages parse, and what they import from our packages is there."""
+    """Python blocks of Markdown pages parse, and their imports from our packages exist."""
     missing = []
     for path in read_by_people():
         for code in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL):
@@ -188,7 +188,7 @@ def test_python_in_pages_imports_what_exists() -> None:
 
 
 def test_the_first_test_of_a_contributor_passes() -> None:
-    """The Python block of CONTRIBUTING.md, run."""
+    """The Python block of CONTRIBUTING.md runs."""
     (code,) = re.findall(
         r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), flags=re.DOTALL
     )
@@ -199,7 +199,7 @@ def test_the_first_test_of_a_contributor_passes() -> None:
 
 
 def test_scripts_beside_the_packages_import_what_exists() -> None:
-    """Benchmarks and the scripts of the pages, which no other test runs."""
+    """This covers benchmarks and the scripts in docs, which no other test runs."""
     missing = [
         f"{path.relative_to(ROOT)}:{line} imports {module}"
         for folder in ("benchmarks", "docs")
@@ -210,8 +210,8 @@ def test_scripts_beside_the_packages_import_what_exists() -> None:
     assert not missing, "\n".join(missing)
 
 
-def test_a_stale_name_is_seen() -> None:
-    """A file that is gone, one in a folder where it is not, and one beside the text."""
+def test_a_stale_name_is_detected() -> None:
+    """A file that does not exist, one named in the wrong folder, and one in the folder of the text."""
     known = {"kmc/rng/philox.py", "kmc/rng/poisson.py"}
     path = ROOT / "kmc" / "rng" / "poisson.py"
     assert stale_files(path, "as in philox.py and kmc/rng/philox.py (rng/philox.py)", known, set()) == []
@@ -222,8 +222,8 @@ def test_a_stale_name_is_seen() -> None:
     assert not is_module_or_member("kmc.engine") and is_module_or_member("kmc.rng.philox.philox4x32")
 
 
-def test_links_of_pages_lead_somewhere() -> None:
-    """Relative links and pictures of every Markdown page."""
+def test_links_of_pages_lead_to_existing_files() -> None:
+    """Relative links and figures of every Markdown page exist."""
     broken = [
         f"{path.relative_to(ROOT)}: {target}"
         for path in read_by_people()
@@ -234,8 +234,8 @@ def test_links_of_pages_lead_somewhere() -> None:
     assert not broken, "\n".join(broken)
 
 
-def test_sources_name_something_a_reader_can_find() -> None:
-    """No number or statement rests on "the project's references" or "the mission"."""
+def test_sources_can_be_found_by_a_reader() -> None:
+    """No number or statement refers to "the project's references" or "the mission"."""
     vague = re.compile(r"the project'?s references|the mission|the references\b", re.IGNORECASE)
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text.strip()}"
@@ -246,8 +246,8 @@ def test_sources_name_something_a_reader_can_find() -> None:
     assert not found, "\n".join(found)
 
 
-def test_the_picture_shows_every_room() -> None:
-    """docs/architecture.svg holds its texts as comments; `make docs` draws it again."""
+def test_the_architecture_figure_shows_every_room() -> None:
+    """docs/architecture.svg holds its labels as comments; `make docs` draws it."""
     shown = set(re.findall(r"<!-- ((?:lattices|kmc|analysis|runs)[\w.]*) -->", PICTURE.read_text(encoding="utf-8")))
     rooms = {"runs", "lattices", "lattices.defects"}
     for floor in ("kmc", "analysis"):

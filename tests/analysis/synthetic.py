@@ -1,4 +1,4 @@
-"""Trajectories made of walks whose coefficients are known, for the tests of the estimators.
+"""Synthetic trajectories of random walks with known coefficients, for the tests of the estimators.
 
 A continuous-time lattice walk with `rate` hops per frame and direction moves by Poisson(rate) - Poisson(rate) sites
 along each axis and frame: 6 D = 6 rate l^2 per frame time.
@@ -24,7 +24,7 @@ TEMPERATURE_K = 1000.0
 def lattice_steps(
     rng: np.random.Generator, shape: tuple[int, ...], rate: float | tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """((..., 3) steps in sites, (...) hops made) of independent walkers; shape: (T, R, N)."""
+    """((..., 3) steps in sites, (...) numbers of hops) of independent walkers; shape: (T, R, N)."""
     rates = np.broadcast_to(rate, 3)
     forth, back = rng.poisson(rates, (*shape, 3)), rng.poisson(rates, (*shape, 3))
     return forth - back, (forth + back).sum(axis=-1)
@@ -40,7 +40,7 @@ def synthetic(
     """A trajectory of carriers that exchange with immobile hosts of charge 0.
 
     steps: carrier -> (T, R, N, 3) displacement in sites per frame and particle. hops: carrier -> (T, R, N) hops;
-    without it, the sum of |steps|. changes: fields of the trajectory to replace.
+    if omitted, the sum of |steps|. changes: fields of the trajectory to replace.
     """
     names = list(steps)
     frames, replicas = next(iter(steps.values())).shape[:2]

@@ -25,7 +25,7 @@ COUNTED = (
 
 
 def test_shared_quantities_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tracer fit once for each of two species, the rest once, in a run with every route to D~."""
+    """With every route to D~ the tracer is fitted once for each of two species, and the rest is computed once."""
     calls: collections.Counter[str] = collections.Counter()
 
     def count(module: Any, name: str) -> None:

@@ -1,4 +1,4 @@
-"""results.json, the parent's Arrhenius part and the terminal's table."""
+"""results.json, the Arrhenius section of the parent folder, and the table printed in the terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENERGY_EV = 0.4
 
 
 def mixed(seed: int = 1, temperature_K: float = 1000.0, **changes: Any) -> Trajectory:
-    """Vacancies and electrons, both activated with the same energy."""
+    """Vacancies and electrons with the same activation energy."""
     rng = np.random.default_rng(seed)
     rate = 40.0 * np.exp(-ENERGY_EV / (BOLTZMANN_EV_K * temperature_K))
     vacancies, few = lattice_steps(rng, (80, 24, 8), rate)
@@ -38,7 +38,7 @@ def mixed(seed: int = 1, temperature_K: float = 1000.0, **changes: Any) -> Traje
 
 
 def entries_in(results: Any) -> Iterator[dict[str, Any]]:
-    """Every {"value", "stderr"} below."""
+    """Every {"value", "stderr"} entry at any depth."""
     if isinstance(results, dict):
         if "value" in results:
             yield results
@@ -47,7 +47,7 @@ def entries_in(results: Any) -> Iterator[dict[str, Any]]:
                 yield from entries_in(part)
 
 
-def test_results_have_the_promised_shape() -> None:
+def test_results_have_the_documented_structure() -> None:
     results = analyze(mixed())
     json.dumps(results, allow_nan=False)
     assert set(results["species"]) == {"V_O", "electron"}
@@ -99,21 +99,21 @@ def test_every_estimate_has_a_value_with_an_error_or_a_reason() -> None:
                 assert entry["stderr"] is not None and "reason" not in entry
 
 
-def test_a_run_without_hops_has_no_zero_in_it() -> None:
+def test_results_of_a_run_without_hops_contain_no_zero() -> None:
     results = analyze(synthetic({"V_O": np.zeros((80, 8, 2, 3), dtype=np.int64)}))
     for entry in results["species"]["V_O"].values():
         assert not isinstance(entry, dict) or entry["value"] is None
     assert results["ionic_conductivity_S_m"]["value"] is None
 
 
-def test_a_bad_fit_range_is_bad_input() -> None:
+def test_a_bad_fit_range_is_an_input_error() -> None:
     with pytest.raises(InputError, match="fit_range"):
         analyze(mixed(), fit_range=(0.4, 0.1))
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run at three temperatures whose trajectory files the reader answers with synthetic ones."""
+    """A run at three temperatures; reading its trajectory files returns synthetic trajectories."""
     temperatures = {"T0900K": 900.0, "T1000K": 1000.0, "T1100K": 1100.0}
     for name in temperatures:
         (tmp_path / name).mkdir()
@@ -128,8 +128,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.statistical
-def test_a_list_of_temperatures_gives_its_own_activation_energy(folder: Path) -> None:
-    """Within 5 errors (false alarm below 1e-6), for D*, D_sigma and sigma T; files as returned."""
+def test_a_list_of_temperatures_gives_the_activation_energy_it_was_made_with(folder: Path) -> None:
+    """D*, D_sigma and sigma T agree within 5 errors (false alarm below 1e-6); the files hold what is returned."""
     results = analyze_folder(folder)
     assert json.loads((folder / "results.json").read_text()) == results
     assert results["temperatures_K"] == [900.0, 1000.0, 1100.0]
@@ -148,7 +148,7 @@ def test_a_list_of_temperatures_gives_its_own_activation_energy(folder: Path) ->
     assert np.log(exact["prefactor"]["value"] / diffusivity(40.0)) == pytest.approx(0.0, abs=0.5)
 
 
-def test_a_failing_write_keeps_what_was_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_write_keeps_the_previous_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = folder / "T0900K"
     (run / "results.json").write_text("old")
 
@@ -161,7 +161,7 @@ def test_a_failing_write_keeps_what_was_there(folder: Path, monkeypatch: pytest.
     assert (run / "results.json").read_text() == "old"
 
 
-def test_a_folder_without_a_run_is_bad_input(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"trajectory\.h5"):
         analyze_folder(tmp_path)
 

@@ -1,4 +1,4 @@
-"""A user's file that hides one of our packages is named in one line, whichever way the command is started."""
+"""A user's file that hides one of our packages is named in one line, however the command is started."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(kmc.__file__).resolve().parent.parent
 
 
 def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Python in a folder that comes first on its path, our packages after it."""
+    """Run Python with a folder that precedes our packages on its path."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -34,7 +34,7 @@ def test_a_file_that_hides_a_package_is_named(tmp_path: Path, name: str, form: s
 
 
 def test_a_folder_of_results_hides_nothing(tmp_path: Path) -> None:
-    """Folders named runs or analysis without an __init__.py are common, and harmless."""
+    """Folders named runs or analysis without an __init__.py are common and harmless."""
     for name in ("analysis", "runs"):
         (tmp_path / name).mkdir()
     found = call(tmp_path, "-m", "kmc", "--version")

@@ -1,4 +1,4 @@
-"""Crystals, the site order of supercells, and structures from elsewhere."""
+"""Crystals, the site order of supercells, and structures from files and from ASE."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_prototypes_have_their_sites() -> None:
 
 @BOTH
 def test_site_order_is_sublattice_then_cell_then_basis(crystal: Crystal) -> None:
-    """Every site once, in the order promised: ((x ny + y) nz + z) n_basis + basis within a sublattice."""
+    """Every site once, in the documented order: ((x ny + y) nz + z) n_basis + basis within a sublattice."""
     supercell = Supercell(crystal, (2, 3, 4))
     expected = 0
     for s, sublattice in enumerate(crystal.sublattices):
@@ -49,7 +49,7 @@ def test_site_order_is_sublattice_then_cell_then_basis(crystal: Crystal) -> None
 
 @BOTH
 def test_positions_follow_from_cell_and_basis(crystal: Crystal) -> None:
-    """The integer grid loses nothing: positions equal (cell + basis) . vectors to 1e-9 angstrom."""
+    """The integer grid is exact: positions equal (cell + basis) . vectors to 1e-9 angstrom."""
     supercell = Supercell(crystal, (2, 3, 4))
     for s, sublattice in enumerate(crystal.sublattices):
         coordinates = supercell.coordinates_of(s, np.arange(supercell.n_sites_of(s), dtype=np.int64))
@@ -86,7 +86,7 @@ def test_unknown_sublattice_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("build", "words"),
+    ("build", "message"),
     [
         (lambda: fluorite({"A": "Ce"}, 5.4), "needs exactly the keys cation"),
         (lambda: perovskite({"cation": "Ce"}, 3.9), "needs exactly the keys A, B"),
@@ -94,14 +94,14 @@ def test_unknown_sublattice_is_named() -> None:
         (lambda: perovskite({"A": "La", "B": "Fe"}, float("nan")), "nan: a length from 1 to 100"),
     ],
 )
-def test_bad_prototypes_are_refused(build, words) -> None:
+def test_bad_prototypes_are_refused(build, message) -> None:
     with pytest.raises(InputError) as caught:
         build()
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("build", "words"),
+    ("build", "message"),
     [
         (lambda: fluorite({"cation": "Qq"}, 5.4), "crystal.host.cation = 'Qq': a chemical symbol"),
         (lambda: fluorite({"cation": ""}, 5.4), "crystal.host.cation = ''"),
@@ -109,10 +109,10 @@ def test_bad_prototypes_are_refused(build, words) -> None:
         (lambda: perovskite({"A": "La", "B": "X"}, 3.9), "crystal.host.B = 'X'"),
     ],
 )
-def test_unknown_elements_are_refused(build, words) -> None:
+def test_unknown_elements_are_refused(build, message) -> None:
     with pytest.raises(InputError) as caught:
         build()
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_sublattices_by_symbol_and_by_index_agree() -> None:
@@ -136,7 +136,7 @@ def test_positions_outside_the_cell_are_wrapped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("atoms", "sublattices", "words"),
+    ("atoms", "sublattices", "message"),
     [
         (SALT, {"anion": "Cl"}, "atoms in no sublattice: Na"),
         (SALT, {"anion": "Cl", "cation": ["Na", "Cl"]}, "already belongs to another sublattice"),
@@ -145,13 +145,13 @@ def test_positions_outside_the_cell_are_wrapped() -> None:
         (Atoms("H"), {"anion": "H"}, "no three-dimensional cell"),
     ],
 )
-def test_bad_sublattices_are_refused(atoms, sublattices, words) -> None:
+def test_bad_sublattices_are_refused(atoms, sublattices, message) -> None:
     with pytest.raises(InputError) as caught:
         crystal_from_atoms(atoms, sublattices)
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_cif_is_the_same_crystal(tmp_path: Path) -> None:
+def test_a_cif_gives_the_same_crystal(tmp_path: Path) -> None:
     write(tmp_path / "ceria.cif", bulk("CeO2", "fluorite", a=5.411, cubic=True))
     crystal = crystal_from_file(tmp_path / "ceria.cif", {"anion": "O", "cation": "Ce"})
     assert np.allclose(crystal.cell_angstrom, CERIA.cell_angstrom, atol=1e-6)
@@ -160,8 +160,8 @@ def test_a_cif_is_the_same_crystal(tmp_path: Path) -> None:
     assert crystal.grid == 4
 
 
-@pytest.mark.parametrize("content", [None, "this is no structure\n", "data_x\n_cell_length_a 5\n", b"\xff\x00\xfe"])
-def test_an_unreadable_cif_is_one_line(tmp_path: Path, content: str | bytes | None) -> None:
+@pytest.mark.parametrize("content", [None, "not a structure\n", "data_x\n_cell_length_a 5\n", b"\xff\x00\xfe"])
+def test_an_unreadable_cif_gives_a_one_line_error(tmp_path: Path, content: str | bytes | None) -> None:
     path = tmp_path / "broken.cif"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -176,7 +176,7 @@ def test_many_structures_in_one_file_are_refused(tmp_path: Path) -> None:
         crystal_from_file(tmp_path / "two.extxyz", {"anion": "Cl", "cation": "Na"})
 
 
-def test_odd_coordinates_fall_back_to_a_fine_grid() -> None:
+def test_arbitrary_coordinates_use_a_fine_grid() -> None:
     odd = Crystal(4.0 * np.eye(3), (Sublattice("anion", "O", np.array([[0.0, 0.0, 0.0], [0.123457, 0.5, 0.7071068]])),))
     assert odd.grid == FALLBACK_GRID
     error = odd.basis_on_grid(0) / odd.grid - odd.sublattices[0].basis

@@ -1,4 +1,4 @@
-"""Numbers of dopants are exact, and each is drawn once, at a place where it may stand."""
+"""Numbers of dopants are exact, and every dopant is placed once, on an allowed site."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_fraction_is_rounded_once(doping: Doping, number: int) -> None:
     kind=st.sampled_from(["linear", "step"]),
 )
 def test_profiles_are_exact_by_layer(axis, fractions, kind) -> None:
-    """Each layer within one dopant of its fraction, the sum within half; and place() keeps to the numbers."""
+    """Each layer is within one dopant of its fraction, the total within half; place() uses these numbers."""
     profile = Profile(axis, fractions, kind)
     doping = Doping(profile=profile)
     numbers = np.array(numbers_by_layer(CELL, CATION, doping))
@@ -65,15 +65,15 @@ def test_profiles_are_exact_by_layer(axis, fractions, kind) -> None:
     assert len(np.unique(sites)) == len(sites) == number_of(CELL, CATION, doping)
 
 
-def test_profiles_have_the_shape_they_name() -> None:
+def test_profiles_have_the_requested_shape() -> None:
     step = Profile(2, (0.0, 1.0), "step").at_layers(CELL)
-    assert step.tolist() == [0, 0, 1, 1, 1]  # the middle layer's centre lies where the second zone begins
+    assert step.tolist() == [0, 0, 1, 1, 1]  # the centre of the middle layer lies where the second zone begins
     linear = Profile(1, (0.0, 0.4), "linear").at_layers(CELL)
     assert linear == pytest.approx([0.05, 0.15, 0.25, 0.35])
     assert Profile(0, (0.2,), "linear").at_layers(CELL) == pytest.approx([0.2] * 3)
 
 
-def test_given_sites_are_taken_as_given() -> None:
+def test_given_sites_are_used() -> None:
     assert place(CELL, CATION, Doping(sites=(9, 4)), ALL_FREE, keys_of(0)).tolist() == [9, 4]
     free = ALL_FREE.copy()
     free[4] = False
@@ -81,7 +81,7 @@ def test_given_sites_are_taken_as_given() -> None:
         place(CELL, CATION, Doping(sites=(9, 4)), free, keys_of(0))
 
 
-def test_only_free_sites_are_drawn() -> None:
+def test_only_free_sites_are_chosen() -> None:
     free = np.arange(SITES) % 2 == 0
     sites = place(CELL, CATION, Doping(number=SITES // 2), free, keys_of(3))
     assert sorted(sites.tolist()) == list(range(0, SITES, 2))
@@ -89,13 +89,13 @@ def test_only_free_sites_are_drawn() -> None:
         place(CELL, CATION, Doping(number=121), free, keys_of(3))
 
 
-def test_the_smallest_keys_win_and_ties_go_by_site() -> None:
+def test_the_smallest_keys_are_chosen_and_ties_resolved_by_site() -> None:
     keys = np.array([9, 2, 2, 0, 5], dtype=np.uint64)
     assert draw(np.array([0, 1, 2, 4]), keys, 3).tolist() == [1, 2, 4]
 
 
 @pytest.mark.statistical
-def test_every_site_is_as_likely() -> None:
+def test_every_site_is_equally_likely() -> None:
     """Chi-square of 2000 draws of 24 of 240 sites; false alarms 1e-4 (site counts of a draw without replacement)."""
     keys = keys_of(11)
     seen = np.zeros(SITES)
@@ -108,7 +108,7 @@ def test_every_site_is_as_likely() -> None:
 
 
 @pytest.mark.parametrize(
-    ("doping", "words"),
+    ("doping", "message"),
     [
         (Doping(fraction=1.2), "Gd = 1.2: a site fraction from 0 to 1"),
         (Doping(fraction=float("nan")), "Gd = nan: a site fraction"),
@@ -123,12 +123,12 @@ def test_every_site_is_as_likely() -> None:
         (Doping(profile=Profile(0, (0.1, 1.5))), "Gd = 1.5: a site fraction"),
     ],
 )
-def test_bad_doping_is_refused(doping: Doping, words: str) -> None:
+def test_bad_doping_is_refused(doping: Doping, message: str) -> None:
     with pytest.raises(InputError) as caught:
         check_doping(CELL, CATION, doping, "Gd")
-    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_doping_says_how_many() -> None:
+def test_a_doping_needs_an_amount() -> None:
     with pytest.raises(InputError, match="a fraction, a number, sites or a profile"):
         number_of(CELL, CATION, Doping())

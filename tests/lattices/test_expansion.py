@@ -1,4 +1,4 @@
-"""Tolerance factors and chemical expansion against hand values and their own definitions."""
+"""Tolerance factors and chemical expansion against manual values and their definitions."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_low_spin_raises_the_tolerance_factor():
 
 @pytest.mark.parametrize("delta", [0.0, 0.1, 0.2, 0.3])
 def test_a_spin_state_by_element_holds_for_every_charge(delta):
-    """LaSr(Co, Fe): Co at 3+ to 4+ or 2+ to 3+ by delta; an ion's own entry goes before its element's."""
+    """LaSr(Co, Fe), Co at 3+ to 4+ or 2+ to 3+ by delta; an ion's own entry takes precedence over its element's."""
     a_site, b_site = {"La3+": 0.6, "Sr2+": 0.4}, {"Fe": 1.0}
     every = {"Fe2+": "low", "Fe3+": "low", "Fe4+": "low"}
     low = tolerance_factor(a_site, b_site, delta, spin={"Fe": "low"})
@@ -65,14 +65,14 @@ def test_a_spin_state_by_element_holds_for_every_charge(delta):
 
 
 @pytest.mark.parametrize(
-    ("spin", "words"),
+    ("spin", "message"),
     [
         ({"Mn": "low"}, "spin names 'Mn'; the elements on the sites are Co, La"),
         ({"Co": "none"}, "allowed are high, low"),
     ],
 )
-def test_spins_that_say_nothing_are_refused(spin, words):
-    with pytest.raises(InputError, match=words):
+def test_spins_without_effect_are_refused(spin, message):
+    with pytest.raises(InputError, match=message):
         tolerance_factor({"La3+": 1.0}, {"Co": 1.0}, spin=spin)
 
 
@@ -84,7 +84,7 @@ def test_valence_of_the_b_site_follows_delta():
         assert tolerance_factor(a_site, {"Fe": 1.0}, delta) == pytest.approx(expected, rel=1e-12)
 
 
-def test_mixed_b_site_with_one_element_open():
+def test_mixed_b_site_with_one_element_of_unknown_charge():
     value = tolerance_factor({"La3+": 0.6, "Sr2+": 0.4}, {"Co3+": 0.2, "Fe": 0.8}, delta=0.1)
     # Charge of Fe: (5.8 - 2.6 - 0.6)/0.8 = 3.25
     r_b = 0.2 * 0.61 + 0.8 * (0.75 * 0.645 + 0.25 * 0.585)
@@ -99,7 +99,7 @@ def test_reduction_lowers_the_tolerance_factor(strontium, extra):
 
 
 @pytest.mark.parametrize(
-    ("a_site", "b_site", "delta", "words"),
+    ("a_site", "b_site", "delta", "message"),
     [
         ({"La3+": 0.5}, {"Fe3+": 1.0}, 0.0, "add up to 1"),
         ({"La3+": 1.0}, {"Fe4+": 1.0}, 0.0, "neutrality needs 3"),
@@ -113,10 +113,10 @@ def test_reduction_lowers_the_tolerance_factor(strontium, extra):
         ({"La3+": math.inf}, {"Fe": 1.0}, 0.0, "a_site"),
     ],
 )
-def test_bad_sites_are_refused(a_site, b_site, delta, words):
+def test_bad_sites_are_refused(a_site, b_site, delta, message):
     with pytest.raises(InputError) as caught:
         tolerance_factor(a_site, b_site, delta)
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_unknown_radii_are_refused():
@@ -155,7 +155,7 @@ def test_ceria_coefficients(expansion, temperature_K, coefficient):
     )
 
 
-def test_no_expansion_set_is_without_a_statement_of_its_ranges():
+def test_every_expansion_set_states_its_ranges():
     sets = radii_file()["expansion_sets"]
     assert sorted(sets) == sorted(name for entry in radii_file()["expansion"].values() for name in entry["sets"])
     for name, entry in sets.items():
@@ -165,7 +165,7 @@ def test_no_expansion_set_is_without_a_statement_of_its_ranges():
         assert "authors" not in entry["source"], name
 
 
-def test_the_reference_state_is_held_to_the_ranges_too():
+def test_the_reference_state_is_checked_against_the_ranges_too():
     inside = expansion_strain("lsf64", 0.1, 1000, reference_delta=0.05, reference_temperature_K=950)
     assert inside.warnings == ()
     outside = expansion_strain("lsf64", 0.1, 1000, reference_delta=0.0, reference_temperature_K=300)
@@ -177,23 +177,23 @@ def test_the_reference_state_is_held_to_the_ranges_too():
 
 @pytest.mark.parametrize("key", ["delta", "temperature_K", "reference_delta", "reference_temperature_K"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -0.1])
-def test_numbers_that_are_none_give_no_strain(key, value):
+def test_values_that_are_not_finite_give_no_strain(key, value):
     given = {"delta": 0.1, "temperature_K": 1000.0, "reference_delta": 0.05, "reference_temperature_K": 950.0}
     with pytest.raises(InputError, match=f"^{key} = {value}: a finite number"):
         expansion_strain("lsf64", **{**given, key: value})
 
 
-def test_expansion_is_for_its_own_crystal():
+def test_expansion_is_refused_for_another_crystal():
     ceria, ferrite = fluorite({"cation": "Ce"}, 5.4), perovskite({"A": "La", "B": "Fe"}, 3.94)
     check_expansion_host("ceria", ceria)
     check_expansion_host("lsf64", ferrite)
-    for material, crystal, words in (
+    for material, crystal, message in (
         ("ceria", ferrite, "'ceria' is for Ce on cation sites; the hosts of this crystal are Fe, La"),
         ("ceria", perovskite({"A": "Ba", "B": "Ce"}, 4.4), "2 oxygen sites per Ce; this crystal has 3"),
         ("lsf64", ceria, "is for Fe on cation sites; the hosts of this crystal are Ce"),
         ("glass", ceria, "expansion is known for ceria, lsf64"),
     ):
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError, match=message):
             check_expansion_host(material, crystal)
 
 
@@ -206,11 +206,11 @@ def test_b_o_b_angle_of_the_ideal_perovskite_is_straight():
 
 
 @pytest.mark.parametrize("phi_deg", [2.0, 8.0, 12.0])
-def test_b_o_b_angle_of_octahedra_turned_about_an_axis(phi_deg):
-    """Turned by phi about z, neighbours against each other (a0a0c-): 180 - 2 phi in the plane, 180 along the axis."""
+def test_b_o_b_angle_of_octahedra_rotated_about_an_axis(phi_deg):
+    """Rotation by phi about z, alternating (a0a0c-): 180 - 2 phi in the plane, 180 degrees along the axis."""
     atoms = Supercell(perovskite({"A": "La", "B": "Fe"}, 3.94), (2, 2, 2)).to_atoms()
     moved = 0.5 * 3.94 * math.tan(math.radians(phi_deg))
-    for atom in atoms:  # its place in halves of the lattice parameter
+    for atom in atoms:  # its position in halves of the lattice parameter
         x, y, z = np.rint(2 * atom.position / 3.94).astype(int)
         if atom.symbol == "O" and z % 2 == 0:
             sign = 1 if (x + y) // 2 % 2 == 0 else -1
@@ -244,9 +244,9 @@ def test_lsf64_lattice_parameter_per_delta_and_kelvin():
 def test_expansion_warns_outside_its_range():
     with pytest.warns(ExpansionRangeWarning, match="delta = 0.25"):
         expanded_lattice_parameter_angstrom(3.94, "lsf64", 0.25, 1000, reference_delta=0.1)
-    with pytest.warns(ExpansionRangeWarning) as told:
+    with pytest.warns(ExpansionRangeWarning) as warnings:
         expanded_lattice_parameter_angstrom(5.411, "ceria", 0.02, 1400)
-    assert [str(line.message).split(" of set")[0] for line in told] == [
+    assert [str(line.message).split(" of set")[0] for line in warnings] == [
         "range of delta",
         "temperature_K = 1400 is outside 1073 to 1174",
     ]
@@ -254,7 +254,7 @@ def test_expansion_warns_outside_its_range():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ((5.4, "glass", 0.1, 1000), "expansion is known for"),
         ((5.4, "ceria", 0.1, 1000, 0.0, None, "lsf64-diffraction"), "sets for ceria"),
@@ -263,7 +263,7 @@ def test_expansion_warns_outside_its_range():
         ((5.4, "ceria", math.nan, 1000), "delta = nan"),
     ],
 )
-def test_bad_expansion_input(arguments, words):
+def test_bad_expansion_input(arguments, message):
     with pytest.raises(InputError) as caught:
         expanded_lattice_parameter_angstrom(*arguments)
-    assert words in str(caught.value)
+    assert message in str(caught.value)

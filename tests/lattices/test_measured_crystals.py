@@ -1,4 +1,4 @@
-"""Shells of crystals with measured-style coordinates and of distorted prototypes: no bond is lost, none is added."""
+"""Neighbour shells of crystals with experimental coordinates and of distorted prototypes are complete and exact."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CERIA, LSF = fluorite({"cation": "Ce"}, 5.411), perovskite({"A": "La", "B": "Fe"
 
 
 def coordination(stencil: Stencil) -> list[int]:
-    """Number of neighbours of each basis site."""
+    """Numbers of neighbours of the basis sites."""
     return [len(stencil.neighbours(b)) for b in range(len(stencil.basis))]
 
 
 def test_three_almost_equal_axes_are_one_shell() -> None:
-    """Six bonds along axes of 4.0000, 4.0008 and 4.0016 angstrom, then twelve face diagonals."""
+    """Six bonds along axes of 4.0000, 4.0008 and 4.0016 angstrom, and twelve face diagonals in the next shell."""
     first, second = shells(by_element(crystals.orthorhombic_metal()), 0, 0, 2)
     assert coordination(first) == [6] and coordination(second) == [12]
     assert first.length_angstrom == pytest.approx(np.sqrt((16 + 4.0008**2 + 4.0016**2) / 3), abs=1e-12)
@@ -57,7 +57,7 @@ def test_a_tetragonal_perovskite_keeps_its_bonds() -> None:
     ("build", "element", "expected"),
     [
         (crystals.pnma_perovskite, "O", {8}),
-        (crystals.rhombohedral_perovskite, "O", {4}),  # the octahedron's other edges are longer by 2.1 %
+        (crystals.rhombohedral_perovskite, "O", {4}),  # the other edges of the octahedron are 2.1 % longer
         (crystals.k2nif4, "N", {4}),
         (crystals.hcp, "Mg", {12}),
         (crystals.pyrochlore, "O", {4}),
@@ -74,7 +74,7 @@ def test_first_shells_of_measured_crystals(build, element: str, expected: set[in
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(prototype=st.sampled_from([CERIA, LSF]), seed=st.integers(0, 2**32 - 1), largest=st.floats(1e-7, 0.01))
 def test_distorted_prototypes_have_the_bonds_of_the_prototype(prototype: Crystal, seed: int, largest: float) -> None:
-    """Any strain with principal values within 1 % keeps every distance within 1 %, less than the tolerance of 2 %."""
+    """A strain with principal values within 1 % changes distances by at most 1 %, less than the tolerance of 2 %."""
     strain = crystals.random_strain(np.random.default_rng(seed), largest)
     distorted = replace(prototype, cell_angstrom=prototype.cell_angstrom @ (np.eye(3) + strain))
     for origin in range(len(prototype.sublattices)):
@@ -88,7 +88,7 @@ def test_distorted_prototypes_have_the_bonds_of_the_prototype(prototype: Crystal
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), largest=st.floats(0.0, 0.012))
 def test_displaced_atoms_keep_the_bonds_of_the_prototype(seed: int, largest: float) -> None:
-    """Random displacements of up to 0.012 angstrom an atom change a bond by 0.024 at most, 1 % of the shortest."""
+    """Displacements of up to 0.012 angstrom per atom change a bond by at most 0.024 angstrom, 1 % of the shortest."""
     generator = np.random.default_rng(seed)
     for prototype in (CERIA, LSF):
         moved = [
@@ -114,7 +114,7 @@ def test_the_tolerance_can_be_set() -> None:
         replace(crystal, shell_tolerance=0.3)
 
 
-def test_several_shells_are_their_union() -> None:
+def test_a_list_of_shells_gives_their_union() -> None:
     both = stencil_of(CERIA, 0, 0, Neighbours((1, 2)))
     one, other = shells(CERIA, 0, 0, 2)
     for b in range(8):
@@ -122,7 +122,7 @@ def test_several_shells_are_their_union() -> None:
     assert both.length_angstrom**2 == pytest.approx((6 * 5.411**2 / 4 + 12 * 5.411**2 / 2) / 18)
 
 
-def test_a_range_of_distances_takes_both_ends() -> None:
+def test_a_range_of_distances_includes_both_ends() -> None:
     bond = 5.411 / 2
     found = stencil_of(CERIA, 0, 0, Neighbours(distance_angstrom=(bond, 5.411 / 2**0.5)))
     assert coordination(found) == [18] * 8
@@ -134,7 +134,7 @@ def test_a_range_of_distances_takes_both_ends() -> None:
 
 
 def test_shells_beyond_twelve_exist() -> None:
-    """Simple cubic anions: the 14th shell is (4, 0, 0) and (3, 2, 2)... of squared length 16, shell 13 has 17 - 1."""
+    """Simple cubic anions: shell 14 is (4, 0, 0), of squared length 16; no vector has 7 or 15."""
     found = shells(CERIA, 0, 0, 14)
     squares = [round((shell.length_angstrom / 2.7055) ** 2) for shell in found]
     assert squares == [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 16]
@@ -151,7 +151,7 @@ def test_distances_without_a_gap_are_refused() -> None:
 
 
 def test_pnma_bonds_share_their_iron() -> None:
-    """The eight edges of an octahedron at each oxygen, each beside the Fe in the middle of its octahedron."""
+    """Each oxygen has eight octahedron edges, and the Fe at the centre of the octahedron is next to each of them."""
     crystal = by_element(crystals.pnma_perovskite())
     o, fe = crystal.index("O"), crystal.index("Fe")
     bonds = shells(crystal, o, o, 1)[0]
@@ -165,7 +165,7 @@ def test_pnma_bonds_share_their_iron() -> None:
     "rule", [EnvironmentRule(), EnvironmentRule(middle_angstrom=(1.8, 2.0)), EnvironmentRule(ends_angstrom=(2.3, 2.4))]
 )
 def test_the_three_rules_find_the_cations_of_a_fluorite_edge(rule: EnvironmentRule) -> None:
-    """Two cations at a/4 sqrt(3) from the ends, 1.913 angstrom, a/4 sqrt(2), from the middle of the bond."""
+    """Two cations, a sqrt(3)/4 from the ends and a sqrt(2)/4 = 1.913 angstrom from the midpoint of the bond."""
     bonds = shells(CERIA, 0, 0, 1)[0]
     assert environment_sites(CERIA, bonds, 1, rule) == environment_sites(CERIA, bonds, 1, EnvironmentRule())
     assert {len(sites) for row in environment_sites(CERIA, bonds, 1, rule) for sites in row} == {2}

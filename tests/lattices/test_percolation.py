@@ -1,4 +1,4 @@
-"""Networks of bonds: clusters, chains, layers and frameworks."""
+"""Dimensionality of bond networks: clusters, chains, layers and frameworks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_anions_of_the_prototypes_percolate_in_three_dimensions(crystal) -> None
     ("build", "element", "choice", "dimensions"),
     [
         (crystals.pnma_perovskite, "O", FIRST, 3),
-        (crystals.pnma_perovskite, "O", Neighbours(distance_angstrom=(2.79, 2.797)), 0),  # the shortest edge alone
+        (crystals.pnma_perovskite, "O", Neighbours(distance_angstrom=(2.79, 2.797)), 0),  # only the shortest edge
         (crystals.rhombohedral_perovskite, "O", FIRST, 3),
         (crystals.k2nif4, "N", FIRST, 2),
         (crystals.hcp, "Mg", FIRST, 3),
@@ -53,7 +53,7 @@ def test_measured_crystals(build, element: str, choice: Neighbours, dimensions: 
 
 
 def test_the_result_does_not_depend_on_the_cell() -> None:
-    """A diatomic chain along [1 1 0] of a supercell: rank 1 although no loop runs along a cell vector."""
+    """A diatomic chain along [1 1 0] of a supercell percolates in one dimension, although along no cell vector."""
     chain = Atoms("Na2", positions=[(0, 0, 0), (2, 2, 0)], cell=[4, 4, 9], pbc=True)
     strict = Neighbours(distance_angstrom=(2.8, 2.9))
     assert set(percolation_dimensions(bonds(chain, "Na", strict)).tolist()) == {2}
@@ -71,7 +71,7 @@ def test_sites_without_bonds_belong_to_no_network() -> None:
 
 
 def test_closed_sites_block_the_network() -> None:
-    """Two sites per cell of a chain: with one closed the other is left alone. Of a layer, a chain remains."""
+    """A chain with two sites per cell: closing one isolates the other. Closing one of a layer leaves a chain."""
     chain = Atoms("Na2", positions=[(0, 0, 0), (2, 0, 0)], cell=[4, 9, 9], pbc=True)
     assert percolation_dimensions(bonds(chain, "Na", FIRST)).tolist() == [1, 1]
     assert percolation_dimensions(bonds(chain, "Na", FIRST), closed={1}).tolist() == [0, 0]

@@ -1,4 +1,4 @@
-"""What the table of shells says: coordination, symmetry-distinct bonds, what stands at a bond's middle, doubts."""
+"""The table of shells: coordination, symmetry-distinct bonds, sites at the bond's midpoint, ambiguous shells."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_edge_of_fluorite_lies_between_two_cations() -> None:
 
 
 def test_anions_across_b_and_across_a_are_distinct_in_a_perovskite() -> None:
-    """The second shell: two neighbours with B on the line between, four without."""
+    """The second shell has two neighbours with B on the line between them, and four without."""
     found = row(shell_table(LSF, 2), "anion", "anion", 2)
     assert found.neighbours == (6, 6) and found.distinct_bonds == 2
     assert sorted(text.split(" angstrom")[0] for text in found.middle)[0] == "1 B at 0.000"
@@ -41,7 +41,7 @@ def test_anions_across_b_and_across_a_are_distinct_in_a_perovskite() -> None:
     [
         (crystals.ceria, "O", 1),
         (crystals.ceria_primitive, "O", 1),
-        (crystals.strained_ceria, "O", 6),  # three directions, two unlike bonds along each: only inversion is left
+        (crystals.strained_ceria, "O", 6),  # three directions with two different bonds each: only inversion remains
         (crystals.hcp, "Mg", 2),  # within and between planes
         (crystals.tetragonal_perovskite, "O", 2),
         (crystals.k2nif4, "N", 1),
@@ -56,7 +56,7 @@ def test_a_layer_does_not_hide_the_symmetry() -> None:
     assert crystal_space_group(with_layers(CERIA, {"polarons": "cation"})).name == crystal_space_group(CERIA).name
 
 
-def test_prototypes_leave_no_doubt_and_distorted_shells_do() -> None:
+def test_shells_of_prototypes_are_unambiguous_and_distorted_ones_are_not() -> None:
     for crystal in (CERIA, LSF):
         for shell in range(1, 6):
             assert shell_doubts(crystal, 0, 0, Neighbours((shell,))) == []
@@ -66,8 +66,8 @@ def test_prototypes_leave_no_doubt_and_distorted_shells_do() -> None:
     assert "the next begins at 2.7608: twice the shell tolerance (0.02) would join them" in doubt
 
 
-def test_doubts_follow_the_tolerance() -> None:
-    """Axes of 4.00, 4.01 and 4.02 angstrom: split at a tenth of 2 %, not at a tenth of 10 %."""
+def test_ambiguity_depends_on_the_tolerance() -> None:
+    """Axes of 4.00, 4.01 and 4.02 angstrom are split by a tenth of 2 %, and not by a tenth of 10 %."""
     crystal = by_element(Atoms("Na", cell=[4.0, 4.01, 4.02], pbc=True))
     assert len(shell_doubts(crystal, 0, 0, Neighbours((1,)))) == 1
     assert shell_doubts(replace(crystal, shell_tolerance=0.1), 0, 0, Neighbours((1,))) == []

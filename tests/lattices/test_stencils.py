@@ -1,4 +1,4 @@
-"""Shells, their distances and the gates of bonds, against known coordination and against ASE's neighbour list."""
+"""Shells, distances and gates of bonds against known coordination numbers and ASE's neighbour list."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_coordination_and_distances(crystal, origin, target, expected) -> None:
 
 @CRYSTALS
 def test_shells_hold_what_ase_finds(crystal: Crystal) -> None:
-    """All pairs of the first five shells, from a neighbour list that shares no code with ours."""
+    """All pairs of the first five shells agree with an independent neighbour list."""
     found = shells(crystal, 0, 0, 5)
     reach = found[-1].length_angstrom + 1e-3
     atoms = Supercell(crystal, (1, 1, 1)).to_atoms()[: crystal.sublattices[0].n_basis]
@@ -67,7 +67,7 @@ def test_vectors_are_those_of_the_neighbours(crystal: Crystal) -> None:
 
 
 @CRYSTALS
-def test_every_neighbour_has_its_way_back(crystal: Crystal) -> None:
+def test_every_bond_has_its_reverse(crystal: Crystal) -> None:
     for shell in shells(crystal, 0, 0, 4):
         for b in range(len(shell.basis)):
             for dx, dy, dz, end in shell.neighbours(b):
@@ -75,7 +75,7 @@ def test_every_neighbour_has_its_way_back(crystal: Crystal) -> None:
 
 
 def test_rows_of_unequal_length_are_padded() -> None:
-    """Two anions of a chain with an odd cation: one basis site has a neighbour at that distance, the other none."""
+    """Of two anions of a chain with one cation, only one has a neighbour at the given distance."""
     from ase import Atoms
 
     atoms = Atoms("OOCe", positions=[(0, 0, 0), (2, 0, 0), (0, 1.5, 0)], cell=[7, 9, 11], pbc=True)
@@ -108,8 +108,8 @@ def test_a_perovskite_hop_passes_a_triangle_of_two_a_and_one_b() -> None:
 
 
 @pytest.mark.parametrize(("crystal", "gate"), [(CERIA, "cation"), (LSF, "A"), (LSF, "B")])
-def test_gate_sites_stand_by_their_bond(crystal: Crystal, gate: str) -> None:
-    """Equally far from both ends, at the nearest distance; the same sites seen from the other end."""
+def test_gate_sites_are_those_next_to_their_bond(crystal: Crystal, gate: str) -> None:
+    """They are at the nearest distance from both ends, and the same for the reverse bond."""
     bonds, gates = gate_sets(crystal, gate)
     s = crystal.index(gate)
     anions, others = crystal.sublattices[0].basis, crystal.sublattices[s].basis
@@ -127,12 +127,12 @@ def test_gate_sites_stand_by_their_bond(crystal: Crystal, gate: str) -> None:
 @pytest.mark.parametrize(
     ("crystal", "shell", "repeats", "fits"),
     [
-        (CERIA, 1, (1, 1, 1), False),  # both ways along x end on the same site
+        (CERIA, 1, (1, 1, 1), False),  # both directions along x lead to the same site
         (CERIA, 1, (2, 2, 2), True),
         (CERIA, 4, (2, 2, 2), False),
         (CERIA, 4, (3, 3, 3), True),
         (CERIA, 4, (3, 3, 2), False),
-        (CERIA, 4, (1, 3, 3), False),  # a whole cell maps a site onto itself
+        (CERIA, 4, (1, 3, 3), False),  # a lattice vector maps a site onto itself
         (LSF, 1, (1, 1, 1), False),
         (LSF, 1, (2, 2, 2), True),
         (LSF, 2, (2, 2, 2), False),

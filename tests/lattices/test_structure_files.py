@@ -1,4 +1,4 @@
-"""Structure files as they come: space-group symbols, occupancies, and structures that cannot be meant."""
+"""Structure files: space-group symbols, occupancies, and unphysical structures."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def group_number(crystal: Crystal) -> int:
         ("P 21/b 21/n 21/m", PBNM[0], PBNM_SITES, 4, 62),
         ("R -3 c :R", *R3C_R, 2, 167),
         ("R -3 c R", *R3C_R, 2, 167),
-        ("R -3 c", *R3C_R, 2, 167),  # the cell decides
+        ("R -3 c", *R3C_R, 2, 167),  # the cell decides between the settings
         ("R -3 c :H", *R3C_H, 6, 167),
         ("R-3c", *R3C_H, 6, 167),
     ],
@@ -65,8 +65,8 @@ def test_spellings_of_space_groups(tmp_path, symbol, cell, sites, formulas, numb
     assert group_number(crystal) == number
 
 
-def test_monoclinic_settings_are_told_apart() -> None:
-    """P 1 21/n 1 is the second cell of P 1 21/c 1, and the unique axis follows the cell."""
+def test_monoclinic_settings_are_distinguished() -> None:
+    """P 1 21/n 1 is cell choice 2 of P 1 21/c 1, and the unique axis follows from the cell."""
     b_unique = np.array([[5.5, 0, 0], [0, 5.6, 0], [-0.5, 0, 7.8]])
     assert set(symmetry_operations("P 21/n", None, b_unique)) != set(symmetry_operations("P 21/c", None, b_unique))
     assert set(symmetry_operations("P 21/c", None, b_unique)) == set(symmetry_operations("P 1 21/c 1", None, b_unique))
@@ -76,19 +76,19 @@ def test_monoclinic_settings_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("symbol", "words"),
+    ("symbol", "message"),
     [
         ("P q q q", "space group P q q q: not a known Hermann-Mauguin symbol; list the symmetry operations"),
         ("F d -3 m", "space group F d -3 m: has two choices of origin; write :1 or :2 after the symbol"),
     ],
 )
-def test_space_groups_that_stay_open_are_explained(tmp_path: Path, symbol: str, words: str) -> None:
+def test_ambiguous_space_groups_are_refused_with_advice(tmp_path: Path, symbol: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         crystal_from_file(cif(tmp_path, CUBIC, ["Ti 0 0 0"], symbol), {"B": "Ti"})
-    assert words in str(caught.value) and "test.cif" in str(caught.value)
+    assert message in str(caught.value) and "test.cif" in str(caught.value)
 
 
-def test_the_choice_of_origin_is_read(tmp_path: Path) -> None:
+def test_the_origin_choice_is_read(tmp_path: Path) -> None:
     sites = ["Ti 0 0 0", "Gd 0.5 0.5 0.5"]
     crystal = crystal_from_file(
         cif(tmp_path, (10.2, 10.2, 10.2, 90, 90, 90), sites, "F d -3 m :2"), {"B": "Ti", "A": "Gd"}
@@ -96,13 +96,13 @@ def test_the_choice_of_origin_is_read(tmp_path: Path) -> None:
     assert [s.n_basis for s in crystal.sublattices] == [16, 16]
 
 
-def test_a_number_of_a_space_group_is_read(tmp_path: Path) -> None:
+def test_a_space_group_number_is_read(tmp_path: Path) -> None:
     path = cif(tmp_path, CUBIC, YSZ, more="_symmetry_Int_Tables_number 225")
     assert [s.n_basis for s in crystal_from_file(path, {"anion": "O", "cation": "Zr"}).sublattices] == [8, 4]
 
 
 @pytest.mark.parametrize("members", ["Zr", ["Zr", "Y"], ["Y", "Zr"]])
-def test_occupancies_become_contents(tmp_path: Path, members: str | list[str]) -> None:
+def test_occupancies_become_site_contents(tmp_path: Path, members: str | list[str]) -> None:
     crystal = crystal_from_file(cif(tmp_path, CUBIC, YSZ, "F m -3 m"), {"anion": "O", "cation": members})
     anion, cation = crystal.sublattices
     assert (anion.element, cation.element) == ("O", "Zr")
@@ -111,7 +111,7 @@ def test_occupancies_become_contents(tmp_path: Path, members: str | list[str]) -
 
 
 def test_occupancies_that_ase_has_read_are_not_lost(tmp_path: Path) -> None:
-    """From Python, too: what ASE reads from a CIF carries its occupancies."""
+    """This holds from Python as well: Atoms that ASE read from a CIF carry the occupancies."""
     path = cif(tmp_path, CUBIC, YSZ, more="_symmetry_Int_Tables_number 225")
     atoms = read(path)
     cation = crystal_from_atoms(atoms, {"anion": "O", "cation": "Zr"}).sublattices[1]
@@ -134,7 +134,7 @@ def test_occupancies_above_one_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("members", [["Ce", "Gd"], ["Gd", "Ce"]])
-def test_ordered_dopants_stay_where_they_are(members: list[str]) -> None:
+def test_ordered_dopants_keep_their_sites(members: list[str]) -> None:
     atoms = bulk("CeO2", "fluorite", a=5.411, cubic=True)
     cations = [i for i, symbol in enumerate(atoms.symbols) if symbol == "Ce"]
     atoms.symbols[cations[2]] = "Gd"
@@ -154,7 +154,7 @@ def changed(**keys: object) -> Atoms:
 
 
 @pytest.mark.parametrize(
-    ("atoms", "words"),
+    ("atoms", "message"),
     [
         (SALT + Atoms("Cl", positions=[SALT.positions[1]]), "are 0 angstrom apart; at least 0.5 is needed"),
         (SALT + Atoms("Cl", positions=[SALT.positions[1] + [0.005, 0, 0]]), "are 0.005 angstrom apart"),
@@ -169,14 +169,14 @@ def changed(**keys: object) -> Atoms:
         (Atoms(cell=[5, 5, 5], pbc=True), "no atoms"),
     ],
 )
-def test_structures_that_cannot_be_meant_are_refused(atoms: Atoms, words: str) -> None:
+def test_unphysical_structures_are_refused(atoms: Atoms, message: str) -> None:
     with pytest.raises(InputError) as caught:
         crystal_from_atoms(atoms, {"anion": "Cl", "cation": "Na"})
-    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("sublattices", "words"),
+    ("sublattices", "message"),
     [
         ({"anion": [0, 0, 2, 4, 6], "cation": "Cl"}, "sublattice 'anion': an atom index is listed twice"),
         (
@@ -188,10 +188,10 @@ def test_structures_that_cannot_be_meant_are_refused(atoms: Atoms, words: str) -
         ({"anion": [], "cation": "Na"}, "chemical symbols or atom indices are needed"),
     ],
 )
-def test_atoms_named_twice_are_refused(sublattices: dict[str, list[int]], words: str) -> None:
+def test_atoms_named_twice_are_refused(sublattices: dict[str, list[int]], message: str) -> None:
     with pytest.raises(InputError) as caught:
         crystal_from_atoms(SALT, sublattices)
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_two_structures_in_a_cif_are_refused(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_two_structures_in_a_cif_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-8-sig"])
-def test_names_with_accents_are_no_obstacle(tmp_path: Path, encoding: str) -> None:
+def test_comments_with_accents_are_read(tmp_path: Path, encoding: str) -> None:
     path = cif(tmp_path, CUBIC, ["Zr 0 0 0", "O 0.25 0.25 0.25"], "F m -3 m")
     path.write_text("# Schr\u00f6dinger, \u00c5ngstr\u00f6m\n" + path.read_text("utf-8"), encoding)
     assert [s.n_basis for s in crystal_from_file(path, {"anion": "O", "cation": "Zr"}).sublattices] == [8, 4]

@@ -1,4 +1,4 @@
-"""Point groups of crystals as users write them."""
+"""Point groups of crystals from users' files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The diffusion tensor of a single ideal carrier on crystals with measured-style coordinates, against the exact one.
+"""The diffusion tensor of a single ideal carrier on crystals with experimental coordinates, against the exact one.
 
 The exact second moment of the displacement follows from the bonds and rates alone. With the generator Q (n, n) of the
 walk among the n basis sites, the mean velocity v_b = sum over bonds of rate times bond vector, and
@@ -129,7 +129,7 @@ def test_a_known_tensor() -> None:
 @pytest.mark.parametrize("name", WALKS)
 def test_the_walk_has_the_exact_tensor(name: str, tmp_path) -> None:
     """Every component within 1 % of the largest: 410 000 displacements over 30 hops have errors of 0.22 % (diagonal)
-    and 0.16 %, so that a false alarm has a probability of about 2e-5 a crystal. The seed is fixed.
+    and 0.16 %, so that a false alarm has a probability of about 2e-5 per crystal. The seed is fixed.
     """
     replicas, frames = 1024, 400
     if FAST == "numpy":
@@ -145,7 +145,7 @@ def test_the_walk_has_the_exact_tensor(name: str, tmp_path) -> None:
     found = moved.T @ moved / len(moved) / (2 * time_s)
     largest = float(np.linalg.eigvalsh(exact).max())
     assert np.abs(found - exact).max() < 0.01 * largest, (found / largest, exact / largest)
-    # The walk is long enough to speak of diffusion: the exact moment is within 3 % of its limit.
+    # The walk is long enough to be diffusive: the exact moment is within 3 % of its limit.
     assert np.abs(exact - exact_diffusivity(bonds)).max() < 0.03 * largest
     if name == "K2NiF4 type, in the plane":
         assert not found[2].any() and not found[:, 2].any()

@@ -1,4 +1,4 @@
-"""Numbers of carriers by lattice plane: few planes for any coordinates, and the Fourier sums of the positions."""
+"""Numbers of carriers per lattice plane: few planes for any coordinates, and Fourier sums that equal the positions'."""
 
 from __future__ import annotations
 

@@ -277,21 +277,21 @@ def test_a_stopped_run_continues(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("repeats", "block", "told"),
+    ("repeats", "block", "message"),
     [
         ((8, 8, 8), 2, "block = 2: bonds and interactions of this model need 3 cells or more"),
         ((8, 7, 8), 4, r"repeats = \[8, 7, 8\]: too small for eight colours, two blocks of 4 cells .*replicas"),
     ],
 )
-def test_what_cannot_be_cut_is_refused(repeats, block, told):
+def test_a_supercell_that_cannot_be_divided_is_refused(repeats, block, message):
     system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), repeats, vacancies=3)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         make_walker("numpy", system, system.initial_state(), block=block)
 
 
 @pytest.mark.parametrize(
-    ("given", "told"), [({"block": 0}, "block = 0"), ({"hops_per_visit": 17.0}, "from 0.01 to 16")]
+    ("given", "message"), [({"block": 0}, "block = 0"), ({"hops_per_visit": 17.0}, "from 0.01 to 16")]
 )
-def test_settings_out_of_range_are_refused(given, told):
-    with pytest.raises(InputError, match=told):
+def test_settings_out_of_range_are_refused(given, message):
+    with pytest.raises(InputError, match=message):
         DomainSettings(**given)

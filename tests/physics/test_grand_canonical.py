@@ -169,7 +169,7 @@ def test_a_lattice_gas_against_the_exact_sum(energy_eV):
         assert abs(one.mean() - expected) < 4 * error and error < 0.01 * expected
 
 
-def test_backends_walk_alike_with_holes():
+def test_backends_agree_with_holes():
     """Adding a vacancy removes two holes: the other direction of the electronic list."""
     system = system_of(*load_config("lsf64", ["crystal.repeats=[3, 3, 3]", "crystal.vacancies={number=3}"]), 0)
     ends = []
@@ -185,7 +185,7 @@ def test_backends_walk_alike_with_holes():
 
 
 @pytest.mark.slow
-def test_backends_walk_alike():
+def test_backends_agree():
     """Every array after three windows, with interactions, dopants and both signs of the reservoir's energy."""
     system = ceria([("V_O", "electron", 1, -0.1), ("V_O", "V_O", 1, 0.2)], (2, 2, 2), 6, 9, 3, replicas=5)
     ends = []
@@ -232,7 +232,7 @@ def test_the_scan_is_centred_on_the_composition_of_the_run():
     assert np.allclose(np.diff(found.mu_eV), 0.5 * KT) and found.capacity.tolist() == [54] * 4
 
 
-def test_what_has_no_neutral_component():
+def test_models_without_a_neutral_component():
     alone = made_up_system(made_up_model(), (2, 2, 2), 4)
     assert component_of(alone) == "a pure ionic conductor: no neutral component (V_O carries +2 e)"
     with pytest.raises(InputError, match="pure ionic conductor"):

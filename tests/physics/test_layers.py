@@ -116,7 +116,7 @@ def test_a_forbidden_dopant_stays_empty_and_blocks():
     assert state.accepted.sum() > 1000 and not on_dopants(system, state).any()
 
 
-def test_backends_walk_alike_on_a_layer():
+def test_backends_agree_on_a_layer():
     system = priced_system({"energy_eV": PRICE_EV}, electrons=5, replicas=4)
     states = [walked(system, 3, 500, name) for name in BACKENDS]
     assert all(same(states[0], other) for other in states[1:])

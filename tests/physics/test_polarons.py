@@ -72,7 +72,7 @@ def separated(mode, scale=10.0, replicas=512, **more):
     return made_up_system(model, (2, 2, 2), 2, TEMPERATURE_K, **what, **more)
 
 
-def alike(one, other, systematic, looser):
+def agree(one, other, systematic, looser):
     """Assert agreement within 4 joint errors of at most 2 %, plus a systematic difference of the modes (a fraction)."""
     error = np.hypot(one["stderr"], other["stderr"])
     assert error < 0.02 * looser * one["value"], (one, other)
@@ -100,8 +100,8 @@ def test_modes_agree_with_true_kinetics(backend, tmp_path):
         slow = walked(separated("scaled", scale, replicas, seed=2), tmp_path / f"scaled{scale}", backend, 50.0)
         for name, key in (("V_O", "tracer"), ("O", "tracer"), ("V_O", "collective")):
             one, other = (r["species"][name][f"{key}_diffusivity_m2_s"] for r in (true, slow))
-            alike(one, other, 0.02, looser)
-        alike(diagonal, slow["ionic_conductivity_S_m"], 0.02, looser)
+            agree(one, other, 0.02, looser)
+        agree(diagonal, slow["ionic_conductivity_S_m"], 0.02, looser)
         assert slow["polaron_mode"] == "scaled"
         for figure in (slow["species"]["electron"]["tracer_diffusivity_m2_s"], slow["electronic_conductivity_S_m"]):
             assert figure["value"] is None and "slowed down" in figure["reason"]
@@ -111,8 +111,8 @@ def test_modes_agree_with_true_kinetics(backend, tmp_path):
     frozen = walked(still, tmp_path / "frozen", backend, 800.0, prepare=slow)
     assert frozen["hops"]["families"]["vacancy"]["accepted"] == 0
     for key in ("correlation_factor", "tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
-        alike(true["species"]["electron"][key], frozen["species"]["electron"][key], 0.02, looser)
-    alike(true["electronic_conductivity_S_m"], frozen["electronic_conductivity_S_m"], 0.02, looser)
+        agree(true["species"]["electron"][key], frozen["species"]["electron"][key], 0.02, looser)
+    agree(true["electronic_conductivity_S_m"], frozen["electronic_conductivity_S_m"], 0.02, looser)
     assert (
         frozen["species"]["V_O"]["tracer_diffusivity_m2_s"]["reason"]
         == "polarons.mode = frozen-ions: ions were immobile"
@@ -162,7 +162,7 @@ def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
     assert error < 0.015 * found and abs(found - exact) < 4 * error
 
 
-def test_frozen_ions_in_domains_walk_alike_on_all_backends(tmp_path):
+def test_backends_agree_for_frozen_ions_in_domains(tmp_path):
     states = []
     for name in BACKENDS:
         system = made_up_system(
@@ -223,8 +223,8 @@ def test_the_mode_of_a_run_file_is_reported(tmp_path, capsys):
     assert system.mode == "scaled" and 0 < system.rate_factor["polaron"] < 1
     assert system.at(mode="kinetic").tables.digest != system.tables.digest
     changes = ["polarons.mode=frozen-ions", "crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=6"]
-    words = [word for change in changes for word in ("--set", change)]
-    assert main(["run", "ceria-reduced", *words, "--out", str(tmp_path / "run")]) == 0
+    options = [word for change in changes for word in ("--set", change)]
+    assert main(["run", "ceria-reduced", *options, "--out", str(tmp_path / "run")]) == 0
     assert 'polarons.mode = "frozen-ions": rates of vacancy x 0' in capsys.readouterr().out
     seen = read_trajectory(tmp_path / "run" / "trajectory.h5")
     assert seen.polaron_mode == "frozen-ions" and replace(seen, polaron_mode="kinetic").accepted[-1, :, 0].sum() == 0

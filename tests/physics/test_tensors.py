@@ -48,10 +48,10 @@ def conductivity(count: int, sites: int, charge: int, volume_m3: float, squared_
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_holes_in_the_planes_of_a_layered_crystal(tmp_path, turned: bool) -> None:
-    """Vacancies move every way, holes in the planes only: no ambipolar conduction across them.
+    """Vacancies move in all directions, holes in the planes only: no ambipolar conduction across the planes.
 
-    Turned: the same crystal with its axes about (1, 1, 1), so that no tensor is diagonal in Cartesian axes. Each entry
-    within 5 of its errors of 32 replicas: one false alarm in 10^4 runs (Student, 31 degrees of freedom).
+    Turned: the same crystal rotated about (1, 1, 1), so that no tensor is diagonal in Cartesian axes. Each entry is
+    within 5 errors from 32 replicas: one false alarm in 10^4 runs (Student, 31 degrees of freedom).
     """
     species = {
         "O": {"sublattice": "anion", "charge": 0, "element": "O"},
@@ -94,9 +94,9 @@ def test_holes_in_the_planes_of_a_layered_crystal(tmp_path, turned: bool) -> Non
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_vacancies_among_oxide_and_fluoride_ions(tmp_path, swapped: bool) -> None:
-    """Vacancies exchange with O and F_O at equal rates; the order of the two hops in the file changes nothing.
+    """Vacancies exchange with O and F_O at equal rates; the order of the two hops in the file does not matter.
 
-    Anions p carry q_p - q_V relative to a vacancy: c = -2 (O) or -1 (F_O). Being alike but for their charge, they share
+    Anions p carry q_p - q_V relative to a vacancy: c = -2 (O) or -1 (F_O). As only their charges differ, they share
     one self part A = 6 N D* t and one distinct part of <dr dr'>, whose sum with A is <R_V^2>. So sigma = (A (<c^2> -
     <c>^2) + <R_V^2> <c>^2) e^2/(6 V kT t) for many anions (derived), with D_sigma of vacancies exact and f = 0.6735(5)
     of the anions at site fraction 0.95 (simulated on 16^3 sites). Within 5 errors of 64 replicas, errors below 4 %.
@@ -119,7 +119,7 @@ def test_vacancies_among_oxide_and_fluoride_ions(tmp_path, swapped: bool) -> Non
     per_vacancy = RATE * 6 * squared * (sites - vacancies) / (sites - 1)  # <R_V^2>/(N_V t)
     share = fluoride / anions
     mean, variance = -2 + share, share * (1 - share)
-    bare = per_vacancy * (sites - 1) / sites * vacancies  # squared lengths of all hops a second
+    bare = per_vacancy * (sites - 1) / sites * vacancies  # squared lengths of all hops per second
     total = 0.6735 * bare * variance + per_vacancy * vacancies * mean**2
     exact = ELEMENTARY_CHARGE_C**2 * total / (6 * supercell.volume_m3 * BOLTZMANN_J_K * TEMPERATURE_K)
     found = results["ionic_conductivity_S_m"]

@@ -22,7 +22,7 @@ from tests.physics.walks import KT, TEMPERATURE_K, near, ran
 from tests.systems import gas_system, made_up_model, made_up_system, neutral_vacancies
 
 
-def test_what_is_unavailable_is_null_with_its_reason(tmp_path):
+def test_unavailable_results_are_null_with_a_reason(tmp_path):
     alone = made_up_system(made_up_model(), (4, 4, 4), 20, TEMPERATURE_K, replicas=4)
     results = analyze(ran(alone, tmp_path / "alone", 20.0, 20))
     assert "pure ionic conductor" in results["thermodynamic_factor_O"]["reason"]
@@ -43,7 +43,7 @@ def test_what_is_unavailable_is_null_with_its_reason(tmp_path):
         ran(gas_system((4.0, 4.0, 4.0), (4, 4, 4), 50, 1000.0), tmp_path / "w", 5.0, 20, relaxation=Relaxation(0, 0.9))
 
 
-def test_a_decay_is_fitted_only_if_it_can_be():
+def test_a_decay_is_fitted_only_where_it_is_resolved():
     """An exact exponential gives its rate; with an additional fast part the slow rate is found."""
     t = np.arange(200) * 0.01
     slow = np.exp(-3.0 * t)
@@ -75,8 +75,8 @@ def test_oxygen_gas_and_the_zero_of_lsf64():
 
 @pytest.mark.slow
 @pytest.mark.statistical
-@pytest.mark.parametrize(("trials", "told"), [(60.0, False), (10.0, True)])
-def test_theta_of_short_scans(trials, told, tmp_path):
+@pytest.mark.parametrize(("trials", "refused"), [(60.0, False), (10.0, True)])
+def test_theta_of_short_scans(trials, refused, tmp_path):
     """A scan of thirty correlation times is unbiased (replicas without dopants form one pool); one of five is refused.
 
     Taken about each replica's own mean, the variance of the longer scan would be 6 % too small: five errors.
@@ -84,7 +84,7 @@ def test_theta_of_short_scans(trials, told, tmp_path):
     gas = neutral_vacancies("fluorite", (6, 6, 6), 0.1, TEMPERATURE_K, replicas=512)
     results = analyze(ran(gas, tmp_path, 2.0, 8, points=3, trials_per_carrier=trials), (0.1, 0.5))
     theta = results["thermodynamic_factor_V"]
-    if told:
+    if refused:
         assert "correlation times long" in theta["reason"] and results["thermodynamics"]["isotherm"]
         assert results["chemical_diffusivity_m2_s"]["tracer_theta"]["value"] is None
     else:

@@ -88,7 +88,7 @@ def layered(repeats):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", COMPILED)
 @pytest.mark.parametrize("kind", ["fluorite", "perovskite", "layer"])
-def test_marcus_polarons_beside_vacancies_walk_alike(backend, kind):
+def test_backends_agree_for_marcus_polarons_beside_vacancies(backend, kind):
     """Two families with barriers that depend on the surroundings: bit for bit, and both families make many hops."""
     if kind == "layer":
         system = layered((8, 8, 8))

@@ -1,4 +1,4 @@
-"""Short runs for the tests of this floor."""
+"""Fixtures of short runs for tests of the command and the front door."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def arguments(overrides: list[str]) -> list[str]:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of two temperatures, shared by tests: do not change it."""
+    """A finished run at two temperatures, shared by several tests, which must not change it."""
     folder = tmp_path_factory.mktemp("tiny") / "run"
     assert main(["run", "smallest", "--out", str(folder), *arguments(TINY)]) == 0
     return folder
@@ -34,7 +34,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Call the command, expect exit code 2 and one line on stderr, and return that line."""
+    """Call the command, expect exit code 2 and a single line on stderr, and return that line."""
 
     def call(*argv: object) -> str:
         try:

@@ -1,4 +1,4 @@
-"""Systems of run files, as a run would walk them."""
+"""Systems of run files, as `kmc run` prepares them."""
 
 from __future__ import annotations
 

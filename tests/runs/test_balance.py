@@ -1,4 +1,4 @@
-"""Charge balances from what a run file gives: delta, dopants, one carrier that balances; and what is printed."""
+"""Charge balance from delta, dopants or one balancing carrier of a run file, and the printed composition."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_lsf64_prints_its_balance():
 
 
 def test_reduced_and_doped_ceria():
-    """Two electrons for every vacancy beyond those that dopants ask for."""
+    """Two electrons for every vacancy beyond those that compensate dopants."""
     config, base = load_config("ceria-reduced", ["crystal.doping={Gd=0.1}", "crystal.vacancies={delta=0.07}"])
     counts = system_of(config, base, 0).composition.counts
     assert counts["electron"] == 2 * counts["V_O"] - counts["Gd"] and counts["V_O"] == round(0.07 * 2048)
@@ -53,7 +53,7 @@ def test_reduced_and_doped_ceria():
         (["crystal.vacancies={delta=0.1, number=3}"], r"crystal.vacancies: .*delta"),
     ],
 )
-def test_what_cannot_be_neutral_is_refused(changes, expected):
+def test_compositions_that_cannot_be_neutral_are_refused(changes, expected):
     with pytest.raises(InputError, match=expected):
         system_of(*load_config("ceria-reduced", changes), 0)
 
@@ -72,7 +72,7 @@ def test_rounding_to_whole_numbers_keeps_the_balance(changes, counts, note):
 
 
 def test_a_warning_about_electrons_beside_few_holes():
-    """K_i of LSF64 at 1073 K is 1.6e-6: n = K_i m^2/p passes p/100 where p falls below about 0.013."""
+    """K_i of LSF64 at 1073 K is 1.6e-6: n = K_i m^2/p exceeds p/100 where p is below about 0.013."""
     for delta, expected in ((0.0273, False), (0.19, False), (0.199, True)):
         notes = minority_notes(system_of(*load_config("lsf64", [f"crystal.vacancies={{delta={delta}}}"]), 0))
         assert bool(notes) == expected, delta
@@ -81,7 +81,7 @@ def test_a_warning_about_electrons_beside_few_holes():
 
 
 def test_lsf64_out_of_the_box(tmp_path, capsys):
-    """The example as shipped but for its length: p = 0.345 is printed and kept, t_e near one."""
+    """The shipped example, shortened: p = 0.345 is printed and stored, and t_e is near one."""
     short = ["run.duration={hops_per_carrier=5}", "run.frames=50", "run.equilibration={hops_per_carrier=1}"]
     assert main(["run", "lsf64", *arguments(short), "--out", str(tmp_path / "run")]) == 0
     assert "p - n = 0.3455 per B site" in capsys.readouterr().out
@@ -92,7 +92,7 @@ def test_lsf64_out_of_the_box(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_mixed_conductor_is_analysed_and_drawn(tmp_path):
-    """Both carriers move; t_ion + t_e = 1 to rounding; the pictures are there."""
+    """Both carriers move, t_ion + t_e = 1 to rounding, and the figures are written."""
     changes = ["crystal.repeats=[6, 6, 6]", "run.temperature_K=[1200, 1400]", "run.duration={hops_per_carrier=60}"]
     assert main(["run", "ceria-reduced", *arguments(changes), "--out", str(tmp_path / "run")]) == 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())

@@ -1,4 +1,4 @@
-"""The command: exit codes, one line for bad input, and that nothing heavy is loaded for --help."""
+"""The command: exit codes, one line for bad input, and no heavy package loaded for --help."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_analyze_plot_and_info_again(tiny_run: Path, tmp_path: Path, capsys: pyt
 
 
 def test_help_loads_nothing_heavy() -> None:
-    """What makes --help quick, without a timed test."""
+    """This keeps --help quick, and needs no timed test."""
     code = (
         "import sys, runs.cli\n"
         "try:\n    runs.cli.main(['--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
@@ -115,7 +115,7 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_a_full_or_read_only_output_folder(refused: Refused, tmp_path: Path) -> None:
-    """A file in the way; a folder without write permission; no space left (what the machine offers of these)."""
+    """A file in place of the folder, no write permission, no space left (those that the machine allows to test)."""
     (tmp_path / "file").write_text("kept")
     assert "this is a file" in refused("run", "smallest", "--out", tmp_path / "file", *arguments(TINY))
     assert "cannot be written" in refused("run", "smallest", "--out", tmp_path / "file" / "below", *arguments(TINY))
@@ -123,13 +123,13 @@ def test_a_full_or_read_only_output_folder(refused: Refused, tmp_path: Path) -> 
     locked = tmp_path / "locked"
     locked.mkdir()
     locked.chmod(0o500)
-    if not os.access(locked, os.W_OK):  # root may write anywhere
+    if not os.access(locked, os.W_OK):  # root can write anywhere
         assert "cannot be written" in refused("run", "smallest", "--out", locked / "run", *arguments(TINY))
 
 
 @pytest.mark.slow
 def test_a_disk_that_fills_up(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second checkpoint fails: one line, and the run continues from the first once there is space."""
+    """The second checkpoint fails with one line, and the run continues from the first once there is space."""
     import kmc.run.saved_run
 
     true_write, calls = kmc.run.saved_run.write_checkpoint, []

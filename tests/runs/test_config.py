@@ -1,4 +1,4 @@
-"""The run file: what it accepts, what it refuses, and that the resolved file says the same again."""
+"""The run file: valid and invalid input, and the resolved file, which describes the same run."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_bad_values_name_file_key_and_what_is_allowed(run_file: Path, override: 
         ("crystal.carriers={V_O=0.1}", "are both given"),
     ],
 )
-def test_what_does_not_fit_the_model_names_the_file(run_file: Path, override: str, expected: str) -> None:
+def test_input_that_does_not_fit_the_model_names_the_file(run_file: Path, override: str, expected: str) -> None:
     config, base = load_config(run_file, [override])
     with pytest.raises(InputError, match=expected) as caught:
         system_of(config, base, 0)
@@ -123,7 +123,7 @@ def test_overrides_take_toml_values_and_bare_strings(run_file: Path) -> None:
         '{profile={axis=2, fractions=[0.0, 0.2], interpolation="linear"}}',
     ],
 )
-def test_forms_of_doping_and_what_is_written_back(run_file: Path, tmp_path: Path, doping: str) -> None:
+def test_forms_of_doping_and_their_resolved_form(run_file: Path, tmp_path: Path, doping: str) -> None:
     config, base = load_config(run_file, [f"crystal.doping.Gd={doping}"])
     system = system_of(config, base, 0)
     assert system.composition.counts["Gd"] == 11  # 10 % of 108, rounded
@@ -136,8 +136,8 @@ def test_forms_of_doping_and_what_is_written_back(run_file: Path, tmp_path: Path
     assert first_difference(resolved, load_config(run_file, ["crystal.doping.Gd=0.2"])[0]) is not None
 
 
-def test_a_temperature_of_a_list_walks_the_same_alone(run_file: Path) -> None:
-    """A temperature's own run file carries its random stream."""
+def test_a_temperature_of_a_list_has_the_same_trajectory_alone(run_file: Path) -> None:
+    """The run file of one temperature holds its random stream."""
     whole, base = load_config(run_file, ["run.temperature_K=[1000, 1200]"])
     alone, _ = load_config(run_file, ["run.temperature_K=1200", "run.temperature_index=1"])
     states = [system_of(whole, base, 1).initial_state(), system_of(alone, base, 0).initial_state()]
@@ -153,7 +153,7 @@ PARTS = "run.parallel={domains={extrapolate=true}}"
     ("changes", "most"),
     [([], 2**24 - 2), ([PARTS], 2**16 - 2), (['polarons.mode="auto"'], 2**16 - 2)],
 )
-def test_no_walk_runs_into_the_random_numbers_of_another(run_file: Path, changes: list[str], most: int) -> None:
+def test_no_trajectory_uses_the_random_numbers_of_another(run_file: Path, changes: list[str], most: int) -> None:
     """Two temperatures; the parts of a run have streams 2^16 apart, and the key of the random numbers has 24 bits."""
     changes = [*changes, "run.temperature_K=[1000, 1200]"]
     load_config(run_file, [*changes, f"run.temperature_index={most}"])
@@ -161,8 +161,8 @@ def test_no_walk_runs_into_the_random_numbers_of_another(run_file: Path, changes
         load_config(run_file, [*changes, f"run.temperature_index={most + 1}"])
 
 
-def test_the_parts_of_a_run_have_random_numbers_of_their_own(run_file: Path, tmp_path: Path) -> None:
-    """At the largest index that is allowed; a part can be run alone from its own run file."""
+def test_the_parts_of_a_run_have_independent_random_numbers(run_file: Path, tmp_path: Path) -> None:
+    """This holds at the largest allowed index; a part can be run separately from its own run file."""
     system = system_of(*load_config(run_file))
     changes = [PARTS, "run.temperature_K=[1000, 1200]", f"run.temperature_index={2**16 - 2}"]
     config, _ = load_config(run_file, changes)
@@ -176,7 +176,7 @@ def test_the_parts_of_a_run_have_random_numbers_of_their_own(run_file: Path, tmp
 
 
 def test_a_structure_file_with_named_sublattices(tmp_path: Path) -> None:
-    """The same tables from a CIF as from the prototype; an unreadable CIF is bad input."""
+    """A CIF gives the same tables as the prototype; an unreadable CIF is refused."""
     from ase.build import bulk
 
     bulk("CeO2", "fluorite", a=5.411, cubic=True).write(tmp_path / "ceria.cif")
@@ -208,7 +208,7 @@ def test_duration_forms(run_file: Path) -> None:
     assert [s.duration for s in settings] == [Hops(7.0), Seconds(1e-9), Precision(0.1)]
 
 
-def test_the_examples_of_the_issue_are_shipped() -> None:
+def test_the_documented_examples_are_shipped() -> None:
     wanted = {"gdc", "ideal-fluorite", "ideal-perovskite", "lsf64-vacancies", "smallest", "ydc"}
     assert wanted <= set(shipped_examples())
 

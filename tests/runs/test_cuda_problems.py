@@ -1,4 +1,4 @@
-"""Messages on a machine without a usable GPU: one line for each possible fault. A stand-in replaces CuPy."""
+"""Messages on a machine without a usable GPU: one line for each cause. A stand-in replaces CuPy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.systems import made_up_model, made_up_system
 
 
 def _fake(devices=1, capability="90", compile_error=None):
-    """As much of CuPy as is asked before the first array is made."""
+    """The part of CuPy that is used before the first array is created."""
 
     def count():
         if isinstance(devices, Exception):
@@ -70,7 +70,7 @@ def play(monkeypatch):
         (_fake(capability="61"), ("cupy-cuda13x",), "compute capability 6.1; 7.0 or newer is needed"),
     ],
 )
-def test_a_gpu_that_cannot_be_used_is_one_line_and_exit_2(play, module, wheels, line, tmp_path, capsys):
+def test_an_unusable_gpu_gives_one_line_and_exit_code_2(play, module, wheels, line, tmp_path, capsys):
     play(module, wheels)
     with pytest.raises(InputError, match="backend cuda cannot be used: .*" + line):
         choose_backend("cuda")
@@ -81,7 +81,7 @@ def test_a_gpu_that_cannot_be_used_is_one_line_and_exit_2(play, module, wheels, 
     assert choose_backend("auto")[0] != "cuda" and "cuda: " in choose_backend("auto")[1]
 
 
-def test_a_usable_gpu_is_taken_first(play):
+def test_a_usable_gpu_is_preferred(play):
     play(_fake())
     assert choose_backend("auto") == ("cuda", "cuda is usable")
 
@@ -97,7 +97,7 @@ def test_short_device_memory_names_the_largest_number_of_replicas(play):
         cuda_walk.CudaWalker(system.tables, system.initial_state(), seed=1)
 
 
-def test_a_kernel_that_does_not_compile_is_one_line(play):
+def test_a_kernel_that_does_not_compile_gives_a_one_line_error(play):
     play(_fake(compile_error=RuntimeError("nvrtc says\ntrial.cuh(3): error: identifier is undefined\n1 error")))
     with pytest.raises(InputError, match=r"do not compile on this machine: trial.cuh\(3\): error: identifier is un"):
         cuda_device.kernel("walk_single_barrier")

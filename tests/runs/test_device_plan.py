@@ -1,4 +1,4 @@
-"""The line of `kmc validate` about device memory: what a run takes, and how many replicas fit."""
+"""The device memory reported by `kmc validate`: what a run needs, and how many replicas fit."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def planned():
 
 
 def fitting(free: float, each: int) -> int:
-    """A tenth of the free memory is left to the pool, 200 bytes per element of a chunk to temporaries."""
+    """A tenth of the free memory is reserved for the pool, and 200 bytes per element of a chunk for temporaries."""
     return int(0.9 * free - 200 * CHUNK) // each
 
 
-def test_without_a_device_two_common_sizes_are_named(planned, monkeypatch):
+def test_without_a_device_two_common_memory_sizes_are_named(planned, monkeypatch):
     system, each = planned
     monkeypatch.setattr(cuda_device, "problem", lambda: "no device")
     total = (3 * each + 200 * CHUNK) / 1e6
@@ -40,7 +40,7 @@ def test_without_a_device_two_common_sizes_are_named(planned, monkeypatch):
     assert memory_bytes(system, FRAMES) == 3 * each
 
 
-def test_the_free_memory_of_the_device_here_counts(planned, monkeypatch):
+def test_the_free_memory_of_the_present_device_is_used(planned, monkeypatch):
     system, each = planned
     monkeypatch.setattr(cuda_device, "problem", lambda: "")
     monkeypatch.setattr(cuda_device, "free_bytes", lambda: 3_000_000_000)

@@ -1,4 +1,4 @@
-"""The pages of the systems say what the parameter files say, and their commands and pictures exist."""
+"""The pages of the systems agree with the parameter files, and their commands and figures exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runs.study import load_study
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "systems").glob("*.md"))
-# Page of each system, and the tables that it has beside the numbers of its walk.
+# Page of each system, and the tables that it has in addition to the simulation parameters.
 NEEDED = {
     "gdc": (),
     "reduced-ceria": ("constants: ceria", "expansion: ceria"),
@@ -57,7 +57,7 @@ def commands_of(text):
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_every_system_has_its_page(name):
-    """What is modelled and what is not, a command that runs it, a picture, and its numbers with their sources."""
+    """It says what is modelled and what is not, and has a command, a figure, and the numbers with their sources."""
     text = (ROOT / "docs" / "systems" / f"{name}.md").read_text(encoding="utf-8")
     assert "**Modelled.**" in text and "**Not modelled.**" in text
     assert any(command == "run" for command, _ in commands_of(text))
@@ -65,12 +65,12 @@ def test_every_system_has_its_page(name):
     sets = re.findall(r"<!-- numbers: ([\w-]+) -->\n\| number \| value \| mark \| source \|\n", text)
     assert sets
     ran = {load_config(given[0])[0].model.parameters for command, given in commands_of(text) if command == "run"}
-    assert set(sets) <= ran, "a page shows the numbers of what its commands run"
+    assert set(sets) <= ran, "a page must show the numbers of the parameter sets that its commands run"
 
 
 @pytest.mark.parametrize(("name", "blocks"), NEEDED.items())
-def test_constants_and_expansion_stand_on_the_pages(name, blocks):
-    """With a range, or that it is not known, for every set."""
+def test_constants_and_expansion_are_on_the_pages(name, blocks):
+    """Every set is shown with its range, or with the remark that the range is not known."""
     text = (ROOT / "docs" / "systems" / f"{name}.md").read_text(encoding="utf-8")
     for block in blocks:
         shown = re.search(rf"<!-- {block} -->\n(.*?)<!-- end -->", text, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""Every example run file passes `kmc validate` and a short run."""
+"""Every example run file passes `kmc validate` and completes a short run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
     prototype = "perovskite" if any(word in name for word in ("perovskite", "lsf", "mixed")) else "fluorite"
     small = [f"crystal.repeats={SMALL[prototype]}", *SHORT]
     if "lsf" in name:
-        small.append("crystal.vacancies={number=2}")  # its fraction is less than one in so small a cell
+        small.append("crystal.vacancies={number=2}")  # its fraction is less than one particle in such a small cell
     if "mixed" in name:
         small.append("run.backend=auto")  # protons hop 200 times as often as vacancies
     if "chemical" in name:
@@ -49,14 +49,14 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
     assert len(results["runs"]) == 2
     for run in results["runs"]:
         figure = run["species"]["H" if "bzy" in name else "O"]["tracer_diffusivity_m2_s"]
-        assert figure["reason"] if figure["value"] is None else figure["value"] > 0  # a run this short may give none
+        assert figure["reason"] if figure["value"] is None else figure["value"] > 0  # such a short run may give none
         assert all(family["accepted"] > 0 for family in run["hops"]["families"].values())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("positions", ["none", "first", "all"])
 def test_the_estimated_file_size(tmp_path: Path, positions: str) -> None:
-    """Within 30 %: the file's own book-keeping is not counted."""
+    """Within 30 %, because the overhead of the file format is not counted."""
     from runs.config import load_config
     from runs.estimate import file_bytes
     from runs.prepare import prepare

@@ -1,4 +1,4 @@
-"""Exported trajectories in ASE and MDAnalysis: right atoms, times, lengths; and a D* fitted outside this package."""
+"""Exported trajectories in ASE and MDAnalysis: atoms, times and lengths, and D* fitted outside this package."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def slope_over_6(times_s: NDArray[np.float64], positions_m: NDArray[np.float64]) -> float:
-    """A plain least-squares line through the MSD over all time origins, lags from 5 to 50 % of the run."""
+    """Slope/6 of an ordinary least-squares line through the MSD over all time origins, lags of 5 to 50 % of the run."""
     frames = len(times_s) - 1
     lags = np.unique(np.geomspace(0.05 * frames, 0.5 * frames, 12).astype(int))
     msd = [((positions_m[lag:] - positions_m[:-lag]) ** 2).sum(axis=2).mean() for lag in lags]
@@ -43,9 +43,10 @@ def slope_over_6(times_s: NDArray[np.float64], positions_m: NDArray[np.float64])
 
 
 def assert_agrees(walk: Path, outside: float) -> None:
-    """Replica 0 alone against the mean over 4 replicas: its error is about twice that of the mean, sqrt(5) together.
+    """Replica 0 against the mean over 4 replicas: its error is about twice that of the mean, the joint error sqrt(5).
 
-    4 joint standard errors, the error of 4 replicas being known to 40 %: false alarms about 1 % for a new seed.
+    4 joint standard errors are allowed; an error from 4 replicas is uncertain by 40 %, so that about 1 % of new seeds
+    give a false alarm.
     """
     figure = json.loads((walk / "results.json").read_text())["species"]["O"]["tracer_diffusivity_m2_s"]
     assert abs(outside - figure["value"]) < 4 * 5**0.5 * figure["stderr"]
@@ -77,7 +78,7 @@ def test_ase_reads_atoms_times_and_lengths(walk: Path, form: str) -> None:
 @pytest.mark.statistical
 @pytest.mark.parametrize("exported", [False, True])
 def test_mdanalysis_reads_times_and_lengths(walk: Path, tmp_path: Path, exported: bool) -> None:
-    """Both the run's own file and the exported one, which holds no datasets of ours."""
+    """This holds for the run's trajectory file and for the exported one, which lacks the datasets of this package."""
     import h5py
     import MDAnalysis
 
@@ -133,7 +134,7 @@ def skewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_mdanalysis_reads_the_box_of_a_skewed_cell(skewed: Path) -> None:
-    """The shortest distance of two anions is a/2 in every frame, within the box that MDAnalysis makes of the file's."""
+    """The shortest distance of two anions is a/2 in every frame, in the box as MDAnalysis reads it."""
     import MDAnalysis
     from MDAnalysis.lib.distances import self_distance_array
 
@@ -145,7 +146,7 @@ def test_mdanalysis_reads_the_box_of_a_skewed_cell(skewed: Path) -> None:
         distances = self_distance_array(step.positions, box=step.dimensions)
         assert distances.min() == pytest.approx(5.411 / 2, abs=1e-3)
     universe.trajectory.close()
-    assert trajectory.grid_vectors_m[0, 0] == 0.0  # our own data keep the orientation of the crystal
+    assert trajectory.grid_vectors_m[0, 0] == 0.0  # the datasets of this package keep the orientation of the crystal
 
 
 def test_ase_has_the_orientation_of_the_crystal(skewed: Path) -> None:
@@ -170,7 +171,7 @@ def test_every_temperature_of_a_list(tiny_run: Path, tmp_path: Path, refused: Ca
             (tiny_run / part / f"trajectory.{suffix}").unlink()
 
 
-def test_what_cannot_be_exported(walk: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+def test_exports_that_are_refused(walk: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
     assert "extxyz, traj, h5md are allowed" in refused("export", walk, "--format", "xyz")
     assert "name another file" in refused("export", walk, "--format", "h5md", "--output", walk / "trajectory.h5")
     assert "cannot be written" in refused("export", walk, "--output", tmp_path / "missing" / "x.extxyz")

@@ -70,7 +70,7 @@ def test_equilibrium_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
         (["lsf64", "--temperature", "1000"], "--pO2"),
     ],
 )
-def test_bad_questions(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     try:
         code = main(["equilibrium", *options])
     except SystemExit as end:
@@ -80,8 +80,8 @@ def test_bad_questions(options: list[str], message: str, capsys: pytest.CaptureF
     assert "mapping" not in lines[0]
 
 
-def test_a_picture_tells_its_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The diagram leaves the range of pO2, the question itself does not."""
+def test_a_figure_prints_its_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The diagram exceeds the range of pO2, the requested pressure does not."""
     asked = ["equilibrium", "lsf64", "--temperature", "1073", "--pO2", "0.01"]
     assert main([*asked, "--brouwer", str(tmp_path / "b.png")]) == 0
     printed = capsys.readouterr()
@@ -117,8 +117,8 @@ def test_a_dry_gas_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert whole_numbers(one).startswith("warning: whole numbers: V_O 100 (100.50), H 1 (0.00)")
 
 
-def test_a_gas_decides_the_carriers_at_each_temperature(run_file: Path) -> None:
-    """The whole numbers nearest to K_ox at 1000 and 1073 K, neutral; 0.0631 per formula unit at 1073 K."""
+def test_a_gas_determines_the_carriers_at_each_temperature(run_file: Path) -> None:
+    """The neutral whole numbers nearest to the equilibrium of K_ox; delta = 0.0631 per formula unit at 1073 K."""
     config, base = load_config(run_file)
     for number, delta in ((0, 0.0429), (1, 0.0631)):
         system = system_of(config, base, number)
@@ -182,7 +182,7 @@ def whole_numbers(system) -> str:
 
 
 def test_a_warning_about_an_odd_number_of_dopants(run_file: Path) -> None:
-    """13 Gd need 6.5 vacancies: 6 would want -1 electrons, 7 bring one that equilibrium does not have."""
+    """13 Gd need 6.5 vacancies: 6 would need -1 electrons, and 7 bring an electron that equilibrium does not have."""
     run_file.write_text(CERIA, encoding="utf-8")
     system = system_of(*load_config(run_file), 0)
     assert (system.composition.counts["V_O"], system.composition.counts["electron"]) == (7, 1)
@@ -194,7 +194,7 @@ def test_a_warning_about_an_odd_number_of_dopants(run_file: Path) -> None:
 
 
 def test_a_small_supercell_misses_equilibrium_and_says_so(run_file: Path) -> None:
-    """11 Sr of 27, delta near 0.2: one vacancy more or less moves the holes by two."""
+    """11 Sr of 27, delta near 0.2: one vacancy more or less changes the number of holes by two."""
     system = system_of(*load_config(run_file, [*SMALL, "gas.pO2_bar=1e-8"]), 0)
     counts = system.composition.counts
     assert counts["hole"] == 11 - 2 * counts["V_O"] == 1 and counts["V_O"] == 5
@@ -204,8 +204,8 @@ def test_a_small_supercell_misses_equilibrium_and_says_so(run_file: Path) -> Non
 
 
 @pytest.mark.parametrize("repeats", [(3, 3, 3), (3, 3, 4), (5, 5, 7)])
-def test_half_a_site_of_rounding_keeps_a_fixed_composition(run_file: Path, repeats: tuple[int, int, int]) -> None:
-    """10.8 -> 11, 14.4 -> 14 and 70 Sr are LSF64 as near as can be; one more is not."""
+def test_rounding_by_half_a_site_keeps_a_fixed_composition(run_file: Path, repeats: tuple[int, int, int]) -> None:
+    """10.8 -> 11, 14.4 -> 14 and 70 Sr are the nearest numbers to LSF64; one more Sr is refused."""
     cells = repeats[0] * repeats[1] * repeats[2]
     size = f"crystal.repeats={list(repeats)}"
     system = system_of(*load_config(run_file, [size]), 0)
@@ -215,17 +215,17 @@ def test_half_a_site_of_rounding_keeps_a_fixed_composition(run_file: Path, repea
         system_of(*load_config(run_file, [size, f"crystal.doping.Sr={{number={number + 1}}}"]), 0)
 
 
-def test_nearest_neutral_tries_every_way_to_round() -> None:
+def test_nearest_neutral_tries_every_rounding() -> None:
     charges = {"V_O": 2, "H": 1, "electron": -1, "hole": 1}
     assert nearest_neutral({"V_O": 6.5, "H": 0.0}, charges, -13) == {"V_O": 6, "H": 1}
     assert nearest_neutral({"V_O": 6.4, "H": 0.2, "electron": 0.0}, charges, -13) == {"V_O": 6, "H": 1, "electron": 0}
     assert nearest_neutral({"V_O": 6.2, "H": 3.4, "hole": 1.2}, charges, -17) == {"V_O": 6, "H": 4, "hole": 1}
     assert nearest_neutral({"V_O": 6.5}, charges, -13) is None
-    assert nearest_neutral({"V_O": 7.4, "hole": 0.0}, charges, -13) is None  # would need a hole less than none
+    assert nearest_neutral({"V_O": 7.4, "hole": 0.0}, charges, -13) is None  # would need a negative number of holes
 
 
 def test_protons_from_a_gas_are_those_of_the_equilibrium() -> None:
-    """BZY20 at 600, 700 and 800 K: numbers of H and V_O within one of 3000 oxygen sites' shares, and neutral."""
+    """BZY20 at 600, 700 and 800 K: numbers of H and V_O on 3000 oxygen sites within one of equilibrium, and neutral."""
     config, base = load_config("bzy", [])
     for number, temperature_K in enumerate((600.0, 700.0, 800.0)):
         exact = solve_equilibrium("bzy20", temperature_K, 0.2, pH2O_bar=0.02).site_fractions
@@ -236,7 +236,7 @@ def test_protons_from_a_gas_are_those_of_the_equilibrium() -> None:
 
 
 def test_protons_and_holes_from_a_gas(tmp_path: Path) -> None:
-    """Constants of holes of one's own and a made-up model that has them: three carriers, each as in equilibrium."""
+    """User-defined hole constants and a made-up model with holes: three carriers with equilibrium numbers."""
     data = load_model("bzy").model_dump(mode="json", exclude_none=True)
     data["layers"] = {"holes": "B"}
     data["species"]["empty"] = {"sublattice": "holes", "charge": 0, "element": "X"}
@@ -258,12 +258,12 @@ def test_protons_and_holes_from_a_gas(tmp_path: Path) -> None:
     assert f["hole"] > 0.01 and f["H"] > 0.005 and system.composition.net_charge == 0
     for name, number in (("V_O", 3000 * f["V_O"]), ("H", 3000 * f["H"])):
         assert abs(counts[name] - number) < 1.0, name
-    assert abs(counts["hole"] - 1000 * f["hole"]) < 3.0  # two roundings, one of them doubled
+    assert abs(counts["hole"] - 1000 * f["hole"]) < 3.0  # two roundings, one of which counts twice
     assert whole_numbers(system).startswith("whole numbers: V_O")
 
 
 def test_expansion_is_applied_and_printed(run_file: Path, tmp_path: Path) -> None:
-    """0.144 angstrom per delta over 3.94 at delta = 0.063: strain 0.0023; for doped ceria reduction alone counts."""
+    """0.144 angstrom per delta, 3.94 angstrom, delta = 0.063: strain 0.0023; in doped ceria only reduction counts."""
     still = system_of(*load_config(run_file), 1).tables.supercell
     system = system_of(*load_config(run_file, ['crystal.expansion={material="lsf64"}']), 1)
     delta = system.composition.counts["V_O"] / 1000

@@ -1,4 +1,4 @@
-"""Runs as a whole: files, resumption, refusal to overwrite, signals, precision, fields."""
+"""Complete runs: files, resumption, refusal to overwrite, signals, precision, fields."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def datasets(path: Path) -> dict[str, Any]:
 
 
 def assert_same_file(one: Path, other: Path) -> None:
-    """Equal datasets, names and values."""
+    """Assert that names and values of all datasets are equal."""
     first, second = datasets(one), datasets(other)
     assert first.keys() == second.keys()
     for name, value in first.items():
         assert np.array_equal(value, second[name]), name
 
 
-def test_what_a_run_leaves(tiny_run: Path) -> None:
+def test_the_files_of_a_run(tiny_run: Path) -> None:
     names = {path.name for path in tiny_run.iterdir()}
     assert names == {"T1300K", "T1400K", "run.toml", "results.json", "arrhenius.png", "log.txt"}
     resolved = tomllib.loads((tiny_run / "T1400K" / "run.toml").read_text())
@@ -70,7 +70,7 @@ def test_another_seed_is_another_run(tiny_run: Path, tmp_path: Path) -> None:
     assert not np.array_equal(mine, other)
 
 
-def test_a_folder_that_holds_a_run_is_left_alone(refused: Refused, tiny_run: Path) -> None:
+def test_a_folder_that_holds_a_run_is_not_changed(refused: Refused, tiny_run: Path) -> None:
     before = {path: path.read_bytes() for path in tiny_run.rglob("*") if path.is_file()}
     assert "already holds a run" in refused("run", "smallest", "--out", tiny_run, *arguments(TINY))
     line = refused("run", "smallest", "--out", tiny_run, "--resume", *arguments(TINY), "--seed", "7")
@@ -78,12 +78,12 @@ def test_a_folder_that_holds_a_run_is_left_alone(refused: Refused, tiny_run: Pat
     assert {path: path.read_bytes() for path in tiny_run.rglob("*") if path.is_file()} == before
 
 
-def test_resume_where_there_is_nothing(refused: Refused, tmp_path: Path) -> None:
+def test_resume_without_a_run(refused: Refused, tmp_path: Path) -> None:
     assert "holds no run to resume" in refused("run", "smallest", "--out", tmp_path / "none", "--resume")
 
 
 class StopAt(Stop):
-    """Asks for an end at the n-th time it is looked at."""
+    """A stop request that is raised when it is queried for the n-th time."""
 
     def __init__(self, asked: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class StopAt(Stop):
 def test_a_resumed_run_equals_an_uninterrupted_one(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: int
 ) -> None:
-    """Stopped in equilibration, in production, and at the second temperature: dataset for dataset."""
+    """Stopped in equilibration, in production, and at the second temperature: equal dataset for dataset."""
     from contextlib import nullcontext
 
     folder = tmp_path / "run"
@@ -116,7 +116,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
 @pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint(tiny_run: Path, tmp_path: Path) -> None:
-    """A file without a frame and without checkpoint is begun afresh; one with frames is not thrown away."""
+    """A file without a frame and without a checkpoint is started again; a file with frames is not discarded."""
     folder = tmp_path / "run"
     shutil.copytree(tiny_run, folder)
     for name in ("checkpoint.npz", "checkpoint.previous.npz"):
@@ -130,7 +130,7 @@ def test_a_run_killed_before_its_first_checkpoint(tiny_run: Path, tmp_path: Path
     assert_same_file(folder / "T1400K" / "trajectory.h5", tiny_run / "T1400K" / "trajectory.h5")
 
 
-def test_signals_set_the_flag_and_handlers_come_back() -> None:
+def test_signals_set_the_flag_and_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with signals() as stop:
         assert not stop()
@@ -156,7 +156,7 @@ PRECISE = [
 
 @pytest.mark.slow
 def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The relative error falls as one over the root of the length; a stop on the way changes nothing."""
+    """The relative error decreases as one over the square root of the length; an interruption changes nothing."""
     from contextlib import nullcontext
 
     monkeypatch.setattr("kmc.run.settings.FIRST_STRETCH_HOPS", 20.0)
@@ -168,7 +168,7 @@ def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monke
     figure = json.loads((whole / "results.json").read_text())["species"]["O"]["tracer_diffusivity_m2_s"]
     frames = len(datasets(whole / "trajectory.h5")["kmc/time_s"]) - 1
     assert figure["stderr"] / figure["value"] <= 0.02
-    assert frames > 4 * 20  # longer than the lags of the first stretch could serve
+    assert frames > 4 * 20  # longer than the lags of the first production can support
     assert 4 * datasets(whole / "trajectory.h5")["kmc/msd/lag_frames"][-1] > frames
     with monkeypatch.context() as patched:
         patched.setattr(runs.launch, "signals", lambda: nullcontext(StopAt(-never.left - 4)))  # shortly before the end
@@ -187,8 +187,8 @@ def test_the_field_after_rounding_is_printed(capsys: pytest.CaptureFixture[str],
 
 
 @pytest.mark.slow
-def test_following_the_carriers_alone(tmp_path):
-    """D* of the vacancies as ever; what was not followed is null with its reason; no rejection-free selection."""
+def test_tracking_carriers_only(tmp_path):
+    """D* of vacancies is unchanged, results of untracked species are null with a reason, rejection-free is excluded."""
     changes = ["run.track=carriers", "run.backend=numpy"]
     config, base = load_config("smallest", changes)
     assert run_all(config, base, tmp_path / "run") == 0
@@ -203,7 +203,7 @@ def test_following_the_carriers_alone(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_one_line_and_keeps_the_checkpoint(tmp_path, monkeypatch, capsys):
+def test_a_full_disk_gives_one_line_and_keeps_the_checkpoint(tmp_path, monkeypatch, capsys):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
     assert main(["run", "smallest", "--backend", "numpy", "--out", str(tmp_path / "run")]) == 2
@@ -215,7 +215,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_checkpoint(tmp_path, monkeypatch,
 
 @pytest.mark.slow
 def test_three_lengths_of_a_visit_are_extrapolated(tmp_path, capsys):
-    """Each length has its folder and random numbers of its own; the figures are those of the fit at zero length."""
+    """Each length has its own folder and random numbers; the estimates are those of the fit at zero length."""
     from analysis.transport.visit_extrapolation import fit_at_zero
 
     domains = "run.parallel={domains={block=3, hops_per_visit=1.0, extrapolate=true}}"

@@ -1,4 +1,4 @@
-"""What validate and run say of a carrier's bonds, and `kmc shells`."""
+"""Percolation of a carrier's bonds as reported by `kmc validate` and `kmc run`, and `kmc shells`."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def test_closed_clusters_can_be_allowed(tmp_path: Path, capsys: pytest.CaptureFi
         (crystals.pnma_perovskite, "O", "bonds of guest percolate in 3 dimensions"),
     ],
 )
-def test_validate_says_in_how_many_dimensions(tmp_path, capsys, build, element, expected) -> None:
+def test_validate_reports_the_dimensions_of_percolation(tmp_path, capsys, build, element, expected) -> None:
     assert main(["validate", str(run_file(tmp_path, build(), element))]) == 0
     assert expected in capsys.readouterr().out
 
 
 def test_ordered_ions_close_their_sites(tmp_path: Path, refused: Callable[..., str]) -> None:
-    """Fe and Mo in rock-salt order: all first neighbours of Fe are Mo, so that a carrier needs the second shell."""
+    """Fe and Mo in rock-salt order: all nearest neighbours of Fe are Mo, so that a carrier needs the second shell."""
     atoms = bulk("FeMo", "rocksalt", a=7.9, cubic=True)
     path = run_file(tmp_path, atoms, "Fe")
     data, model = (tomllib.loads((tmp_path / name).read_text("utf-8")) for name in ("run.toml", "model.toml"))
@@ -91,7 +91,7 @@ def test_ordered_ions_close_their_sites(tmp_path: Path, refused: Callable[..., s
     assert main(["validate", str(path)]) == 0
 
 
-def test_a_shell_that_hangs_on_the_tolerance_is_a_warning(tmp_path, capsys) -> None:
+def test_a_shell_that_depends_on_the_tolerance_gives_a_warning(tmp_path, capsys) -> None:
     assert main(["validate", str(run_file(tmp_path, crystals.strained_ceria(), "O"))]) == 0
     printed = capsys.readouterr().out
     assert "warning: hop jump: a shell joins distances from 2.6857 to 2.7168 angstrom" in printed
@@ -111,6 +111,6 @@ def test_shells_of_a_run_file_an_example_and_a_structure(tmp_path: Path, capsys:
     assert "anion - anion" in capsys.readouterr().out
 
 
-def test_bad_arguments_of_shells_are_one_line(tmp_path: Path, refused: Callable[..., str]) -> None:
+def test_bad_arguments_of_shells_give_a_one_line_error(tmp_path: Path, refused: Callable[..., str]) -> None:
     assert "from 1 to 100 shells" in refused("shells", "smallest", "--count", "0")
     assert "cannot read the structure file" in refused("shells", str(tmp_path / "none.cif"))

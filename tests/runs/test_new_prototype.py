@@ -1,4 +1,4 @@
-"""A new crystal prototype is one entry of PROTOTYPES: run files, models and messages follow it."""
+"""A new crystal prototype is one entry of PROTOTYPES: run files, models and messages need no other change."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def rock_salt(host: Mapping[str, str], lattice_parameter_angstrom: float) -> Cry
 
 @pytest.fixture
 def run_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run file of a prototype that is registered from outside."""
+    """A run file with a user-defined prototype."""
     monkeypatch.setitem(PROTOTYPES, "rock-salt", Prototype(rock_salt, 1, ("metal",)))
     (tmp_path / "magnesia.toml").write_text(MODEL)
     (tmp_path / "case.toml").write_text(RUN)
@@ -63,7 +63,7 @@ def run_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_run_on_a_new_prototype(run_file: Path, tmp_path: Path) -> None:
-    """From the run file to D*: twelve neighbours, one anion per formula unit, 0.1 x 108 = 11 vacancies."""
+    """From the run file to D*: twelve neighbours, one anion per formula unit, 0.1 x 108 rounded to 11 vacancies."""
     assert main(["run", str(run_file), "--out", str(tmp_path / "run")]) == 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["species"]["O"]["tracer_diffusivity_m2_s"]["value"] > 0

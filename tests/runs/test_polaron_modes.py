@@ -28,7 +28,7 @@ def isotropic(matrix):
 
 
 def part(names, charges, value, stderr):
-    """As much of results.json as is read."""
+    """The part of results.json that is read."""
     moved = {key: {"value": 1.0, "stderr": 0.1} for key in SPECIES_KEYS} | {"charge_e": 2}
     absent = {"value": None, "stderr": None, "reason": "polarons.mode = x"}
     still = dict.fromkeys(SPECIES_KEYS, absent) | {"charge_e": 2}
@@ -60,7 +60,7 @@ def parts(cross=-2e38):
 
 
 def test_every_entry_comes_from_its_mode():
-    """L_VV scaled, L_ee on frozen ions, L_Ve kinetic; sigma and its error by hand."""
+    """L_VV from scaled kinetics, L_ee on frozen ions, L_Ve kinetic; sigma and its error are calculated by hand."""
     result = combine(parts())
     assert result["onsager"]["matrix_1_per_J_m_s"]["value"] == [[1e38, -2e38], [-2e38, 5e39]]
     assert result["species"]["electron"]["tracer_diffusivity_m2_s"]["mode"] == "frozen-ions"
@@ -78,7 +78,7 @@ def test_every_entry_comes_from_its_mode():
     assert limit == pytest.approx(E2 * 4e38 * 5e39 / (4e38 + 5e39))
 
 
-def test_what_is_unknown_is_null_with_its_reason():
+def test_unknown_estimates_are_null_with_a_reason():
     without = parts()
     del without["kinetic"]
     result = combine(without)
@@ -116,8 +116,8 @@ def test_a_missing_part_is_named():
 
 
 @pytest.mark.slow
-def test_slowed_carriers_give_no_estimate_of_their_own(tmp_path, capsys):
-    """Drift, local diffusivities and decays of electrons in mode scaled are null with the reason, as D* is."""
+def test_slowed_carriers_give_no_estimates(tmp_path, capsys):
+    """Drift, local diffusivities and decays of electrons in mode scaled are null with a reason, as D* is."""
     small = ["crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=8", "polarons.mode=scaled"]
     for folder, changes in {
         "field": ["run.field_V_per_m=[2e8, 0, 0]"],
@@ -148,7 +148,7 @@ def test_a_warning_about_a_scale_that_matters():
 
 
 def bound_ceria(folder):
-    """Reduced ceria with an energy between vacancy and electron: a parameter file."""
+    """A parameter file of reduced ceria with an energy between vacancy and electron."""
     import tomli_w
 
     model = load_model("ceria-reduced").model_dump(exclude_none=True)
@@ -160,7 +160,7 @@ def bound_ceria(folder):
 @pytest.mark.statistical
 @pytest.mark.slow
 def test_a_run_in_mode_auto(tmp_path, capsys):
-    """All parts walked, analysed, drawn, resumed; every figure names its mode."""
+    """All parts are simulated, analysed, plotted and resumed; every estimate names its mode."""
     changes = ["polarons.mode=auto", "crystal.repeats=[4, 4, 4]", "run.temperature_K=1400", "run.replicas=24"]
     changes.append(bound_ceria(tmp_path))
     folder = tmp_path / "run"

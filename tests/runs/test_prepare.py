@@ -1,4 +1,4 @@
-"""Run, validate and study are prepared alike: they refuse the same input, and build the tables of a job once."""
+"""Run, validate and study use the same preparation: they refuse the same input and build the tables once."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("case", "changes", "message"), REFUSED)
-def test_run_validate_and_study_refuse_alike(
+def test_run_validate_and_study_refuse_the_same_input(
     refused: Callable[..., str],
     tmp_path: Path,
     case: tuple[str, list[str]],
     changes: list[str],
     message: str,
 ) -> None:
-    """Exit 2 and the same line from all three; nothing is written."""
+    """Exit code 2 and the same line from all three, and nothing is written."""
     example, small = case
     overrides = [*small, *changes]
     out = tmp_path / "out"
@@ -66,7 +66,7 @@ def test_run_validate_and_study_refuse_alike(
 
 
 def quoted(setting: str) -> str:
-    """A line of TOML, bare words of the command line in quotes."""
+    """A line of TOML, with bare strings of the command line in quotes."""
     key, value = setting.split(" = ", 1)
     return setting if value[0] in "[{0123456789" else f'{key} = "{value}"'
 
@@ -105,7 +105,7 @@ def test_the_tables_of_all_trajectories_are_built_once(monkeypatch: pytest.Monke
         ("bzy", ["run.temperature_K=[700, 1100]"]),
     ],
 )
-def test_another_cell_and_other_particles_have_tables_of_their_own(example: str, changes: list[str]) -> None:
+def test_another_cell_or_other_particles_have_their_own_tables(example: str, changes: list[str]) -> None:
     """Expansion changes the cell with temperature, a gas the particle numbers: these tables must not be shared."""
     small = ["run.replicas=2", "crystal.repeats=[4, 4, 4]"]
     first, second = prepare(*load_config(example, [*small, *changes])).systems
@@ -115,8 +115,8 @@ def test_another_cell_and_other_particles_have_tables_of_their_own(example: str,
     assert not np.array_equal(*cells) or counts[0] != counts[1]
 
 
-def test_shared_tables_give_the_trajectory_of_tables_built_alone() -> None:
-    """Every job of a list in mode auto, against the job of its own resolved run file."""
+def test_shared_tables_give_the_same_trajectory_as_separately_built_ones() -> None:
+    """Compare every job of a list in mode auto with the job of its own resolved run file."""
     changes = ["polarons.mode=auto", "run.temperature_K=[1200, 1400]", "crystal.repeats=[3, 3, 3]", "run.replicas=2"]
     for job in prepare(*load_config("ceria-reduced", changes)).jobs:
         (alone,) = prepare(job.config, Path()).jobs
@@ -128,7 +128,7 @@ def test_shared_tables_give_the_trajectory_of_tables_built_alone() -> None:
 
 
 def same(one: System, other: System) -> bool:
-    """Equal tables, random numbers and notes."""
+    """Assert that tables, random numbers and notes are equal."""
     names = ("seed", "temperature_index", "replicas", "mode", "scale", "rate_factor", "composition")
     return one.tables.digest == other.tables.digest and all(getattr(one, n) == getattr(other, n) for n in names)
 
@@ -140,6 +140,6 @@ def same(one: System, other: System) -> bool:
         ([900.5, 1000.1, 1000.1004], ["T0900.5K", "T1000.1K", "T1000.1004K"]),
     ],
 )
-def test_every_temperature_has_a_folder_of_its_own(temperatures: list[float], names: list[str]) -> None:
+def test_every_temperature_has_its_own_folder(temperatures: list[float], names: list[str]) -> None:
     prepared = prepare(*load_config("smallest", [f"run.temperature_K={temperatures}"]))
     assert [str(job.part) for job in prepared.jobs] == names

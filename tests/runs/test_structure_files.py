@@ -20,7 +20,7 @@ NOTE = {"source": "made up for a test", "mark": "derived"}
 
 
 def model_file(folder: Path, cation: str, dopant: str) -> None:
-    """Vacancies among oxygen in fluorite, trivalent dopants on the cations."""
+    """Oxygen vacancies in fluorite, trivalent dopants on the cation sites."""
     species = {
         "O": {"sublattice": "anion", "charge": 0, "element": "O"},
         "V_O": {"sublattice": "anion", "charge": 2, "element": "X"},
@@ -48,7 +48,7 @@ def zirconia(tmp_path: Path) -> Path:
 
 
 def test_occupancies_are_the_composition(zirconia: Path) -> None:
-    """Zr0.85 Y0.15 O1.925 in 27 cells: 16 of 108 cations, and 0.0375 x 216 = 8 vacancies, neutral together."""
+    """Zr0.85 Y0.15 O1.925 in 27 cells: 16 Y on 108 cation sites and 0.0375 x 216 = 8 vacancies are neutral."""
     config, base = load_config(run_file(zirconia, "test.cif", "Zr"))
     composition = system_of(config, base, 0).composition
     assert {name: composition.counts[name] for name in ("Y", "V_O")} == {"Y": 16, "V_O": 8}
@@ -56,7 +56,7 @@ def test_occupancies_are_the_composition(zirconia: Path) -> None:
     assert "Y: 0.15 of its sites, from the structure file" in [note.line for note in composition.notes]
 
 
-def test_the_run_file_is_used_where_it_says_otherwise(zirconia: Path) -> None:
+def test_the_run_file_overrides_occupancies(zirconia: Path) -> None:
     amounts = {"doping": {"Y": {"number": 12}}, "vacancies": "charge-balance"}
     config, base = load_config(run_file(zirconia, "test.cif", "Zr", **amounts))
     composition = system_of(config, base, 0).composition
@@ -73,7 +73,7 @@ def test_an_element_that_the_model_lacks_is_named(zirconia: Path, refused: Calla
 
 @pytest.mark.parametrize("members", [["Ce", "Gd"], ["Gd", "Ce"]])
 def test_ordered_dopants_are_kept(tmp_path: Path, members: list[str]) -> None:
-    """One Gd of four cations, always the same basis site, in every cell of the supercell."""
+    """One of four cations is Gd, on the same basis site in every cell of the supercell."""
     model_file(tmp_path, "Ce", "Gd")
     atoms = bulk("CeO2", "fluorite", a=5.411, cubic=True)
     cations = [i for i, symbol in enumerate(atoms.symbols) if symbol == "Ce"]
@@ -88,7 +88,7 @@ def test_ordered_dopants_are_kept(tmp_path: Path, members: list[str]) -> None:
 
 
 def test_a_byte_order_mark_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In run files and parameter files, as Windows editors write them."""
+    """This holds for run files and parameter files; Windows editors write such marks."""
     model_file(tmp_path, "Ce", "Gd")
     write(tmp_path / "ceria.cif", bulk("CeO2", "fluorite", a=5.411, cubic=True))
     run_file(tmp_path, "ceria.cif", "Ce", vacancies={"number": 2})

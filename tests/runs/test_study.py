@@ -1,4 +1,4 @@
-"""`kmc study`: many runs, figures side by side."""
+"""`kmc study`: many runs and a table of their estimates."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_study_runs_plots_and_resumes(tmp_path, capsys):
         ('run = "gdc"\nvary = { "crystal.doping.Gd" = [0.1, 1.5] }\n', "crystal.doping.Gd"),
     ],
 )
-def test_bad_input_loses_nothing(tmp_path, capsys, text, message):
+def test_bad_input_writes_nothing(tmp_path, capsys, text, message):
     out = tmp_path / "out"
     assert go(study(tmp_path, text), out) == 2
     lines = capsys.readouterr().err.splitlines()
@@ -103,8 +103,8 @@ def test_the_shipped_study_can_be_read():
 
 @pytest.mark.statistical
 @pytest.mark.slow
-def test_drift_beside_equilibrium(tmp_path, capsys):
-    """The shipped study, smaller: fields are plotted by their strength, and both conductivities are in the table."""
+def test_drift_compared_with_equilibrium(tmp_path, capsys):
+    """The shipped study, reduced: fields are plotted by their strength, and both conductivities are in the table."""
     shipped = load_study(Path("ceria-drift"))[0]
     smaller = shipped.set | {"crystal.repeats": [4, 4, 4], "run.replicas": 16, "run.duration.hops_per_carrier": 30}
     text = tomli_w.dumps({"run": shipped.run, "set": smaller, "vary": {"run.field_V_per_m": [[0, 0, 0], [1e8, 0, 0]]}})

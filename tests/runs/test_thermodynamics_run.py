@@ -1,4 +1,4 @@
-"""[thermodynamics] in a run file: what it writes, how it resumes, what it refuses."""
+"""The [thermodynamics] section of a run file: output, resumption, and refused input."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def datasets(path: Path) -> dict[str, np.ndarray]:
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_an_end_in_the_middle_of_the_scan_changes_nothing(backend: str, tmp_path: Path) -> None:
-    """Stopped in production, in the scan and in the waves, then resumed: equal datasets; and on every backend."""
+    """Stopped in production, in the scan and in the waves, then resumed: equal datasets on every backend."""
     system = neutral_vacancies("fluorite", (3, 3, 3), 0.1, 1000.0, replicas=3)
     asked = Thermodynamics(points=3, trials_per_carrier=20.0, relaxation=Relaxation(0, 0.5, waves=2))
     settings = Settings(Hops(2.0), Hops(5.0), 10, "none", thermodynamics=asked)
@@ -52,8 +52,8 @@ def test_an_end_in_the_middle_of_the_scan_changes_nothing(backend: str, tmp_path
             tmp_path / "parts",
             backend=backend,
             resume=resume,
-            report=lambda progress, seen=seen: seen.append(progress.phase),  # type: ignore[misc]  # bound now
-            stop=lambda seen=seen, wanted=wanted: wanted in seen,  # type: ignore[misc]  # bound now
+            report=lambda progress, seen=seen: seen.append(progress.phase),  # type: ignore[misc]  # bound at definition
+            stop=lambda seen=seen, wanted=wanted: wanted in seen,  # type: ignore[misc]  # bound at definition
         )
         if done:
             break
@@ -112,7 +112,7 @@ MODES = ("scaled", "scaled-half", "frozen-ions")
         ("lsf64", "thermodynamics={relax=1}", "allowed are points, step_kT, mu_eV, pO2_bar"),
     ],
 )
-def test_bad_input_is_one_line(
+def test_bad_input_gives_a_one_line_error(
     example: str, change: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", example, "--out", str(tmp_path / "run"), "--set", change]) == 2
@@ -132,7 +132,7 @@ def test_an_amplitude_that_does_not_fit(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_route_to_chemical_diffusion_and_its_picture(tmp_path: Path) -> None:
-    """Reduced ceria with Coulomb energies in a medium of the run file: Theta by three methods, D~ by six."""
+    """Reduced ceria with Coulomb energies, permittivity from the run file: Theta by three methods, D~ by six routes."""
     changes = ["model.relative_permittivity=300.0", "crystal.repeats=[4, 4, 8]", "run.replicas=16", "run.frames=200"]
     changes += ["crystal.vacancies.fraction=0.02", "run.duration.hops_per_carrier=100"]
     changes += ["thermodynamics={points=2, trials_per_carrier=200, relaxation={axis=2, amplitude=0.5, waves=2}}"]

@@ -1,4 +1,4 @@
-"""How far whole microelectronvolts change the work of a hop in a weak field, and the warning about it."""
+"""Error of the work of a hop in a weak field due to rounding to whole microelectronvolts, and its warning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_error_of_the_work_per_hop(field: float, exact: float) -> None:
         assert f"changes the work per hop by up to {exact:.1%}; a stronger field is needed" in warned[0]
 
 
-def test_without_a_field_nothing_is_said() -> None:
+def test_without_a_field_there_is_no_warning() -> None:
     system = made_up_system(made_up_model(), (2, 2, 2), 1)
     assert field_notes(system, (0.0, 0.0, 0.0)) == []
     assert work_rounding(system, (0.0, 0.0, 0.0)) == 0.0

@@ -1,4 +1,4 @@
-"""The canvas: one style for every picture, scales that suit the data, files that cannot be written."""
+"""The plotting canvas: one style for every figure, axis scales that suit the data, files that cannot be written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analysis.plots.canvas import COLOURS, STYLE, picture, scale, temperatures_o
 from lattices.errors import InputError
 
 
-def test_every_picture_is_written_by_the_one_canvas() -> None:
+def test_every_picture_is_written_by_the_canvas() -> None:
     folder = Path(analysis.plots.__file__).parent
     writers = [
         path.name for path in folder.glob("*.py") if "savefig" in path.read_text() or "Figure(" in path.read_text()
@@ -21,12 +21,12 @@ def test_every_picture_is_written_by_the_one_canvas() -> None:
     assert not [path.name for path in folder.glob("*.py") if "pyplot" in path.read_text() and path.name != "canvas.py"]
 
 
-def test_the_palette_is_that_of_the_style() -> None:
+def test_the_palette_comes_from_the_style_file() -> None:
     text = STYLE.read_text()
     assert all(colour.removeprefix("#") in text for colour in COLOURS) and len(set(COLOURS)) == len(COLOURS) == 8
 
 
-def test_the_style_ends_with_the_picture(tmp_path: Path) -> None:
+def test_the_style_is_restored_after_each_picture(tmp_path: Path) -> None:
     import matplotlib as mpl
 
     before = dict(mpl.rcParams)
@@ -65,22 +65,22 @@ def test_labels_of_a_short_logarithmic_axis_are_plain_numbers(tmp_path: Path) ->
     assert r"$10^{-10}$" in {tick.get_text() for tick in axes.get_yticklabels()}
 
 
-def test_temperatures_stand_above_the_reciprocal_axis(tmp_path: Path) -> None:
+def test_temperatures_are_shown_above_the_reciprocal_axis(tmp_path: Path) -> None:
     with picture(tmp_path / "one.png") as (_, (axes,)):
         axes.plot([1.0, 2.0], [1.0, 2.0])
         temperatures_on_top(axes, [1000.0, 998.0, 500.0])
     (top,) = axes.child_axes
-    assert [tick.get_text() for tick in top.get_xticklabels()] == ["500", "998"]  # 1000 would lie on 998
+    assert [tick.get_text() for tick in top.get_xticklabels()] == ["500", "998"]  # the label 1000 would overlap 998
 
 
-def test_one_temperature_has_its_tick(tmp_path: Path) -> None:
+def test_a_single_temperature_gets_a_tick(tmp_path: Path) -> None:
     with picture(tmp_path / "one.png") as (_, (axes,)):
         axes.plot([1.0], [1.0])
         temperatures_on_top(axes, [1000.0])
     assert len(axes.child_axes) == 1
 
 
-def test_times_have_a_unit_that_suits_them() -> None:
+def test_times_are_shown_in_a_suitable_unit() -> None:
     assert time_unit(3e-12) == (1e12, "ps") and time_unit(5.0) == (1.0, "s") and time_unit(2e-7) == (1e9, "ns")
 
 
@@ -88,7 +88,7 @@ def test_times_have_a_unit_that_suits_them() -> None:
     ("name", "message"),
     [("missing/one.png", "cannot be written: No such file or directory"), ("one.xyz", "is not supported")],
 )
-def test_a_picture_that_cannot_be_written_is_one_line(name: str, message: str, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_written_gives_a_one_line_error(name: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message) as caught, picture(tmp_path / name) as (_, (axes,)):
         axes.plot([1.0], [1.0])
     assert "\n" not in str(caught.value) and name in str(caught.value)

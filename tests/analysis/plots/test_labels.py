@@ -1,4 +1,4 @@
-"""What pictures call things."""
+"""Labels of species, quantities and units in figures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_estimates_have_symbols(key: str, label: str) -> None:
         ("run.replicas", "replicas"),
     ],
 )
-def test_varied_keys_have_words_and_units(key: str, label: str) -> None:
+def test_varied_keys_have_labels_and_units(key: str, label: str) -> None:
     assert key_label(key) == label
 
 

@@ -1,4 +1,4 @@
-"""Pictures of runs: what they show, what they leave out, and damaged or incomplete results."""
+"""Figures of runs: what they show and what they omit, and how damaged or incomplete results are handled."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def mixed(rate: float = 1.0, temperature_K: float = 1000.0) -> Trajectory:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An analysed run at three temperatures whose trajectory files the reader answers with synthetic ones."""
+    """An analysed run at three temperatures; reading its trajectory files returns synthetic trajectories."""
     for name in RATES:
         (tmp_path / name).mkdir()
         (tmp_path / name / "trajectory.h5").touch()
@@ -53,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The panels of the pictures that a test draws, in turn."""
+    """The panels of the figures that a test draws, in order."""
     panels: list[Any] = []
 
     @contextmanager
@@ -68,13 +68,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def legend(axes: Any) -> list[str]:
-    """The lines of a panel's legend."""
+    """The texts of a panel's legend."""
     found = axes.get_legend()
     return [] if found is None else [text.get_text() for text in found.get_texts()]
 
 
 @pytest.mark.slow
-def test_a_list_of_temperatures_has_every_picture(folder: Path) -> None:
+def test_a_list_of_temperatures_produces_every_picture(folder: Path) -> None:
     pictures = plot_folder(folder)
     assert [path.relative_to(folder).as_posix() for path in pictures] == [
         *(f"{name}/{picture}.png" for name in RATES for picture in ("msd", "onsager")),
@@ -92,7 +92,7 @@ def test_msd_names_each_species_once_and_marks_the_lags_of_the_fit(drawn: list[A
 
 
 def test_msd_without_a_diffusivity_says_so_and_draws_no_line(drawn: list[Any], tmp_path: Path) -> None:
-    """Six frames of one replica give no fit; a walk that turns back gives none that is positive."""
+    """Six frames of one replica do not allow a fit; a walk that reverses gives a fit that is not positive."""
     back = np.ones((40, 8, 2, 3), dtype=np.int64)
     back[1::2] *= -1
     for steps in (np.ones((6, 1, 2, 3), dtype=np.int64), back):
@@ -147,7 +147,7 @@ def test_onsager_matrix_is_typeset_and_its_diagonal_has_no_colour(drawn: list[An
 
 
 def scan(theta: float | None) -> dict[str, Any]:
-    """Results of a scan over three pressures; theta: of the carrier, None where it is unavailable."""
+    """Results of a scan over three pressures; theta: thermodynamic factor of the carrier, None if unavailable."""
     absent = {"value": None, "stderr": None, "reason": "the walk was too short"}
     known = absent if theta is None else {"value": theta, "stderr": 0.1 * theta}
     partner = absent if theta is None else {"value": 30 * theta, "stderr": theta}
@@ -174,7 +174,7 @@ def scan(theta: float | None) -> dict[str, Any]:
     return {"model": "synthetic", "temperature_K": 1000.0, "thermodynamics": thermodynamics}
 
 
-def test_isotherm_names_both_species_and_tells_methods_apart(drawn: list[Any], tmp_path: Path) -> None:
+def test_isotherm_names_both_species_and_distinguishes_methods(drawn: list[Any], tmp_path: Path) -> None:
     assert plot_isotherm(scan(3.0), tmp_path / "i.png")
     above, below = drawn
     assert above.get_xscale() == "log" and below.get_yscale() == "log"
@@ -201,7 +201,7 @@ def test_the_composition_of_the_run_is_shown_where_the_scan_does_not_reach_it(dr
     assert low < 0.01 and 0.2 < high < 0.25
 
 
-def test_routes_that_are_one_expression_share_a_line(drawn: list[Any], tmp_path: Path) -> None:
+def test_routes_with_the_same_expression_share_a_line(drawn: list[Any], tmp_path: Path) -> None:
     values = {
         "tracer_theta": 1.0,
         "tracer_theta_te": 1.4,
@@ -226,7 +226,7 @@ def test_routes_that_are_one_expression_share_a_line(drawn: list[Any], tmp_path:
         ("\x00\x01", "damaged"),
     ],
 )
-def test_damaged_results_are_one_line(text: str, message: str, tmp_path: Path) -> None:
+def test_damaged_results_give_a_one_line_error(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(InputError, match=message) as caught:
         plot_folder(tmp_path)
@@ -238,7 +238,7 @@ def test_a_folder_that_was_not_analysed_is_refused(tmp_path: Path) -> None:
         plot_folder(tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_gives_a_one_line_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.figure import Figure
 
     def refused(*_: Any, **__: Any) -> None:

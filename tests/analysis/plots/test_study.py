@@ -1,4 +1,4 @@
-"""Pictures of studies: series, colours, labels and scales."""
+"""Figures of studies: series, colours, labels and scales."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PRESSURES = (1e-4, 1e-2, 1.0)
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The panels of the pictures that a test draws, in turn."""
+    """The panels of the figures that a test draws, in order."""
     panels: list[Any] = []
 
     @contextmanager
@@ -70,7 +70,7 @@ def test_a_quantity_keeps_its_colour_and_another_temperature_has_its_own_line(dr
     assert len({colour for colour, _ in looks.values()}) == 2
 
 
-def test_a_study_without_a_key_of_numbers_has_no_pictures(tmp_path: Path) -> None:
+def test_a_study_without_a_numeric_key_has_no_pictures(tmp_path: Path) -> None:
     assert plot_study(summary() | {"vary": {"polarons.mode": ["auto", "scaled"]}}, tmp_path) == []
 
 

@@ -27,7 +27,7 @@ def test_a_perfect_line() -> None:
 
 
 def test_two_temperatures_give_the_difference_and_no_chi_square() -> None:
-    """E = ln(y1/y2)/(1/kT2 - 1/kT1), its error from the two relative errors."""
+    """E = ln(y1/y2)/(1/kT2 - 1/kT1); its error follows from the two relative errors."""
     fit = fit_arrhenius([1000.0, 1250.0], [1.0, 4.0], [0.03, 0.16])
     span = 1 / (BOLTZMANN_EV_K * 1000.0) - 1 / (BOLTZMANN_EV_K * 1250.0)
     assert fit.activation_energy_eV == pytest.approx(np.log(4.0) / span, rel=1e-9)
@@ -37,7 +37,7 @@ def test_two_temperatures_give_the_difference_and_no_chi_square() -> None:
 
 @pytest.mark.statistical
 def test_errors_cover_the_truth_where_they_differ_by_point() -> None:
-    """3000 data sets: both pulls have unit variance and mean 0, chi2 its 3 degrees; 5 sigma, false alarm 2e-6."""
+    """3000 data sets: pulls of mean 0 and variance 1, chi2 with 3 degrees of freedom (5 sigma, false alarm 2e-6)."""
     rng = np.random.default_rng(1)
     relative = np.array([0.05, 0.01, 0.02, 0.04, 0.01])
     sets = 3000

@@ -18,21 +18,21 @@ from analysis.statistics.estimates import (
 )
 
 
-def test_an_estimate_writes_its_tensor_and_an_unavailable_one_its_reason() -> None:
+def test_the_entry_of_an_estimate_holds_its_tensor_and_that_of_an_unavailable_one_its_reason() -> None:
     absent = Unavailable("no hops", "D* = ...").as_json()
     assert absent == {"value": None, "stderr": None, "reason": "no hops", "formula": "D* = ..."}
     written = Estimate(1.0, 0.1, tensor=np.eye(3), tensor_stderr=np.zeros((3, 3))).as_json()
     assert written["tensor"] == np.eye(3).tolist()
 
 
-def test_an_estimate_prints_itself_and_comes_back_from_its_entry() -> None:
+def test_an_estimate_prints_itself_and_is_restored_from_its_entry() -> None:
     assert str(Estimate(1.2345e-10, 4.2e-12, unit="m2/s")) == "1.23(4)e-10 m2/s"
     assert str(Unavailable("no hops")) == "unavailable: no hops"
     for result in (Estimate(8.1, 0.31, "sigma", note="n", unit="S/m"), Unavailable("no hops", "D* = ...")):
         assert from_json(result.as_json(), "S/m") == result
 
 
-def test_the_reason_of_an_unavailable_result_reaches_what_is_made_of_it() -> None:
+def test_the_reason_of_an_unavailable_result_is_passed_on_to_derived_results() -> None:
     lacking = attempt(lambda: positive_from_samples(np.zeros(5)), "a formula")
     assert isinstance(lacking, Unavailable) and lacking.formula == "a formula"
     other = attempt(lambda: available(lacking), "another")

@@ -24,7 +24,7 @@ def samples_of(replicas: int, configuration: list[int] | None = None, frames: in
     return independent_samples(trajectory)
 
 
-def test_samples_are_configurations_then_replicas_then_time_groups() -> None:
+def test_samples_are_configurations_else_replicas_else_time_groups() -> None:
     assert (samples_of(6).n_samples, samples_of(6).note) == (6, None)
     shared = samples_of(8, [0, 0, 1, 1, 2, 2, 3, 3])
     assert (shared.n_samples, shared.description, shared.note) == (4, "4 dopant configurations", None)
@@ -43,7 +43,7 @@ def test_replicas_of_one_configuration_are_pooled_first() -> None:
     np.testing.assert_allclose(rows, [19.0, 15.0, 15.0, 14.0, 13.0])
 
 
-def test_blocks_are_grouped_without_loss() -> None:
+def test_every_block_belongs_to_a_group() -> None:
     blocks = np.arange(16)[None]
     for groups in range(1, 17):
         grouped = group_blocks(blocks, 1, groups)
@@ -55,7 +55,7 @@ def test_blocks_are_grouped_without_loss() -> None:
     ("frames", "blocks", "groups"), [(12, 6, 3), (100, 16, 8), (101, 16, 5), (37, 4, 4), (50, 7, 1)]
 )
 def test_a_window_belongs_to_the_group_of_the_block_in_which_it_ends(frames: int, blocks: int, groups: int) -> None:
-    """Against the definition: frame f lies in block (f - 1) // block_frames, block b in group b * groups // B."""
+    """By definition frame f lies in block (f - 1) // block_frames, and block b in group b * groups // B."""
     trajectory = synthetic({"V_O": np.zeros((frames, 1, 1, 3), dtype=np.int64)}, blocks=blocks)
     block_frames = -(-frames // blocks)
     present = trajectory.msd_windows.shape[1]
@@ -67,7 +67,7 @@ def test_a_window_belongs_to_the_group_of_the_block_in_which_it_ends(frames: int
 
 
 @pytest.mark.parametrize("fit_range", [(0.0, 0.5), (0.3, 0.2), (0.1, 0.6), (float("nan"), 0.5)])
-def test_a_fit_range_outside_the_run_is_bad_input(fit_range: tuple[float, float]) -> None:
+def test_a_fit_range_outside_the_run_is_an_input_error(fit_range: tuple[float, float]) -> None:
     with pytest.raises(InputError, match="fit_range"):
         check_range(fit_range)
 

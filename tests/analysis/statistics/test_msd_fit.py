@@ -1,4 +1,4 @@
-"""The linear estimator: weights, independent samples, error bars over many synthetic runs, and what it refuses."""
+"""The linear MSD estimator: weights, error bars over many synthetic runs, and the runs that it rejects."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def brownian_msd(rng: np.random.Generator, runs: int, frames: int, lags: list[in
 @pytest.mark.statistical
 @pytest.mark.parametrize("overlapping", [False, True])
 def test_covariance_of_brownian_windows(overlapping: bool) -> None:
-    """Against 40000 walkers; each entry within 5.5 of its own errors (12 entries, false alarm below 1e-6)."""
-    frames, lags = 46, [4, 8, 16]  # 46: a tail of frames that no window of the long lags covers
+    """Compared with 40000 walkers: each entry within 5.5 standard errors (12 entries, false alarm below 1e-6)."""
+    frames, lags = 46, [4, 8, 16]  # 46 frames: windows of the long lags do not cover the last ones
     windows = np.array([frames // lag for lag in lags])
     exact = (
         overlapping_covariance(np.array(lags), frames) if overlapping else nested_covariance(np.array(lags), windows)
@@ -71,8 +71,8 @@ def test_weights_are_exact_for_a_straight_line() -> None:
 
 
 @pytest.mark.statistical
-def test_weights_beat_ordinary_least_squares_and_know_their_error() -> None:
-    """Standard deviation of the slope over 20000 walkers: 5 sigma = 2.5 % of it (false alarm below 1e-6)."""
+def test_weights_beat_ordinary_least_squares_and_predict_their_error() -> None:
+    """The standard deviation of the slope over 20000 walkers agrees within 5 sigma = 2.5 % (false alarm below 1e-6)."""
     frames = 128
     weights = collective_weights(frames, ONE, FIT_RANGE)
     lags = weights.lags.tolist()
@@ -106,7 +106,7 @@ def relaxing_samples(rng: np.random.Generator, weights: Weights, tau: float, num
 
 
 @pytest.mark.parametrize("share", [25, 40, 1000])
-def test_a_run_of_many_correlation_times_is_taken(share: int) -> None:
+def test_a_run_of_many_correlation_times_is_accepted(share: int) -> None:
     lags = np.array([64, 128, 256])
     weights = gls_weights(lags, nested_covariance(lags, 1000 // lags))
     check_correlation_time(weights, 1.0, 1000.0, *relaxing_samples(np.random.default_rng(6), weights, 1000 / share, 8))
@@ -114,7 +114,7 @@ def test_a_run_of_many_correlation_times_is_taken(share: int) -> None:
 
 @pytest.mark.parametrize("share", [15, 5, 1])
 def test_a_run_of_few_correlation_times_is_refused(share: int) -> None:
-    """Also where the correlation time is so long that the lags fitted see only the beginning of the relaxation."""
+    """Also where the correlation time is so long that the fitted lags cover only the start of the relaxation."""
     lags = np.array([64, 128, 256])
     weights = gls_weights(lags, nested_covariance(lags, 1000 // lags))
     with pytest.raises(UnavailableError, match="correlation times"):
@@ -125,7 +125,7 @@ def test_a_run_of_few_correlation_times_is_refused(share: int) -> None:
 
 @pytest.mark.statistical
 def test_uncorrelated_walks_are_not_refused() -> None:
-    """bare = slope, where the correlation time is 0/0: 0.1 % per check, at most 11 of 2000 (false alarm 1e-5)."""
+    """With bare = slope the correlation time is 0/0: 0.1 % per check, at most 11 of 2000 (false alarm 1e-5)."""
     rng = np.random.default_rng(7)
     lags = np.array([8, 16, 32])
     covariance = nested_covariance(lags, 128 // lags)
@@ -144,7 +144,7 @@ def test_uncorrelated_walks_are_not_refused() -> None:
 
 
 @pytest.mark.statistical
-def test_curvature_is_warned_of_and_noise_is_not() -> None:
+def test_curvature_gives_a_warning_and_noise_does_not() -> None:
     rng = np.random.default_rng(8)
     warned = 0
     for _ in range(2000):

@@ -1,4 +1,4 @@
-"""D~ by several routes: which are compared, and what is reported where they disagree."""
+"""D~ by several routes: which routes are compared, and what is reported where they disagree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ THETA: dict[str, Result] = {"grand_canonical": Estimate(2.0, 0.1), "slabs": Esti
 
 
 def by_route(**values: float) -> dict[str, Result]:
-    """D~ in 1e-9 m2/s with errors of 1 %; routes that are not named are unavailable."""
+    """D~ in 1e-9 m2/s with errors of 1 %; routes that are not listed are unavailable."""
     every = ("tracer_theta", "tracer_theta_te", "tracer_theta_tau", "onsager", "decay", "relaxation")
     return {
         name: Estimate(1e-9 * values[name], 1e-11 * values[name]) if name in values else Unavailable("not run")
@@ -26,7 +26,7 @@ def test_independent_routes_that_disagree_are_reported() -> None:
 
 
 def test_routes_that_agree_are_not_reported() -> None:
-    """1 % errors: a difference of 4 % is 2.8 joint errors, below the three that are reported."""
+    """With errors of 1 % a difference of 4 % is 2.8 joint errors, below the threshold of three."""
     assert warnings_of(by_route(onsager=1.0, decay=1.04, relaxation=1.02), THETA, "V_O", cubic=True) == []
 
 

@@ -1,4 +1,4 @@
-"""D~ from decaying density modes and from a relaxing wave: how decay rates are carried to k = 0."""
+"""D~ from decaying density modes and from a relaxing wave: extrapolation of decay rates to k = 0."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ K_PER_M = 2.0e8 * np.array([1.0, 2.0, 3.0])
 
 
 def decays_at(diffusivity: np.ndarray, k_per_m: np.ndarray = K_PER_M) -> list[Decay]:
-    """Decays of D(k) as given, equal in five jackknife samples but for a scale that gives them an error."""
+    """Decays with the given D(k); five jackknife samples that differ by a scale factor give them an error."""
     scale = 1.0 + 1e-3 * np.array([0.0, -2.0, -1.0, 1.0, 2.0])
     none = np.zeros(1)
     return [
@@ -28,15 +28,15 @@ def decays_at(diffusivity: np.ndarray, k_per_m: np.ndarray = K_PER_M) -> list[De
     ]
 
 
-def test_neutral_species_carry_the_diffusivity_to_long_waves() -> None:
-    """D(k) = D (1 - b k^2) exactly."""
+def test_for_neutral_species_the_diffusivity_is_extrapolated() -> None:
+    """D(k) = D (1 - b k^2) holds exactly."""
     at_zero, of_k = diffusivity_samples(decays_at(D_M2_S * (1.0 - 1e-18 * K_PER_M**2)))
     assert at_zero[0] == pytest.approx(D_M2_S, rel=1e-9)
     assert of_k[0, 0] == pytest.approx(0.96 * D_M2_S, rel=1e-9)
 
 
-def test_a_charged_pair_carries_the_inverse_diffusivity_to_long_waves() -> None:
-    """D(k) = D/(1 + b k^2) exactly: 1/D(k) is linear in k^2, and D(k) is not."""
+def test_for_a_charged_pair_the_inverse_diffusivity_is_extrapolated() -> None:
+    """D(k) = D/(1 + b k^2) holds exactly: 1/D(k) is linear in k^2, and D(k) is not."""
     found = decays_at(D_M2_S / (1.0 + 4e-18 * K_PER_M**2))
     assert diffusivity_samples(found, charged=True)[0] == pytest.approx(
         D_M2_S * (1.0 + 1e-3 * np.array([0.0, -2.0, -1.0, 1.0, 2.0])), rel=1e-9
@@ -64,7 +64,7 @@ def test_the_charged_limit_is_the_ambipolar_diffusivity() -> None:
 
 
 def test_a_wave_on_a_lattice_decays_slower_than_D_k_squared() -> None:
-    """rate = D k^2/(t_e/s_V + t_V/s_e): the coefficients of ion and electronic carrier act in series."""
+    """rate = D k^2/(t_e/s_V + t_V/s_e): the coefficients of the ion and the electronic carrier act in series."""
     run = synthetic({"V_O": np.zeros((10, 4, 1, 3), dtype=np.int64)})
     k = 1.0e9
     wave = Wave(0, np.zeros((1, 11, 4, 2, 8), dtype=np.int32), np.arange(8) / 8, np.array([0.5, 0.8]))

@@ -1,4 +1,4 @@
-"""Structure factors with dopants: the frozen part of rho(k) is taken out, neither too much nor too little."""
+"""Structure factors with dopants: exactly the frozen part of rho(k) is removed."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def autoregressive(rng: np.random.Generator, frames: int, replicas: int, memory:
 
 
 def test_the_frozen_part_is_the_time_mean_without_its_own_fluctuation() -> None:
-    """Each replica has dopants of its own: the time mean holds the frozen part and 2 tau/T of the thermal variance.
+    """Each replica has its own dopants: the time mean holds the frozen part and 2 tau/T of the thermal variance.
 
     Thermal variance 1, frozen variance 3, memory 0.95 per frame: tau = 19.5 frames and 2 tau/T = 9.7 %. Half of that
-    share gives 0.95, no share 0.90. The standard error is 0.5 %: false alarm 6e-5 at 4 of them.
+    share gives 0.95, no share 0.90. The standard error is 0.5 %; 4 of them give a false-alarm rate of 6e-5.
     """
     rng = np.random.default_rng(5)
     frames, replicas = 401, 4000
@@ -51,7 +51,7 @@ def test_the_frozen_part_is_the_time_mean_without_its_own_fluctuation() -> None:
 
 
 def test_replicas_that_share_dopants_give_the_frozen_part_exactly() -> None:
-    """Pairs of replicas: with fluctuations of zero time mean the thermal variance is exact, in every sample."""
+    """Pairs of replicas with fluctuations of zero time mean: the thermal variance is exact in every sample."""
     frames, configuration = 40, np.repeat(np.arange(5), 3)
     frozen = complex_normal(np.random.default_rng(1), 5)[configuration]
     thermal = np.tile([2.0, -2.0], frames // 2)[:, None]
@@ -60,7 +60,7 @@ def test_replicas_that_share_dopants_give_the_frozen_part_exactly() -> None:
     assert found[:, 0, 0, 0] == pytest.approx(4.0, abs=1e-9)
 
 
-def test_without_dopants_nothing_is_taken_out() -> None:
+def test_without_dopants_nothing_is_removed() -> None:
     rho = np.full((20, 6, 1), 3.0 + 4.0j)
     trajectory = dataclasses.replace(with_dopants(19, np.arange(6)), dopants=False)
     assert correlation(rho, trajectory, independent_samples(trajectory), 2)[0, :, 0, 0] == pytest.approx([25.0, 25.0])
@@ -74,7 +74,7 @@ def test_a_run_too_short_to_separate_the_frozen_part_is_refused() -> None:
 
 
 def test_theta_of_a_neutral_pair_from_its_structure_factors() -> None:
-    """An ideal mixture with V = 2 e: chi = diag(c, 2 c), n = (1, 2): Theta_V = c (1/c + 4/(2 c)) = 3."""
+    """An ideal mixture, two electrons per vacancy: chi = diag(c, 2 c), n = (1, 2), Theta_V = c (1/c + 4/(2 c)) = 3."""
     steps = np.zeros((10, 4, 5, 3), dtype=np.int64)
     component = {"carrier": "V_O", "electronic_carrier": "electron", "electronic": 2.0}
     pair = synthetic({"electron": np.repeat(steps, 2, axis=2), "V_O": steps}, component=component)
@@ -87,7 +87,7 @@ def test_theta_of_a_neutral_pair_from_its_structure_factors() -> None:
 
 
 def test_the_limit_is_linear_in_k_squared_and_weighted() -> None:
-    """Exactly straight where the samples are; a point of great error has no weight."""
+    """The samples lie exactly on a line; a point with a very large error has no weight."""
     k = np.array([1.0, 2.0, 3.0])
     scale = np.array([[1.0], [0.9], [1.1], [1.0]])
     straight = scale * np.array([[7.0, 4.0, -1.0]])

@@ -21,7 +21,7 @@ CAPACITY = 105  # carriers and their partners of `scanned`
 
 
 def scanned(histogram: np.ndarray, mu_eV: np.ndarray, counters: np.ndarray, *, dopants: bool) -> Trajectory:
-    """A run of 5 carriers on 105 sites with a scan; histogram: (P, R, n) trials, counters: (P, R, 2)."""
+    """A run of 5 carriers on 105 sites with a scan; histogram: (P, R, n) trials; counters: (P, R, 2)."""
     replicas = histogram.shape[1]
     run = synthetic({"V_O": np.zeros((20, replicas, 5, 3), dtype=np.int64)})
     capacity = np.full(replicas, CAPACITY)
@@ -45,8 +45,8 @@ def poisson_walk(rng: np.random.Generator, mean: float, trials: int, replicas: i
     return visits, accepted
 
 
-def test_the_variance_of_the_mean_of_a_pool_is_restored() -> None:
-    """Exact: p = (1/4, 1/2, 1/4) has variance 1/2 about its mean, and 2/(40 x 2) of the variance is in the mean."""
+def test_the_variance_of_the_mean_of_pooled_replicas_is_restored() -> None:
+    """Exact: p = (1/4, 1/2, 1/4) has variance 1/2 about its mean, and the mean carries 2/(40 x 2) of the variance."""
     histograms = JoinedHistograms(
         number=np.array([10.0, 11.0, 12.0]),
         ratio=np.log([[2.0, 0.5]]),
@@ -63,10 +63,10 @@ def test_the_variance_of_the_mean_of_a_pool_is_restored() -> None:
 
 
 def test_short_walks_give_the_variance_of_long_ones() -> None:
-    """Walks of 26 correlation times, each with dopants of its own: about its own mean N varies 8 % too little.
+    """Walks of 26 correlation times, each with its own dopants: the variance of N about its own mean is 8 % too small.
 
-    Theta = <N>/Var N = 1 for a Poisson distribution. The standard error is about 1.5 %; 4 of them, and a bias below
-    1 % of the correlation time taken from the share of accepted moves.
+    Theta = <N>/Var N = 1 for a Poisson distribution. The standard error is about 1.5 %; 4 of them are allowed, and the
+    correlation time taken from the share of accepted moves biases the result by less than 1 %.
     """
     mean, replicas = 25.0, 400
     visits, accepted = poisson_walk(np.random.default_rng(3), mean, 1400, replicas)
@@ -85,7 +85,7 @@ def ideal_scan(mu_eV: np.ndarray) -> Trajectory:
     ln_states = np.array(
         [math.lgamma(CAPACITY + 1) - math.lgamma(n + 1) - math.lgamma(CAPACITY - n + 1) for n in number]
     )
-    ln = ln_states - np.outer(mu_eV / KT_EV + 3.0, number)  # a vacancy is an oxygen atom less
+    ln = ln_states - np.outer(mu_eV / KT_EV + 3.0, number)  # a vacancy is one oxygen atom removed
     p = np.exp(ln - ln.max(axis=1, keepdims=True))
     visits = np.rint(1e9 * p / p.sum(axis=1, keepdims=True)).astype(np.int64)
     histogram = np.repeat(visits[:, None], 4, axis=1)

@@ -1,4 +1,4 @@
-"""Formulae of L and z against their definitions, on random positive matrices."""
+"""Conductivities and related formulae of L and z against their definitions, for random positive matrices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHARGES = np.array([2.0, -1.0])
 
 
 def matrices(size: int, number: int = 20) -> np.ndarray:
-    """(number, size, size) symmetric and positive definite."""
+    """(number, size, size) symmetric positive definite matrices."""
     factors = np.random.default_rng(size).normal(size=(number, size, size))
     return factors @ np.swapaxes(factors, 1, 2)
 

@@ -1,4 +1,4 @@
-"""Drift velocities and conductivities in a field, and where the response ceases to be linear."""
+"""Drift velocities and conductivities in a field, and the onset of a nonlinear response."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KT_EV = BOLTZMANN_J_K * TEMPERATURE_K / ELEMENTARY_CHARGE_C
 
 @pytest.mark.statistical
 def test_drift_in_a_field() -> None:
-    """A walk with a known bias along y, charge 2: velocity and conductivity within 5 errors (50 replicas)."""
+    """A walk of charge 2 with a known bias along y: velocity and conductivity within 5 errors (50 replicas)."""
     rng = np.random.default_rng(6)
     steps, _ = lattice_steps(rng, (100, 50, 10), 0.5)
     steps[..., 1] += rng.poisson(0.05, steps.shape[:-1])
@@ -48,7 +48,7 @@ def in_field(x: float, reorganisation_energy_eV: float | None) -> Trajectory:
 
 @pytest.mark.parametrize("reorganisation_energy_eV", [None, 0.3, 0.6, 2.0])
 def test_departure_from_a_linear_response(reorganisation_energy_eV: float | None) -> None:
-    """sinh(x)/x, for Marcus rates times exp(-x^2 kT/lambda), less one: to the next order of x^2 = 0.01.
+    """sinh(x)/x - 1, for Marcus rates with the factor exp(-x^2 kT/lambda), to the next order in x^2 = 0.01.
 
     The two terms have opposite signs: they nearly cancel where lambda = 6 kT = 0.52 eV.
     """
@@ -58,7 +58,7 @@ def test_departure_from_a_linear_response(reorganisation_energy_eV: float | None
     assert nonlinearity(in_field(x, reorganisation_energy_eV)) == pytest.approx(exact, abs=x**4 / 2, rel=0.02)
 
 
-def test_a_strong_field_is_warned_of() -> None:
+def test_a_strong_field_gives_a_warning() -> None:
     limit = math.sqrt(6 * LINEAR_WITHIN)
     assert drift_warning(in_field(0.98 * limit, None)) == []
     (line,) = drift_warning(in_field(1.02 * limit, None))

@@ -1,4 +1,4 @@
-"""Onsager coefficients and what follows from them, for walks and matrices with known answers."""
+"""Onsager coefficients and quantities derived from them, for walks and matrices with known answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OWN, SHARED, FAST = 0.3, 0.2, 1.5  # hops per frame and direction
 
 
 def pair(seed: int, sign: int = -1, replicas: int = 8, frames: int = 100) -> Trajectory:
-    """One vacancy and one electron that share part of their motion, along (+1) or against (-1) one another."""
+    """One vacancy and one electron that share part of their motion, in the same (+1) or in opposite (-1) directions."""
     rng = np.random.default_rng(seed)
     shape = (frames, replicas, 1)
     vacancy, together, electron = (lattice_steps(rng, shape, rate)[0] for rate in (OWN, SHARED, FAST))
@@ -62,7 +62,7 @@ def pair_truth(sign: int) -> FloatArray:
 @pytest.mark.statistical
 @pytest.mark.parametrize("sign", [1, -1])
 def test_matrix_of_a_correlated_pair(sign: int) -> None:
-    """Each element within 5.5 of its errors (200 replicas, false alarm below 1e-6)."""
+    """Each element is within 5.5 standard errors (200 replicas, false alarm below 1e-6)."""
     trajectory = pair(1, sign, replicas=200)
     collective = collective_samples(trajectory, independent_samples(trajectory), (0.01, 0.5))
     assert collective.carriers.names == ("V_O", "electron")
@@ -81,7 +81,7 @@ def test_matrix_of_a_correlated_pair(sign: int) -> None:
 def test_error_bars_cover_the_truth(replicas: int) -> None:
     """L_VV, L_Ve, sigma_ion and the Haven ratio of 150 runs against the 95 % interval of Student's t, false alarm 1e-4.
 
-    8 % instead of 5 % is allowed: a jackknife over 8 independent of a strongly skewed estimate is slightly too narrow.
+    8 % instead of 5 % is allowed: a jackknife over 8 samples of a strongly skewed estimate is slightly too narrow.
     """
     sets = 150
     truth = pair_truth(-1)
@@ -103,7 +103,7 @@ def test_error_bars_cover_the_truth(replicas: int) -> None:
         assert stats.binom.ppf(5e-5, sets, 0.05) <= count <= stats.binom.ppf(1 - 5e-5, sets, 0.08)
 
 
-def test_a_hop_moves_the_charge_of_the_carrier_less_that_of_its_partner() -> None:
+def test_a_hop_transports_the_charge_of_the_carrier_minus_that_of_its_partner() -> None:
     trajectory = pair(1)
     charged_host = tuple(replace(s, charge_e=1) if s.name == "host" else s for s in trajectory.species)
     trajectory = replace(trajectory, species=charged_host)
@@ -113,7 +113,7 @@ def test_a_hop_moves_the_charge_of_the_carrier_less_that_of_its_partner() -> Non
 
 @pytest.mark.statistical
 def test_independent_walkers_have_a_haven_ratio_of_one() -> None:
-    """D_sigma = D* = the walk's D, H_R = 1 within 5 errors (100 replicas, false alarm below 1e-5)."""
+    """D_sigma and D* equal D of the walk, and H_R = 1, within 5 errors (100 replicas, false alarm below 1e-5)."""
     steps, hops = lattice_steps(np.random.default_rng(2), (200, 100, 10), 0.5)
     trajectory = synthetic({"V_O": steps}, {"V_O": hops})
     independent = independent_samples(trajectory)
@@ -126,7 +126,7 @@ def test_independent_walkers_have_a_haven_ratio_of_one() -> None:
 
 
 @pytest.mark.statistical
-def test_moving_together_shows_in_the_haven_ratio() -> None:
+def test_collective_motion_lowers_the_haven_ratio() -> None:
     """All ten particles of a replica move as one: D_sigma = 10 D*, H_R = 0.1, exactly correlated."""
     one, hops = lattice_steps(np.random.default_rng(3), (200, 60, 1), 0.5)
     trajectory = synthetic({"V_O": np.repeat(one, 10, axis=2)}, {"V_O": np.repeat(hops, 10, axis=2)})
@@ -138,7 +138,7 @@ def test_moving_together_shows_in_the_haven_ratio() -> None:
 
 
 def made(matrix: list[list[float]], names: tuple[str, ...], charges: list[float]) -> CollectiveSamples:
-    """A collective part without noise: the same isotropic matrix in every jackknife sample, in 1/(J m s)."""
+    """Collective transport without noise: the same isotropic matrix in every jackknife sample, in 1/(J m s)."""
     tensor = np.einsum("ij,ab->ijab", np.array(matrix), np.eye(3))
     rows = np.repeat(tensor[None], 9, axis=0)
     own = {n: rows[:, i, i] for i, n in enumerate(names)}
@@ -147,7 +147,7 @@ def made(matrix: list[list[float]], names: tuple[str, ...], charges: list[float]
 
 
 def test_conductivities_follow_from_the_matrix() -> None:
-    """The formulae of the references, written out again: sums with cross terms, ambipolar from the diagonal, L_amb."""
+    """The published formulae, written out here: sums with cross terms, ambipolar from the diagonal, and L_amb."""
     scale = 1e35
     l_vv, l_ee, l_ve = 1.0 * scale, 8.0 * scale, 0.5 * scale
     estimates = transport_coefficients(made([[l_vv, l_ve], [l_ve, l_ee]], ("V_O", "electron"), [2.0, -1.0]))
@@ -170,7 +170,7 @@ def test_conductivities_follow_from_the_matrix() -> None:
 
 
 def test_limits_of_the_ambipolar_conductivity() -> None:
-    """sigma_e >> sigma_V gives sigma_V, the reverse sigma_e, equal ones half: to the first order of the small ratio."""
+    """sigma_e >> sigma_V gives sigma_V, sigma_V >> sigma_e gives sigma_e, equal ones give half, to first order."""
     ratio = 1e6
     for sigma_v, sigma_e, expected in ((1.0, ratio, 1.0), (ratio, 1.0, 1.0), (1.0, 1.0, 0.5)):
         matrix = made([[sigma_v / (4 * E2), 0.0], [0.0, sigma_e / E2]], ("V_O", "electron"), [2.0, -1.0])
@@ -181,7 +181,7 @@ def test_limits_of_the_ambipolar_conductivity() -> None:
 
 @pytest.mark.parametrize("cross", [-0.5, 0.0, 0.4])
 def test_transference_numbers_add_up_to_one(cross: float) -> None:
-    """To rounding, with cross terms as without; each is the share of its conductivity."""
+    """To rounding, with and without cross terms; each is the fraction of its conductivity."""
     matrix = [[1e35, cross * 1e35], [cross * 1e35, 3e35]]
     estimates = transport_coefficients(made(matrix, ("V_O", "electron"), [2.0, -1.0]))
     value = {key: available(estimate).value for key, estimate in estimates.items()}
@@ -192,7 +192,7 @@ def test_transference_numbers_add_up_to_one(cross: float) -> None:
 
 
 def test_sigma_of_undoped_ceria_gives_three_times_the_vacancy_diffusivity() -> None:
-    """c_e = 2 c_V, D_e >> D_V, ideal: Theta_V = 3 and D~ = kT L_amb Theta_V/c_V = 3 D_V; without z^2 1.5."""
+    """c_e = 2 c_V, D_e >> D_V, ideal: Theta_V = 3 and D~ = kT L_amb Theta_V/c_V = 3 D_V (1.5 without z^2)."""
     density, d_v, d_e = 1e26, 1e-12, 1e-6
     matrix = [[density * d_v / KT, 0.0], [0.0, 2 * density * d_e / KT]]
     estimates = transport_coefficients(made(matrix, ("V_O", "electron"), [2.0, -1.0]))
@@ -226,7 +226,7 @@ def test_two_ions_have_no_ambipolar_conductivity_but_one_conductivity() -> None:
 
 
 def test_collective_tensor_of_a_layered_walk() -> None:
-    """Rates differ by axis: each entry of D_sigma within 5.5 errors, the scalar a third of the trace."""
+    """Rates differ by axis: each entry of D_sigma is within 5.5 errors, and the scalar is a third of the trace."""
     rates = (0.1, 0.4, 1.0)
     steps, hops = lattice_steps(np.random.default_rng(5), (100, 100, 3), rates)
     trajectory = synthetic({"V_O": steps}, {"V_O": hops}, cubic=False)
@@ -246,7 +246,7 @@ def test_a_field_is_refused() -> None:
         collective_samples(trajectory, independent_samples(trajectory), FIT_RANGE)
 
 
-def test_without_a_time_group_nothing_of_it_is_left() -> None:
+def test_leaving_out_a_time_group_removes_all_of_its_motion() -> None:
     """One replica that moves during its last time group only: the jackknife sample without that group is zero.
 
     A window that straddles the two groups belongs to the one in which it ends.

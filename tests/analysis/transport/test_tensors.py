@@ -1,4 +1,4 @@
-"""Tensor formulae against the scalar ones along each axis, in any frame."""
+"""Tensor formulae against the scalar formulae along each principal axis, in any frame."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rotation(seed: int = 3) -> np.ndarray:
 
 
 def tensors(per_axis: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    """(C, C, 3, 3) with the given (3, C, C) along the rows of a frame."""
+    """(C, C, 3, 3) tensors with the given (3, C, C) principal values along the rows of a frame."""
     return np.einsum("kij,ka,kb->ijab", per_axis, frame, frame)
 
 
@@ -62,7 +62,7 @@ def test_each_tensor_is_the_scalar_formula_along_its_axes(frame):
 
 @pytest.mark.parametrize("frame", [np.eye(3), rotation()])
 def test_holes_in_the_plane_leave_no_ambipolar_conduction_across_it(frame):
-    """Ions of 90 S/m each way and holes of 60 S/m in the plane: 36, 36 and 0."""
+    """Ions with 90 S/m in each direction and holes with 60 S/m in the plane give 36, 36 and 0 S/m."""
     ions, holes = np.full(3, 90.0), np.array([60.0, 60.0, 0.0])
     z = np.array([2.0, 1.0])
     per_axis = np.stack([np.diag(pair) for pair in zip(ions / z[0] ** 2, holes / z[1] ** 2, strict=True)])
@@ -73,7 +73,7 @@ def test_holes_in_the_plane_leave_no_ambipolar_conduction_across_it(frame):
 
 
 def test_tensors_without_common_axes_keep_the_second_law():
-    """Two tensors of a monoclinic crystal do not commute; the series stays symmetric and below both."""
+    """Two tensors of a monoclinic crystal do not commute; their series combination is symmetric and below both."""
     one, other = (frame.T @ np.diag(v) @ frame for frame, v in ((np.eye(3), [1.0, 4.0, 2.0]), (rotation(7), [3, 1, 5])))
     found = series_tensor(one, other)
     assert np.allclose(found, found.T) and np.allclose(found, np.linalg.inv(np.linalg.inv(one) + np.linalg.inv(other)))

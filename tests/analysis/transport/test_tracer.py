@@ -31,7 +31,7 @@ def plain(seed: int, frames: int = 100, replicas: int = 8, particles: int = 20) 
 
 
 def rattling(seed: int, flip: float, frames: int, replicas: int = 8, particles: int = 50) -> Trajectory:
-    """Lattice walkers that also jump to and fro between two places along x, with probability `flip` per frame.
+    """Lattice walkers that also jump back and forth between two positions along x, with probability `flip` per frame.
 
     Their MSD is that of the walk plus (1 - exp(-lag/tau))/2 with tau = -1/ln(1 - 2 flip) frames.
     """
@@ -50,7 +50,7 @@ def rattling(seed: int, flip: float, frames: int, replicas: int = 8, particles: 
 def test_error_bars_cover_the_truth(replicas: int) -> None:
     """D* and f of 150 runs: pulls outside the 95 % interval of Student's t within binomial bounds, false alarm 1e-4.
 
-    With one replica the independent are time groups, slightly correlated: the count is held to 8 % instead of 5 %.
+    With one replica the samples are time groups, which are slightly correlated: 8 % instead of 5 % is allowed.
     """
     outside = {"D": 0, "f": 0}
     sets = 150
@@ -71,7 +71,7 @@ def test_error_bars_cover_the_truth(replicas: int) -> None:
 
 @pytest.mark.statistical
 def test_back_and_forth_jumps_count_as_hops_but_not_as_diffusion() -> None:
-    """Within 5 errors (20 replicas, false alarm below 1e-4); the offset of the MSD is larger than 6 D* t early on."""
+    """Within 5 errors (20 replicas, false alarm below 1e-4); the offset of the MSD exceeds 6 D* t at short lags."""
     trajectory = rattling(1, flip=0.3, frames=200, replicas=20)
     samples = TransportAnalysis(trajectory).tracer("V_O")
     diffusion, correlation = tracer_estimates(samples)
@@ -80,11 +80,11 @@ def test_back_and_forth_jumps_count_as_hops_but_not_as_diffusion() -> None:
     assert diffusion.stderr < 0.05 * diffusion.value
     assert samples.warning is None
     one_lag = msd_curve(trajectory, "V_O", FIT_RANGE).msd_m2[3] / (6 * 8 * FRAME_S)
-    assert one_lag > 1.5 * diffusion.value  # what a fit without offset would make of it
+    assert one_lag > 1.5 * diffusion.value  # what a fit without offset would give
 
 
 def test_a_run_shorter_than_its_correlation_time_gives_null() -> None:
-    """Correlation times of a tenth and a thirteenth of the run; one of a fiftieth is taken."""
+    """Correlation times of a tenth and a thirteenth of the run are refused; one of a fiftieth is accepted."""
     for flip, refused in ((0.025, True), (0.032, True), (0.11, False)):
         trajectory = rattling(2, flip, frames=200, particles=800)
         estimate = tracer_estimates(TransportAnalysis(trajectory).tracer("V_O"))[0]
@@ -93,7 +93,7 @@ def test_a_run_shorter_than_its_correlation_time_gives_null() -> None:
 
 
 def test_curvature_inside_the_fit_range_is_reported() -> None:
-    """tau is a thirtieth of the run: long enough to be taken, yet the shortest lags are still bent."""
+    """tau is a thirtieth of the run: the run is accepted, yet the MSD is curved at the shortest lags."""
     trajectory = rattling(3, flip=0.07, frames=200, replicas=16, particles=1500)
     samples = TransportAnalysis(trajectory).tracer("V_O")
     assert isinstance(tracer_estimates(samples)[0], Estimate)
@@ -101,7 +101,7 @@ def test_curvature_inside_the_fit_range_is_reported() -> None:
 
 
 def test_tensor_in_a_skew_grid() -> None:
-    """Rates differ by axis, hops are sheared and the grid vectors skew: each entry within 5.5 of its errors."""
+    """Rates differ by axis, hops are sheared and grid vectors are skew: each entry is within 5.5 standard errors."""
     rates = (0.2, 0.5, 1.0)
     shear = np.array([[1, 1, 0], [0, 1, -1], [0, 0, 1]])
     vectors = np.array([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.0, 0.3, 2.0]]) * SPACING_M
@@ -123,7 +123,7 @@ def test_a_cubic_crystal_has_an_isotropic_tensor_and_no_principal_values() -> No
 
 
 def test_principal_values_of_a_layered_crystal() -> None:
-    """Rates 0.2, 1, 1 along the axes of a rotated frame: the values come rising, each within 5 of its errors."""
+    """Rates 0.2, 1, 1 along the axes of a rotated frame: values in ascending order, each within 5 standard errors."""
     steps, hops = lattice_steps(np.random.default_rng(4), (100, 40, 30), (1.0, 0.2, 1.0))
     estimate = tracer_estimates(TransportAnalysis(synthetic({"V_O": steps}, {"V_O": hops}, cubic=False)).tracer("V_O"))[
         0
@@ -157,7 +157,7 @@ def test_curve_holds_every_lag_and_lies_on_its_fit() -> None:
 
 
 def test_the_host_of_an_electronic_carrier_has_no_diffusivity() -> None:
-    """Hops of an electron move its host by exchange of labels only; partners of ions do diffuse."""
+    """A hop of an electron exchanges labels with its host only, which does not move; partners of ions do diffuse."""
     steps, hops = lattice_steps(np.random.default_rng(8), (100, 8, 4), RATE)
     analysis = TransportAnalysis(synthetic({"electron": steps}, {"electron": hops}, {"electron": -1}))
     with pytest.raises(UnavailableError, match=r"leave host in place: see species\.electron"):

@@ -1,4 +1,4 @@
-"""Every backend walks the same trajectory, bit for bit; and a walk keeps what it must keep."""
+"""Every backend gives the same trajectory, bit for bit, and conserves particle numbers and charge."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ energies = st.floats(-0.25, 0.25)
 
 @st.composite
 def systems(draw):
-    """Random models: both lattices, gates, pair energies, bans, fields, Marcus or KRA polarons, small cells."""
+    """Random models: both lattices, gates, pair energies, exclusions, fields, Marcus or KRA polarons, small cells."""
     prototype = draw(st.sampled_from(["fluorite", "perovskite"]))
     cation_count = 2 if prototype == "fluorite" else 1
     kinds = ["M", "D"] + (["electron"] if (polaron := draw(st.sampled_from(["", "kra", "marcus"]))) else [])
@@ -66,7 +66,7 @@ def systems(draw):
 
 
 def _start(system):
-    """The walk's beginning, or None where a random arrangement breaks a ban."""
+    """The initial state, or None where a random arrangement violates an exclusion."""
     try:
         return system.initial_state()
     except InputError:
@@ -107,7 +107,7 @@ def test_looking_ahead_changes_nothing(system, block):
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(system=systems())
 def test_potentials_follow_the_hops(system):
-    """The potentials kept up to date equal those summed afresh; particles, ids and places stay consistent."""
+    """Incrementally updated potentials equal recomputed ones; particles, ids and positions stay consistent."""
     if _start(system) is None:
         return
     state = walked(system, 2, 300)
@@ -184,8 +184,8 @@ def test_a_gpu_is_used_where_one_is_required():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_carriers_alone_walk_as_they_do_among_all(backend):
-    """Without ids of the ions the carriers walk the same way: only the bookkeeping is left out."""
+def test_tracking_carriers_only_does_not_change_their_walk(backend):
+    """Without ids of the ions the carriers follow the same trajectory: only the bookkeeping is left out."""
     gates = {("M", "M"): 0.4, ("M", "D"): 0.5, ("D", "D"): 0.6}
     model = made_up_model(barriers=gates, pairs=[("V_O", "V_O", 1, 0.1)])
     every, alone = (

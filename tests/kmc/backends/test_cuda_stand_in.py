@@ -1,6 +1,6 @@
-"""The CUDA backend on a stand-in for CuPy (tests/stand_in): every walk equals NumPy's, and the memory is as planned.
+"""The CUDA backend on a stand-in for CuPy (tests/stand_in): walks equal NumPy's, and the memory use is as planned.
 
-Its own process for each test, because a real CuPy may be installed beside it.
+Each test runs in its own process, because a real CuPy may be installed as well.
 """
 
 from __future__ import annotations
@@ -104,13 +104,13 @@ def test_every_walk_on_the_stand_in_equals_numpy():
 @needs_compiler
 @pytest.mark.slow
 def test_the_planned_memory_of_a_replica_is_what_the_walker_takes():
-    """Peak of the pool with 5 replicas less that with 1: state, errors, trials, and the bounds of the rates."""
+    """Peak pool size with 5 replicas minus that with 1: state, errors, trials, and the bounds of the rates."""
     played(MEMORY)
 
 
 @pytest.mark.parametrize("tracked", [True, False])
 def test_the_planned_memory_is_the_sum_of_the_arrays(tracked):
-    """Without a device: the arrays of the state, 32 bytes of errors, 8 of trials, and positions of lags + 2 frames."""
+    """Without a device: arrays of the state, 32 bytes of errors, 8 of trials, and positions of lags + 2 frames."""
     system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (4, 4, 4), 9, replicas=2, tracked=tracked)
     state = system.initial_state()
     each = sum(array.nbytes for array in state.arrays().values()) // 2 + 40
@@ -121,7 +121,7 @@ def test_the_planned_memory_is_the_sum_of_the_arrays(tracked):
 
 
 def test_a_rejection_free_walk_is_refused_where_only_rejection_fits():
-    """The bounds of the rates count: of the replicas that fit by rejection, most do not."""
+    """Rate bounds take memory too: most of the replicas that fit with rejection do not fit with them."""
     system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (4, 4, 4), 9, replicas=1)
     state = system.initial_state()
     bounds = build_rate_bounds(system.tables, state)

@@ -1,4 +1,4 @@
-"""Structs and constants that the kernels share with Python: the same on both sides, or one line that says so."""
+"""Structs and constants that the kernels share with Python: equal on both sides, or refused with a one-line error."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_every_change_of_the_layout_changes_the_hash(change):
 
 @pytest.mark.skipif(cpu_library.library_path() is None, reason="the compiled extension is missing")
 def test_the_library_here_was_built_from_these_sources():
-    """Else every test of the cpu backend would be left out without a word."""
+    """Otherwise every test of the cpu backend would be skipped silently."""
     assert cpu_library.problem() == ""
 
 
 @needs_library
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_library_of_another_layout_is_refused_in_one_line(change, monkeypatch):
-    """In the place that opens the library: the backend says to rebuild, and auto takes another one."""
+    """Checked where the library is opened: the error says to rebuild it, and auto selects another backend."""
     other = CHANGES[change]()
     monkeypatch.setattr(cpu_library, "layout_hash", lambda: other)
     cpu_library.open_library.cache_clear()
@@ -72,7 +72,7 @@ def test_a_library_of_another_layout_is_refused_in_one_line(change, monkeypatch)
         cpu_library.open_library.cache_clear()
 
 
-def test_constants_stand_once_on_each_side():
+def test_constants_are_equal_on_both_sides():
     """Names, values and order of kernels/constants.cuh, read as text: no compiler is needed to see a difference."""
     text = (resources.files("kmc") / "kernels" / "constants.cuh").read_text(encoding="utf-8")
     found = re.findall(r"\bC\((\w+), (\w+)\)", text)

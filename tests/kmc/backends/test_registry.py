@@ -1,4 +1,4 @@
-"""One registry of backends: an unknown name is refused everywhere, and a new backend is found by its module alone."""
+"""One registry of backends: an unknown name is refused everywhere, and a new backend needs nothing but its module."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ BACKEND = replace(NUMPY, name="toy", preference=9)
 
 
 @pytest.mark.parametrize("name", ["gpu", "cdua", "", "CPU", "numpy "])
-def test_an_unknown_backend_is_refused_by_every_door(name):
-    """Replicas, domains and grand-canonical walks alike; never NumPy in silence."""
+def test_an_unknown_backend_is_refused_everywhere(name):
+    """For replicas, domains and grand-canonical walks: NumPy is never used silently instead."""
     system = made_up_system(made_up_model(), (6, 6, 6), vacancies=9)
     gas = gas_system((4.0, 4.0, 4.0), (4, 4, 4), 9, 900.0)
     component = neutral_component(gas.tables, gas.model.vacancies)
@@ -48,7 +48,7 @@ def test_an_unknown_selection_is_refused():
 
 
 def test_a_backend_is_one_module_that_exports_it(tmp_path, monkeypatch):
-    """A module *_backend on the package's path is found, named in messages, and walks; nothing else is touched."""
+    """A module *_backend on the package's path is found, named in messages and usable; nothing else is edited."""
     (tmp_path / "toy_backend.py").write_text(TOY, encoding="utf-8")
     monkeypatch.setattr(kmc.backends, "__path__", [*kmc.backends.__path__, str(tmp_path)])
     try:

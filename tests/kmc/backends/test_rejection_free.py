@@ -46,7 +46,7 @@ def test_exponential_numbers_are_minus_the_logarithm():
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(system=systems())
 def test_weights_follow_the_hops_and_bound_every_rate(system):
-    """After a walk weights and tree equal those made afresh; no true rate lies above its bound."""
+    """After a walk weights and tree equal recomputed ones; no rate exceeds its bound."""
     try:
         state = system.initial_state()
     except InputError:
@@ -64,7 +64,7 @@ def test_weights_follow_the_hops_and_bound_every_rate(system):
 
 
 def _check_bounds(system, walker):
-    """Every possible exchange of the state as it is, against its bound."""
+    """Compare every possible exchange of the current state with its bound."""
     t, weights = system.tables, walker._weights
     for f in range(t.n_families):
         count, z = int(t.counts[t.carrier[f]]), int(t.directions[f])
@@ -89,7 +89,7 @@ def test_bounds_are_exact_where_carriers_do_not_interact():
     assert accepted.sum() > 100
 
 
-def test_selection_is_decided_by_counts():
+def test_selection_is_chosen_from_counts():
     tables = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.2)]), (3, 3, 3), vacancies=5).tables
     assert decide_selection(tables, Settings(), 999, 9999, False) == ""
     assert decide_selection(tables, Settings(), 1000, 9999, False) == "rejection"
@@ -101,7 +101,7 @@ def test_selection_is_decided_by_counts():
 
 @pytest.mark.slow
 @pytest.mark.statistical
-@pytest.mark.skipif(BACKENDS == ["numpy"], reason="long for NumPy alone: the compiled extension is missing")
+@pytest.mark.skipif(BACKENDS == ["numpy"], reason="too slow with NumPy alone: the compiled extension is missing")
 @pytest.mark.parametrize(("temperature_K", "trials"), [(773.0, 1_500_000), (1273.0, 300_000)])
 def test_selections_agree_on_doped_ceria(temperature_K, trials):
     """Hops and summed squared displacement of vacancies, 48 replicas each; two-sided z below 4.4 (false alarm 2e-5)."""
@@ -115,7 +115,7 @@ def test_selections_agree_on_doped_ceria(temperature_K, trials):
     seen = []
     for number, selection in enumerate(("rejection", "rejection-free")):
         walker = make_walker(BACKENDS[0], system, system.initial_state(), "rejection-free")
-        walker.advance(np.full(48, trials * (2 + number)))  # equilibration, of two lengths: two independent walks
+        walker.advance(np.full(48, trials * (2 + number)))  # equilibrations of two lengths make the walks independent
         state = walker.read().copy()
         walker = make_walker(BACKENDS[0], system, state.copy(), selection)
         walker.advance(window_length(system, Settings(), selection, 1, trials))

@@ -1,8 +1,8 @@
 """Barriers and energies of single hops, computed from site positions and the model alone.
 
 Nothing here reads stencils, codes or potentials: distances between positions in the periodic cell decide which sites
-are bonds, environments and pairs. A fault in the event tables therefore cannot cancel, as it can where the exact solver
-and the walk are compared, both of which read them.
+are bonds, environments and pairs. A fault in the event tables therefore cannot cancel, as it could in a comparison of
+the exact solver with the walk, because both read these tables.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PAIRS = [("V_O", "V_O", 1, 0.13), ("V_O", "V_O", 2, -0.07), ("V_O", "D", 1, -0.2
 
 
 def model_of(prototype: str, pairs=()) -> Model:
-    """Barriers that differ for every environment; different species on the sites of an environment included."""
+    """Barriers that differ for every environment, including environments with several species."""
     cation = "cation" if prototype == "fluorite" else "B"
     species = {
         "O": {"sublattice": "anion", "charge": 0, "element": "O"},
@@ -92,7 +92,7 @@ class Geometry:
 
 
 def arrangement(geometry: Geometry, model: Model, seed: int, vacancies: int = 6) -> np.ndarray:
-    """(N,) species names; a third to a half of the cations are dopants, so that every environment occurs."""
+    """(N,) species names; between a third and half of the cations are dopants, so that every environment occurs."""
     rng = np.random.default_rng(seed)
     names = np.array(["O" if s == "anion" else "A" if s == "A" else "M" for s in geometry.sublattice], dtype=object)
     names[rng.choice(np.flatnonzero(names == "O"), vacancies, replace=False)] = "V_O"
@@ -106,7 +106,7 @@ def arrangement(geometry: Geometry, model: Model, seed: int, vacancies: int = 6)
 @pytest.mark.parametrize("pairs", [(), PAIRS], ids=["barriers alone", "with pair energies"])
 @pytest.mark.parametrize(("prototype", "repeats"), [("fluorite", 2), ("perovskite", 3)])
 def test_every_hop_has_the_barrier_of_its_surroundings(prototype: str, repeats: int, pairs) -> None:
-    """Every bond, environment and energy of random arrangements: max(E0 + dE/2, dE, 0), and no hop more or less."""
+    """Every bond, environment and energy of random arrangements: max(E0 + dE/2, dE, 0), and exactly these hops."""
     geometry, model = Geometry(prototype, repeats), model_of(prototype, pairs)
     seen: set[tuple[str, ...]] = set()
     for seed in range(4):

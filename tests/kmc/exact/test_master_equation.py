@@ -1,4 +1,4 @@
-"""The exact solver against values that are known independently of it."""
+"""The exact solver against independently known values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _single_vacancy(prototype, cells):
 
 
 def _correlation_factor(prototype, cells):
-    """f of one vacancy; states that differ by a lattice translation are one."""
+    """f of one vacancy; states that differ by a lattice translation are identified."""
     system, small = _single_vacancy(prototype, cells)
     state, site = np.nonzero(small.occupants == 0)
     vacancy = np.argmax(small.occupants == 1, axis=1)[state]
@@ -39,8 +39,8 @@ def test_simple_cubic_correlation_factor_in_a_periodic_cell(cells, exact):
     assert _correlation_factor("fluorite", cells) == pytest.approx(exact, abs=1e-8)
 
 
-def test_perovskite_correlation_factor_goes_down_to_its_limit():
-    """f - f_infinity falls as about 1.1/N (N anion sites); the differences of three sizes agree on the limit."""
+def test_perovskite_correlation_factor_decreases_to_its_limit():
+    """f - f_infinity decreases as about 1.1/N (N anion sites); three cell sizes extrapolate to the same limit."""
     sizes = np.array([2, 3, 4])
     f = np.array([_correlation_factor("perovskite", int(n)) for n in sizes])
     assert f[0] == pytest.approx(0.728, abs=1e-8)

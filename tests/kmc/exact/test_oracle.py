@@ -1,11 +1,11 @@
 """The walk against the exact solver, over random models with gates and pair energies.
 
-Judged on the fastest backend of the machine: test_backends.py shows that all of them walk the same trajectory.
+The fastest backend of the machine is used: test_backends.py shows that all of them give the same trajectory.
 
 Each replica starts from the exact stationary distribution and all share one dopant configuration, so that every
 observable has its exact expectation at finite time: hop rates, occupations, and the second moments of tagged and of
-summed displacements. z = (mean - exact)/(standard error over replicas). Judged pooled: chi-square p > 1e-4 for each
-kind of observable, and the largest |z| under its Bonferroni bound for a false-alarm rate of 1e-4.
+summed displacements. z = (mean - exact)/(standard error over replicas). The pooled criteria are chi-square p > 1e-4
+for each kind of observable, and the largest |z| below its Bonferroni bound for a false-alarm rate of 1e-4.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FALSE_ALARM = 1e-4
 
 
 def random_system(seed):
-    """One of three kinds: perovskite with gates and V-V pairs; fluorite with gates; vacancy and bound polaron."""
+    """A random model of one of three kinds: perovskite with gates and V-V pairs, fluorite with gates, bound polaron."""
     rng = np.random.default_rng(seed)
     gates = lambda names: {gate: rng.uniform(0.3, 0.55) for gate in names}  # noqa: E731  # three uses, one line each
     kind = seed % 3
@@ -52,7 +52,7 @@ def random_system(seed):
 
 
 def polarons_of(rng, marcus):
-    """Keys of a polaron's hop, at random."""
+    """Random keys of a polaron's hop."""
     if not marcus:
         return {"barriers": [{"energy_eV": rng.uniform(0.3, 0.45), **NOTE}]}
     lam, integral = rng.uniform(1.2, 1.8), rng.uniform(0.0, 0.05)
@@ -140,7 +140,7 @@ def two_carriers(binding_eV, polarons, lattice="perovskite", to_dopant_eV=0.0, *
     """One vacancy and one polaron in a cell where their motions are correlated.
 
     Where the two bonds of an axis join the same two sites (two cells of a perovskite) the electron's mean displacement
-    vanishes in every state, and with it every cross term and every back-correlation: three cells, or fcc bonds.
+    vanishes in every state, and with it every cross term and every back-correlation; hence three cells, or fcc bonds.
     """
     pairs = [("V_O", "electron", 1, binding_eV)] if binding_eV else []
     pairs += [("V_O", "D", 1, to_dopant_eV)] if to_dopant_eV else []
@@ -183,7 +183,7 @@ def moments(system, backend, windows, hops_per_window):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS[:1])
 def test_two_carriers_agree_with_the_exact_solution(backend):
-    """Vacancy and bound polaron: what L_VV, L_ee, L_Ve with its sign and the conductivity are made of.
+    """Vacancy and bound polaron: the moments behind L_VV, L_ee, L_Ve with its sign, and the conductivity.
 
     Perovskite and fluorite, KRA and Marcus in turn. The cross terms are so strong that a wrong sign would be seen.
     """
@@ -204,7 +204,7 @@ def test_two_carriers_agree_with_the_exact_solution(backend):
 @pytest.mark.parametrize("backend", BACKENDS[:1])
 @pytest.mark.parametrize("binding_eV", [0.0, -0.4])
 def test_cross_term_of_two_carriers(backend, binding_eV):
-    """<R_V . R_e> after a while: zero without interactions, clearly not with strong binding, and the exact one."""
+    """<R_V . R_e> is exact: zero without interactions and clearly nonzero with strong binding."""
     system = two_carriers(binding_eV, {"barriers": [{"energy_eV": 0.38, **NOTE}]}, replicas=8192, seed=7)
     exact, seen = (m["R_V.R_e"] for m in moments(system, backend, 1, 8.0))
     error = seen.std(ddof=1) / np.sqrt(len(seen))
@@ -216,7 +216,7 @@ def test_cross_term_of_two_carriers(backend, binding_eV):
 
 
 def judge(found):
-    """Pooled chi-square of each kind of observable, and the largest deviation of all."""
+    """Assert the pooled chi-square of each kind of observable and the largest deviation of all."""
     pooled: dict[str, list[float]] = {}
     for one in found:
         for kind, values in one.items():

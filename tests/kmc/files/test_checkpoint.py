@@ -1,4 +1,4 @@
-"""A checkpoint that was damaged is never used, and the one before it is."""
+"""A damaged checkpoint is never used; the previous one is read instead."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def empty(path: Path) -> None:
 
 
 def flip(path: Path) -> None:
-    """One byte of an array's content, which is where most of a checkpoint's bytes are."""
+    """Change one byte of an array's content, which makes up most of a checkpoint."""
     content = bytearray(path.read_bytes())
     at = content.index(bytes([2] * 10) if path.name == NAME else bytes([1] * 10))
     content[at] ^= 0x40
@@ -56,7 +56,7 @@ def other_text(path: Path) -> None:
 
 
 def other_arrays(path: Path) -> None:
-    """Arrays of another moment under the meta data of this one: a sound archive, but the checksum tells."""
+    """Arrays of another time under this metadata: the archive is valid, but the checksum does not match."""
     with np.load(path) as stored:
         meta = stored["meta"]
     np.savez(path, meta=meta, **{k: v + 1 for k, v in arrays(2).items()})
@@ -79,13 +79,13 @@ def test_the_newest_is_read(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_checkpoint_gives_the_one_before(folder: Path, damage) -> None:
+def test_after_a_damaged_checkpoint_the_previous_one_is_read(folder: Path, damage) -> None:
     damage(folder / NAME)
     assert read_frame(folder) == 1
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_both_damaged_is_one_line(folder: Path, damage) -> None:
+def test_two_damaged_checkpoints_give_a_one_line_error(folder: Path, damage) -> None:
     damage(folder / NAME)
     damage(folder / PREVIOUS)
     with pytest.raises(InputError) as caught:
@@ -93,8 +93,8 @@ def test_both_damaged_is_one_line(folder: Path, damage) -> None:
     assert NAME in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_one_flipped_bit_anywhere_is_never_believed(folder: Path) -> None:
-    """What is read is one of the two checkpoints as it was written, wherever the newest was hit."""
+def test_a_flipped_bit_anywhere_is_detected(folder: Path) -> None:
+    """Wherever the newest checkpoint is damaged, the one that is read is exactly as it was written."""
     sound = (folder / NAME).read_bytes()
     generator = np.random.default_rng(7)
     for at in generator.choice(len(sound), 300, replace=False):
@@ -109,7 +109,7 @@ def test_an_interruption_between_the_two_renames_loses_nothing(folder: Path) -> 
     assert has_checkpoint(folder) and read_frame(folder) == 2
 
 
-def test_an_interrupted_write_keeps_what_was_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_write_keeps_the_previous_checkpoints(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -119,7 +119,7 @@ def test_an_interrupted_write_keeps_what_was_there(folder: Path, monkeypatch: py
     assert read_frame(folder) == 2
 
 
-def test_none_at_all_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_gives_a_one_line_error(tmp_path: Path) -> None:
     assert not has_checkpoint(tmp_path)
     with pytest.raises(InputError, match="no checkpoint to resume from"):
         read_checkpoint(tmp_path)

@@ -11,7 +11,7 @@ from kmc.files.orientation import rotated, viewer_rotation
 
 
 @pytest.mark.parametrize("cell", [5.4 * np.eye(3), np.array([[5.0, 0, 0], [-2.5, 4.3, 0], [0.1, -0.2, 7.0]])])
-def test_cells_in_that_form_are_left_alone(cell: np.ndarray) -> None:
+def test_cells_already_in_that_orientation_are_not_rotated(cell: np.ndarray) -> None:
     assert viewer_rotation(cell) is None
     vectors = np.random.default_rng(1).normal(size=(4, 3))
     assert rotated(vectors, None) is vectors
@@ -19,7 +19,7 @@ def test_cells_in_that_form_are_left_alone(cell: np.ndarray) -> None:
 
 @settings(derandomize=True, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_lengths_and_angles_stay(seed: int) -> None:
+def test_lengths_and_angles_are_preserved(seed: int) -> None:
     cell = np.random.default_rng(seed).normal(size=(3, 3)) * 5
     rotation = viewer_rotation(cell)
     assert rotation is not None

@@ -1,4 +1,4 @@
-"""The kernel sources compile for the GPUs that matter, without one; and the host build is clean under sanitizers."""
+"""The kernels compile for current GPUs on a machine without one; the host build is clean under sanitizers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KERNELS = Path(str(resources.files("kmc") / "kernels"))
 
 
 def _nvrtc():
-    """Path of the NVRTC library that the wheel brings, or None."""
+    """Path of the NVRTC library in the wheel, or None."""
     spec = find_spec("nvidia")
     folders = list(spec.submodule_search_locations) if spec and spec.submodule_search_locations else []
     found = [path for folder in folders for path in sorted(Path(folder).glob("*/lib/libnvrtc.so.*[0-9]"))]
@@ -94,7 +94,7 @@ print("clean")
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 def test_the_host_build_is_clean_under_sanitizers(tmp_path):
-    """Address and undefined-behaviour sanitizers over walks with every kind of table."""
+    """Address and undefined-behaviour sanitizers find nothing in walks with every kind of table."""
     library = tmp_path / "host.so"
     flags = ["-std=c++14", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fopenmp"]
     built = subprocess.run(

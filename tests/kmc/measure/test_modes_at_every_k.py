@@ -1,7 +1,7 @@
 """The intermediate scattering function of a lattice gas on perovskite anions at every wave vector of a small cell.
 
-F(k,t) = c (1 - c) (1/n) u^+ exp(-A(k) t) u N/(N - 1), three modes: along the axes and off them, at the edge of the zone
-and beyond it, where all three have weight.
+F(k,t) = c (1 - c) (1/n) u^+ exp(-A(k) t) u N/(N - 1) has three modes. The wave vectors lie on and off the axes, at the
+boundary of the first Brillouin zone and beyond it, where all three modes have weight.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FALSE_ALARM = 1e-4
 
 
 def hop_matrix(system, k):
-    """(3, 3) A(k) per hop rate, phases from the positions of the sites."""
+    """(3, 3) A(k) divided by the hop rate, with phases from the positions of the sites."""
     tables = system.tables
     crystal, cells = tables.supercell.crystal, np.array(tables.supercell.repeats)
     basis = crystal.sublattices[0].basis
@@ -65,7 +65,7 @@ def test_every_k_against_its_three_modes():
     c = int(system.tables.counts[1]) / sites
     p_values, one_mode, least_weight = [], [], []
     for n in itertools.combinations_with_replacement(range(EDGE + 1), 3):
-        if not any(m % EDGE for m in n):  # Bragg: the mean of rho is not zero there
+        if not any(m % EDGE for m in n):  # Bragg peak: the mean of rho is not zero
             continue
         k = 2 * np.pi * np.array(n) @ np.linalg.inv(system.tables.supercell.vectors_angstrom).T
         rate, vectors = np.linalg.eigh(hop_matrix(system, k))
@@ -84,7 +84,7 @@ def test_every_k_against_its_three_modes():
 
 
 def hotelling(off):
-    """p-value of (n, p) departures with mean zero."""
+    """p-value of the hypothesis that (n, p) deviations have mean zero."""
     n, p = off.shape
     mean = off.mean(axis=0)
     t2 = n * mean @ np.linalg.solve(np.cov(off.T), mean)

@@ -1,4 +1,4 @@
-"""An observable from outside the packages: one class, registered in the settings, through whole and resumed runs."""
+"""A user-defined observable: one class, registered in the settings, in complete and in resumed runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FRAMES = 12
 
 
 class Displaced(Observer):
-    """Toy: rows of the summed z of all particles; in total, particles that were elsewhere one frame before."""
+    """Toy observable: the summed z of all particles per frame, and the total number of particles that have moved."""
 
     name = "displaced"
 
@@ -84,7 +84,7 @@ def stopped_and_resumed(folder: Path, backend: str, asked: Settings, at: int) ->
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_toy_observable_goes_through_a_whole_run(tmp_path, backend):
+def test_a_toy_observable_in_a_complete_run(tmp_path, backend):
     run(system(), settings(), tmp_path, backend=backend)
     unwrapped = unwrapped_angstrom(tmp_path)
     with h5py.File(tmp_path / "trajectory.h5") as file:
@@ -99,7 +99,7 @@ def test_a_toy_observable_goes_through_a_whole_run(tmp_path, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_resumed_run_has_the_same_file(tmp_path, backend):
-    """With every observer that there is, stopped at a frame where the windows of some lags are half way."""
+    """With every built-in observer, stopped at a frame at which the windows of some lags are incomplete."""
     asked = settings(profile=ProfileSettings(2, 3), thermodynamics=Thermodynamics(points=1, trials_per_carrier=1.0))
     run(system(), asked, tmp_path / "whole", backend=backend)
     stopped_and_resumed(tmp_path / "part", backend, asked, at=7)
@@ -132,7 +132,7 @@ def test_displacements_are_those_of_the_positions_in_the_file(tmp_path):
 
 
 def test_an_extended_run_equals_one_that_was_resumed_and_extended(tmp_path):
-    """New lags begin where the extension does; observers make room for them and for more time blocks."""
+    """New lags begin with the extension; observers enlarge their arrays for them and for more time blocks."""
     asked = settings(profile=ProfileSettings(2, 3))
     for name in ("one", "other"):
         run(system(), asked, tmp_path / name, backend="numpy")
@@ -178,7 +178,7 @@ def named(name: str) -> Observer:
     return observer
 
 
-def test_a_dataset_that_is_not_there_is_one_line(tmp_path):
+def test_a_missing_dataset_gives_a_one_line_error(tmp_path):
     with pytest.raises(InputError, match="no trajectory file there"):
         read_dataset(tmp_path / "trajectory.h5", "toy/displaced")
     run(system(), settings(frames=2), tmp_path, backend="numpy")

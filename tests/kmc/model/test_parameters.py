@@ -1,4 +1,4 @@
-"""Parameter files: the shipped sets are sound, and a fault in a file is one line that names file and key."""
+"""Parameter files: the shipped sets are valid, and an error in a file gives one line that names file and key."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_shipped_sets_load(name: str, tmp_path: Path) -> None:
 
 
 def numbers_without_source(value: object, key: str = "") -> list[str]:
-    """Keys of physical numbers that stand without source and mark."""
+    """Keys of physical numbers without source and mark."""
     if isinstance(value, dict):
         if "source" in value and "mark" in value:
             return []
@@ -81,7 +81,7 @@ NUMBER = {"value": 1.0, "source": "made up for a test", "mark": "derived"}
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "expected"),
     [
         (edit("colour", value="red"), "unknown key colour"),
         (edit("hops", 0, "colour", value="red"), "unknown key hops.0.colour"),
@@ -142,7 +142,7 @@ NUMBER = {"value": 1.0, "source": "made up for a test", "mark": "derived"}
         ),
     ],
 )
-def test_a_fault_is_one_line_with_file_and_key(change, words: str, tmp_path: Path) -> None:
+def test_an_error_is_one_line_with_file_and_key(change, expected: str, tmp_path: Path) -> None:
     data = gdc()
     change(data)
     path = tmp_path / "mine.toml"
@@ -150,11 +150,11 @@ def test_a_fault_is_one_line_with_file_and_key(change, words: str, tmp_path: Pat
     with pytest.raises(InputError) as caught:
         load_model(path)
     message = str(caught.value)
-    assert words in message and message.startswith(f"{path}: ") and "\n" not in message
+    assert expected in message and message.startswith(f"{path}: ") and "\n" not in message
 
 
 @pytest.mark.parametrize("content", [b"name = \n", b"\xff\xfe\x00", b""])
-def test_a_file_that_is_no_model_is_one_line(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_gives_a_one_line_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"mine\.toml") as caught:
@@ -170,7 +170,7 @@ def test_a_missing_file_names_the_shipped_sets(tmp_path: Path) -> None:
 
 
 def test_a_transfer_integral_from_geometry():
-    """The documented link: tolerance factor -> a user's function -> the Marcus hop of a model."""
+    """The documented workflow: tolerance factor -> a user's function -> the Marcus hop of a model."""
     from kmc.model.parameters import with_transfer_integral
     from lattices.structure_descriptors import polaron_transfer_integral_eV, tolerance_factor
     from tests.systems import NOTE, made_up_model
@@ -185,14 +185,14 @@ def test_a_transfer_integral_from_geometry():
     assert model.hops[1].transfer_integral_eV.value == 0.02
     with pytest.raises(InputError, match="the Marcus hops of model 'made-up' are polaron"):
         with_transfer_integral(model, "vacancy", 0.1, "a test")
-    for value, source, words in (
+    for value, source, message in (
         (-0.1, "a test", "not negative"),
         (math.inf, "a test", "transfer_integral_eV = inf"),
         (math.nan, "a test", "transfer_integral_eV = nan"),
         (0.1, "", "source = ''"),
         (0.1, "  ", "source = '  '"),
     ):
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError, match=message):
             with_transfer_integral(model, "polaron", value, source)
     off = with_transfer_integral(model, "polaron", polaron_transfer_integral_eV(t), "a link that is off")
     assert off is model

@@ -1,4 +1,4 @@
-"""What the shipped parameter sets say about the origin of their numbers."""
+"""Sources of the numbers in the shipped parameter sets."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def entries(value: object) -> Iterator[dict[str, object]]:
 
 @pytest.mark.parametrize("name", shipped_models())
 def test_a_reader_can_find_the_source_and_knows_what_is_assumed(name: str) -> None:
-    """A number that is assumed says so in its mark and in words, and nothing that is assumed is marked as read."""
+    """An assumed number says so in its mark and in its source, and no assumed number is marked as read."""
     text = (resources.files("kmc") / "model" / "parameter_sets" / f"{name}.toml").read_text(encoding="utf-8")
     for entry in entries(tomllib.loads(text)):
         source = str(entry["source"])
-        assert not any(words in source for words in VAGUE), source
+        assert not any(phrase in source for phrase in VAGUE), source
         assert ("assumed" in source) == (entry["mark"] == "assumed"), source
         assert (entry["mark"] != "computed") or "computed for this project with" in source, source

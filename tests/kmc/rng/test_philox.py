@@ -1,4 +1,4 @@
-"""Random numbers, Poisson counts and the acceptance table against what is known of them."""
+"""Random numbers, Poisson counts and the acceptance table against known values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kmc.tables.boltzmann import BOLTZMANN_EV_K, acceptance_table
     ],
 )
 def test_philox_known_answers(word, known):
-    """Known-answer vectors of Random123: zero key and counter, all bits set."""
+    """Known-answer vectors of Random123: key and counter zero, and all bits set."""
     assert tuple(int(w) for w in philox4x32((word,) * 4, (word, word))) == known
 
 

@@ -1,4 +1,4 @@
-"""Poisson counts, count by count: a shift by one would hide in the mean of a large window."""
+"""The distribution of Poisson counts: in the mean of a large window a shift by one would go unnoticed."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def test_counts_follow_the_distribution(mean: int) -> None:
 
 
 @pytest.mark.parametrize("mean", [1, 7, 1000])
-def test_a_count_owns_the_words_below_its_cumulative_probability(mean: int) -> None:
-    """The last word of a count, and the first of the next."""
+def test_a_count_is_drawn_for_the_words_below_its_cumulative_probability(mean: int) -> None:
+    """The last random word that gives a count, and the first that gives the next count."""
     first, cumulative = poisson_table(mean)
-    middle = np.flatnonzero(np.diff(cumulative) > 2)  # far out, a step is narrower than a word
+    middle = np.flatnonzero(np.diff(cumulative) > 2)  # in the tail, a step is narrower than one word
     words = np.concatenate([cumulative[middle] - np.uint64(1), cumulative[middle]])
     expected = np.concatenate([first + middle, first + middle + 1])
     assert np.array_equal(poisson_counts(mean, words), expected)
 
 
-def test_the_extremes_stay_in_the_table() -> None:
+def test_extreme_words_give_counts_within_the_table() -> None:
     ends = np.array([0, 2**64 - 1], dtype=np.uint64)
     assert poisson_counts(0, ends).tolist() == [0, 0]
     low, high = poisson_counts(100, ends).tolist()

@@ -1,4 +1,4 @@
-"""The engine's doors: folders that are taken, backends, stop requests, and what ends a run for good."""
+"""The engine: folders that already hold a run, backends, stop requests, and conditions that abort a run."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
         run(system(), ASKED, tmp_path, backend="numpy")
 
 
-def test_a_run_that_is_stopped_in_equilibration_goes_on_there(tmp_path):
-    """Progress never goes back, and every phase ends at its total."""
+def test_a_run_stopped_in_equilibration_continues_there(tmp_path):
+    """Progress never decreases, and every phase ends at its total."""
     seen = []
     assert not run(system(), ASKED, tmp_path, backend="numpy", report=seen.append, stop=lambda: len(seen) == 2)
     assert isinstance(SavedRun.read(tmp_path).phase, Equilibration) and frames_reached(tmp_path) == 0

@@ -1,4 +1,4 @@
-"""The lattice's own departure from D k^2: the decay rate of one wave per supercell for non-interacting hops."""
+"""Lattice dispersion, the departure from D k^2: the decay rate of the longest wave for non-interacting carriers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.systems import gas_system, made_up_model, made_up_system, neutral_vac
 
 
 def cosine_law(phase: float) -> float:
-    """2 (1 - cos x)/x^2: a chain, or a simple cubic lattice along an edge; x is k times the distance of the planes."""
+    """2 (1 - cos x)/x^2 for a chain, or a simple cubic lattice along an edge; x is k times the plane spacing."""
     return 2.0 * (1.0 - math.cos(phase)) / phase**2
 
 
 @pytest.mark.parametrize(("repeats", "axis"), [((3, 4, 8), 0), ((3, 4, 8), 1), ((3, 4, 8), 2)])
 def test_simple_cubic_waves_follow_the_cosine_law(repeats, axis):
-    """Fluorite anions, a simple cubic lattice with two planes per cell."""
+    """Fluorite anions form a simple cubic lattice with two planes per cell."""
     system = neutral_vacancies("fluorite", repeats, 0.1, 1000.0)
     exact = cosine_law(2.0 * math.pi / (2 * repeats[axis]))
     assert dispersion(system, axis) == pytest.approx([exact], rel=1e-4)
@@ -31,8 +31,8 @@ def test_a_chain_follows_the_cosine_law():
     assert dispersion(system, 0) == pytest.approx([cosine_law(2.0 * math.pi / 6)], rel=1e-4)
 
 
-def test_polarons_have_a_dispersion_of_their_own():
-    """Cations of a fluorite, face-centred cubic: along an edge 8 of 12 neighbours are half a cell away."""
+def test_polarons_on_fcc_sites_have_a_different_dispersion():
+    """Cations of fluorite are face-centred cubic: along an edge 8 of 12 neighbours are half a cell away."""
     polarons = {"barriers": [{"energy_eV": 0.3, "source": "made up for a test", "mark": "derived"}]}
     system = made_up_system(made_up_model(polarons=polarons), (4, 4, 4), vacancies=2, electrons=3)
     exact = [cosine_law(2.0 * math.pi / 8), cosine_law(2.0 * math.pi / 8)]

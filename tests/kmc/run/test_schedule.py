@@ -1,4 +1,4 @@
-"""The production schedule comes from the second half of equilibration, and production is as long as was asked for."""
+"""The production schedule follows from the second half of equilibration, and production has the requested length."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def progress(half_accepted: list[int], elapsed: int, half_elapsed: int) -> Equil
 
 
 def test_acceptance_is_taken_from_the_second_half_only() -> None:
-    """Many hops before half way (a start far from equilibrium) must not shorten production."""
+    """Many hops in the first half, as in a start far from equilibrium, must not shorten production."""
     system = two_kinds(replicas=2)
     at_half, at_end = np.array([9000, 50000]), np.array([10000, 80000])
     schedule = freeze(system, Settings(duration=Hops(10.0), frames=8), at_end, progress(at_half.tolist(), 60000, 20000))
@@ -38,11 +38,11 @@ def test_acceptance_is_taken_from_the_second_half_only() -> None:
     assert schedule.trials_per_window * schedule.windows_per_frame * 8 == 10 * 4 * 40000 // 1000
 
 
-def test_the_counts_half_way_are_kept_once() -> None:
+def test_the_counts_at_half_time_are_recorded_once() -> None:
     system = two_kinds(replicas=2)
     settings = Settings(equilibration=Hops(100.0))
     state = start_equilibration(system, settings)
-    for hops, elapsed in ((300, 5000), (420, 7000), (600, 9000), (800, 11000)):  # of vacancies; 100 * 4 * 2 are wanted
+    for hops, elapsed in ((300, 5000), (420, 7000), (600, 9000), (800, 11000)):  # 100 * 4 * 2 are needed
         state.elapsed = elapsed
         over, share = equilibrated(system, settings, np.array([hops, 10 * hops]), state)
         assert share == hops / 800 and over == (hops == 800)
@@ -60,11 +60,11 @@ def test_production_in_seconds_needs_no_hops() -> None:
 
 @pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "numpy"] or ["numpy"])
 @pytest.mark.parametrize("selection", ["rejection", "rejection-free"])
-def test_production_makes_the_hops_that_were_asked_for(tmp_path, backend, selection):
+def test_production_makes_the_requested_number_of_hops(tmp_path, backend, selection):
     """Hops of the slowest carrier per particle: 4 * 64 * 60 = 15360 in production, estimated from 7680 before.
 
-    Both numbers fluctuate as Poisson numbers do, or less: 1.4 % together. Allowed are 5 of that: false alarms below
-    1e-6; half as long, which the whole equilibration instead of its second half would give, is 35 of it away.
+    Both numbers fluctuate at most as Poisson numbers do, together by 1.4 %. Five times that is allowed (false alarms
+    below 1e-6); half the length, which the whole equilibration would give, is 35 times that away.
     """
     system = two_kinds(replicas=64, seed=6)
     asked = Settings(Hops(60.0), Hops(60.0), frames=10, positions="none", selection=selection)
@@ -83,7 +83,7 @@ def test_a_run_in_equilibration_has_no_schedule(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"duration": Hops(2.0)}, "duration is 1.0 hops per carrier, not 2.0 hops per carrier"),
         ({"equilibration": Seconds(1.0)}, "equilibration is 1.0 hops per carrier, not 1.0 s"),
@@ -92,10 +92,10 @@ def test_a_run_in_equilibration_has_no_schedule(tmp_path):
         ({"selection": "rejection"}, "selection is auto, not rejection"),
     ],
 )
-def test_a_checkpoint_of_another_run_is_refused_by_the_name_of_what_differs(tmp_path, changed, told):
+def test_a_checkpoint_of_another_run_is_refused_and_the_difference_is_named(tmp_path, changed, message):
     given = {"equilibration": Hops(1.0), "duration": Hops(1.0), "frames": 4}
     run(two_kinds(replicas=2), Settings(**given), tmp_path, backend="numpy")
-    with pytest.raises(InputError, match=rf"the checkpoint belongs to another run: its {told}"):
+    with pytest.raises(InputError, match=rf"the checkpoint belongs to another run: its {message}"):
         run(two_kinds(replicas=2), Settings(**(given | changed)), tmp_path, backend="numpy", resume=True)
     with pytest.raises(InputError, match="its seed is 1, not 2"):
         run(two_kinds(replicas=2, seed=2), Settings(**given), tmp_path, backend="numpy", resume=True)

@@ -1,4 +1,4 @@
-"""Settings of a run: durations are objects that say what they measure, and wrong ones are refused in one line."""
+"""Settings of a run: durations are typed objects, and invalid ones are refused in one line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_precision_is_a_fraction(bad) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"duration": Hops(0.0)}, "duration = Hops"),
         ({"duration": Seconds(0.0)}, "duration = Seconds"),
@@ -34,8 +34,8 @@ def test_a_precision_is_a_fraction(bad) -> None:
         ({"selection": "fast"}, "selection = 'fast'"),
     ],
 )
-def test_settings_out_of_range_are_refused(given, told) -> None:
-    with pytest.raises(InputError, match=told):
+def test_settings_out_of_range_are_refused(given, message) -> None:
+    with pytest.raises(InputError, match=message):
         Settings(**given)
 
 
@@ -43,6 +43,6 @@ def test_equilibration_may_be_as_short_as_possible() -> None:
     assert Settings(equilibration=Hops(0.0)).equilibration == Hops(0.0)
 
 
-def test_a_precision_is_scheduled_as_its_first_stretch() -> None:
+def test_a_precision_is_scheduled_as_its_first_production() -> None:
     assert Settings(duration=Precision(0.02)).scheduled_duration == Hops(FIRST_STRETCH_HOPS)
     assert Settings(duration=Seconds(1e-9)).scheduled_duration == Seconds(1e-9)

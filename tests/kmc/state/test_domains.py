@@ -1,4 +1,4 @@
-"""The bias of walks in domains: its stated size and sign, and the edge of a block in hop lengths."""
+"""The bias of the domain decomposition: its stated size and sign, and the edge of a block in hop lengths."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def test_the_edge_is_that_of_the_smallest_block_over_the_longest_hop(prototype, 
     ("hops", "edge", "measured", "error"),
     [(1.0, 6.0, -0.005, 0.002), (1.5, 6.0, -0.013, 0.001), (1.0, 12.0, -0.004, 0.001), (1.5, 12.0, -0.006, 0.001)],
 )
-def test_the_expected_bias_is_what_was_measured(hops, edge, measured, error):
-    """The figures of its docstring, within 2 of their errors; quadratic in the hops, inverse in the edge."""
+def test_the_expected_bias_agrees_with_the_measured_bias(hops, edge, measured, error):
+    """The values of its docstring, within 2 standard errors; quadratic in the hops, inverse in the edge."""
     assert abs(expected_bias(hops, edge) - measured) < 2 * error
     assert expected_bias(2 * hops, edge) == pytest.approx(4 * expected_bias(hops, edge))
     assert expected_bias(hops, 2 * edge) == pytest.approx(expected_bias(hops, edge) / 2)
 
 
 def correlation(system, block, trials_per_carrier, sweeps):
-    """(R,) squared displacement of the ions, in hop lengths, over the number of hops."""
+    """(R,) squared displacement of the ions, in squared hop lengths, divided by the number of hops."""
     walker = make_walker(BACKENDS[0], system, system.initial_state(), block=block)
     start = unwrapped_grid_positions(system.tables, walker.read()).astype(float)
     walker.advance(np.full(system.replicas, trials_per_carrier * VACANCIES, dtype=np.int64), sweeps)

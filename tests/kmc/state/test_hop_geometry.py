@@ -14,7 +14,7 @@ from tests.systems import gas_system, made_up_model, made_up_system
 
 @pytest.mark.parametrize(("prototype", "squared"), [("fluorite", 2.7**2), ("perovskite", 4.0**2 / 2)])
 def test_equivalent_bonds_give_a_third_of_the_squared_length(prototype, squared):
-    """Edges of 2.7 angstrom between anions of ceria, of 4/sqrt(2) between those of the perovskite."""
+    """Edges of 2.7 angstrom between anions of ceria, and of 4/sqrt(2) angstrom between those of the perovskite."""
     model = made_up_model(prototype, pairs=[("V_O", "D", 1, -0.1)])
     system = made_up_system(model, (2, 2, 2), vacancies=2, dopants=1)
     assert not system.tables.single_barrier.any()
@@ -22,8 +22,8 @@ def test_equivalent_bonds_give_a_third_of_the_squared_length(prototype, squared)
     assert found is not None and np.allclose(found, np.eye(3) * squared / 3)
 
 
-def test_distinct_bonds_count_alike_only_where_their_rates_are_equal():
-    """A tetragonal lattice with bonds of 4 and 4.001 angstrom in one shell: two classes."""
+def test_distinct_bonds_are_averaged_only_where_their_rates_are_equal():
+    """A tetragonal lattice with bonds of 4 and 4.001 angstrom in one shell has two classes of bonds."""
     free = gas_system((4.0, 4.0, 4.01), (4, 4, 4), 8, 1000.0)
     found = mean_bond_tensor_angstrom2(free.model, free.tables, 0)
     assert found is not None and np.allclose(found, np.diag([16.0, 16.0, 4.01**2]) / 3)
@@ -31,7 +31,7 @@ def test_distinct_bonds_count_alike_only_where_their_rates_are_equal():
     assert mean_bond_tensor_angstrom2(interacting.model, interacting.tables, 0) is None
 
 
-def test_layers_and_fields_leave_no_symmetry():
+def test_layers_and_fields_break_the_symmetry():
     system = made_up_system(made_up_model(), (2, 2, 2), vacancies=2, dopants=1)
     assert system.symmetry.space_group == "Fm-3m (225)" and len(system.symmetry.rotations) == 48
     placed = {**system.composition.placed, "D": Doping(sites=(0,))}

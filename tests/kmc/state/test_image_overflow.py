@@ -1,4 +1,4 @@
-"""The counters of periodic images: packed exactly, and stopped long before they could overflow."""
+"""Counters of periodic images are packed exactly, and a run stops long before they could overflow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_packed_images_are_restored() -> None:
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_a_particle_that_crossed_too_often_stops_the_run(axis: int, sign: int) -> None:
-    """Half of the counters' range is allowed, so that no window between two checks can pass the end."""
+    """Half of the counters' range is allowed, so that no window between two checks can exceed it."""
     system = made_up_system(made_up_model(), (2, 2, 2), 1, replicas=2)
     supercell, state = system.tables.supercell, system.initial_state()
     crossed = np.zeros(3, dtype=np.int64)

@@ -16,7 +16,7 @@ def apart(number, **more):
 
 
 def test_forbidden_contacts_are_avoided_from_the_start():
-    """60 of 512 anion sites, none beside another or beside one of 6 dopants: at random it would never happen."""
+    """60 of 512 anion sites, none next to another or to one of 6 dopants: a random arrangement would not have this."""
     system = apart(60)
     state = system.initial_state()
     tables = system.tables
@@ -28,6 +28,6 @@ def test_forbidden_contacts_are_avoided_from_the_start():
     assert len({row.tobytes() for row in state.occupants}) == 3
 
 
-def test_too_many_to_be_apart():
+def test_too_many_particles_for_their_exclusions():
     with pytest.raises(InputError, match=r"300 particles with forbidden contacts need sites; only \d+ found one"):
         apart(300).initial_state()

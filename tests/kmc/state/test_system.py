@@ -1,4 +1,4 @@
-"""`System.at`: another temperature, mode or seed of the same particles, without building their energies again."""
+"""`System.at`: another temperature, mode or seed with the same particles, without rebuilding their energies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ceria(**more: object) -> System:
 
 
 def assert_equal(one: EventTables, other: EventTables) -> None:
-    """Every table of both, bit for bit."""
+    """Assert that all tables are equal, bit for bit."""
     assert one.digest == other.digest
     for entry in fields(one):
         a, b = getattr(one, entry.name), getattr(other, entry.name)
@@ -44,8 +44,8 @@ def assert_equal(one: EventTables, other: EventTables) -> None:
         {"temperature_K": 1400.0, "mode": "scaled", "seed": 7, "temperature_index": 5, "replicas": 3},
     ],
 )
-def test_a_changed_system_equals_one_built_so(changes: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """From any system to any other, with bonds and energies shared."""
+def test_a_changed_system_equals_a_newly_built_one(changes: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For every change, with bonds and energies shared."""
     built = ceria(**changes)
     start = ceria(mode="scaled", temperature_K=700.0, scale=2.0)
     monkeypatch.setattr(kmc.state.system, "build_tables", None)

@@ -1,6 +1,6 @@
 """Proven lower bounds of dE against the smallest dE of every arrangement of a small cell.
 
-A bound above that minimum would stop a walk; one below it where the minimum is attained would waste trials.
+A bound above that minimum would stop a walk; a bound below an attained minimum would waste trials.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ def test_no_arrangement_goes_below_the_bound(prototype: str, seed: int) -> None:
     system = made_up_system(model, (2, 2, 2), 2 if prototype == "perovskite" else 1, dopants=1, field_V_per_m=field)
     lowest, barrier = smallest(system)
     assert (bound(system) <= lowest).all() and (system.tables.reference2 <= barrier).all()
-    assert (bound(system) > lowest - 700_000).all()  # not without worth: within two pair energies or so of the minimum
+    assert (bound(system) > lowest - 700_000).all()  # a useful bound: within about two pair energies of the minimum
 
 
 @pytest.mark.parametrize("prototype", ["fluorite", "perovskite"])
 def test_one_dopant_and_one_vacancy_attain_the_bound(prototype: str) -> None:
-    """Vacancy beside a repelling dopant: the best hop leaves it and gains the pair energy once, as there is one dopant.
+    """A vacancy next to a repelling dopant: the best hop leaves it and gains the pair energy once.
 
     In fluorite two cations touch the vacancy before the hop and not after it.
     """

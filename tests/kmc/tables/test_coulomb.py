@@ -1,4 +1,4 @@
-"""Long-range energies: Madelung constants, the pair table, and the walk on it against the exact solution."""
+"""Long-range energies: Madelung constants, the pair table, and walks with it against the exact solution."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ ROCK_SALT, CESIUM_CHLORIDE = (
     1.747564594633,
     1.762674773071,
 )  # in nearest-neighbour distances; Crandall, Exp. Math. 8 (1999)
-FLUORITE = 2.519392493  # with charges 2 and 1 taken out: E = -2 x that e^2/r0 per formula, M = 5.038784986
+FLUORITE = 2.519392493  # with the charges 2 and 1 factored out: E = -2 x this e^2/r0 per formula unit, M = 5.038784986
 SIMPLE_CUBIC = -2.837297479480619  # one charge in its background, cube of edge 1
 
 
 def perovskite_energy(a, b, o):
-    """In e^2/(4 pi eps_0 a), from the potentials at half-way points of a cube (derived; see below)."""
+    """Energy in e^2/(4 pi eps_0 a), from the potentials at half-way points of a cube (derived; see below)."""
     v0 = SIMPLE_CUBIC
     v3 = v0 + 2 * CESIUM_CHLORIDE / np.sqrt(3)
     difference = (-2 * ROCK_SALT - v0 + v3) / 3  # v2 - v1
@@ -60,7 +60,7 @@ TABLES = [  # (cell, nearest distance, formulas in a cell), charges, -E r0/(e^2/
 
 
 def energy_of(vectors, places, charges):
-    """Of a neutral cell, in e^2/(4 pi eps_0 angstrom)."""
+    """Coulomb energy of a neutral cell in e^2/(4 pi eps_0 angstrom)."""
     places, charges = np.array(places, dtype=float), np.array(charges, dtype=float)
     apart = (places[:, None] - places).reshape(-1, 3) @ vectors
     return 0.5 * charges @ ewald_potential(vectors, apart).reshape(len(charges), -1) @ charges
@@ -96,7 +96,7 @@ def test_perovskites_from_rock_salt_and_cesium_chloride(charges):
 
 
 def test_the_sum_does_not_depend_on_the_cell():
-    """A skew cell twice as large with two charges gives what the small one does."""
+    """A skew cell of twice the volume with two charges gives twice the energy of the small one."""
     one = np.array([[3.0, 0.2, 0.1], [0.0, 4.0, 0.5], [0.3, 0.0, 5.0]])
     two = one * np.array([[2.0], [1.0], [1.0]])
     place = np.array([[0.7, 1.1, 2.3]])
@@ -106,8 +106,8 @@ def test_the_sum_does_not_depend_on_the_cell():
 
 
 @pytest.mark.parametrize(("structure", "charges", "madelung"), TABLES)
-def test_madelung_constants_by_the_table(structure, charges, madelung):
-    """The integers of the pair table and of the images, in vacuum: rounding is 1e-7 of the energies or less."""
+def test_madelung_constants_from_the_pair_table(structure, charges, madelung):
+    """The integers of the pair table and of the images in vacuum: rounding changes the energies by 1e-7 at most."""
     atoms, distance, per_cell = structure
     names = list(dict.fromkeys(atoms.get_chemical_symbols()))
     supercell = Supercell(crystal_from_atoms(atoms, {name: name for name in names}), (2, 2, 2))
@@ -140,7 +140,7 @@ def total_energy(system, occupants):
 
 
 def test_potentials_are_differences_of_ewald_energies():
-    """Every hop's energy of a random arrangement, to rounding; the table is even, and kept up to date by hops."""
+    """The energy of every hop of a random arrangement, to rounding; the table is even, and hops update potentials."""
     system = charged(30.0, (3, 3, 3), 4, 8, dopants=3)
     state = walked(system, 3, 300)
     assert state.accepted.min() > 0
@@ -182,8 +182,8 @@ def test_backends_and_grand_canonical_moves_agree_with_charges():
 
 @pytest.mark.slow
 @pytest.mark.statistical
-def test_a_vacancy_and_an_electron_that_attract_against_the_exact_solution():
-    """Second moments of both and their product after a fixed time, from exact equilibrium: within 4.5 errors each.
+def test_an_attracting_vacancy_and_electron_against_the_exact_solution():
+    """Second moments and cross moment after a fixed time from exact equilibrium are within 4.5 errors each.
 
     Three numbers, fixed seed, false-alarm rate 2e-5.
     """
@@ -218,7 +218,7 @@ def test_a_vacancy_and_an_electron_that_attract_against_the_exact_solution():
         assert abs(found.mean() - exact) < 4.5 * error and error < 0.05 * exact
 
 
-def test_what_coulomb_energies_exclude():
+def test_options_that_coulomb_energies_exclude():
     system = charged(40.0, (4, 4, 4))
     with pytest.raises(InputError, match='selection = "rejection" are needed'):
         start_equilibration(system, Settings(selection="rejection-free"))

@@ -1,4 +1,4 @@
-"""Energy terms from outside the packages: what `EnergyTerm` asks for suffices for the walk and the exact solver."""
+"""User-defined energy terms: the `EnergyTerm` protocol suffices for the walk and the exact solver."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEP_M = 4e-10
 
 
 class SiteEnergy(EnergyTerm):
-    """A static energy of a particle by its place along the chain, in microelectronvolt: (nx,) int64."""
+    """A static energy that depends on the position along the chain; energies: (nx,) int64 in microelectronvolt."""
 
     name = "site energy"
 
@@ -50,7 +50,7 @@ class SiteEnergy(EnergyTerm):
 
 
 class ChainRepulsion(EnergyTerm):
-    """The energy of two particles on neighbouring sites of a chain, written without any stencil."""
+    """The energy of two particles on neighbouring sites of a chain, implemented without a stencil."""
 
     name = "repulsion"
 
@@ -77,7 +77,7 @@ class ChainRepulsion(EnergyTerm):
         return -abs(self.energy)
 
     def lowest_beyond_folded(self, f, bond, folded):
-        """The particle on i, and at worst two gains beyond the folded, empty neighbours: the bound of pair energies."""
+        """The bound of pair energies: the particle on i, and at worst two gains beyond the folded, empty neighbours."""
         return self.energy + 2 * min(self.energy, 0)
 
 
@@ -111,7 +111,7 @@ def test_a_site_energy_against_the_analytic_solution():
 @pytest.mark.statistical
 @pytest.mark.parametrize("selection", ["rejection", "rejection-free"])
 def test_a_walk_in_a_site_energy_has_boltzmann_occupations(selection):
-    """1024 walkers, long after they forgot their start: chi squared of 5 sites below 25.5 (false alarms 4e-5)."""
+    """1024 walkers after many relaxation times: chi squared of 5 sites below 25.5 (false alarms 4e-5)."""
     ends = []
     for backend in BACKENDS:
         system = site_energy_system(SITES_EV, replicas=1024, seed=3)
@@ -129,7 +129,7 @@ def test_a_walk_in_a_site_energy_has_boltzmann_occupations(selection):
 
 @pytest.mark.parametrize("selection", ["rejection", "rejection-free"])
 @pytest.mark.parametrize("energy_eV", [0.08, -0.06])
-def test_a_repulsion_from_outside_walks_as_the_pair_energies_do(energy_eV, selection):
+def test_a_user_defined_repulsion_equals_the_pair_energies(energy_eV, selection):
     """The same integers and bounds, so the same trajectory, potentials included."""
     term = [lambda context: ChainRepulsion(context, round(energy_eV * 1e6))]
     inside = gas_system(CHAIN, (12, 1, 1), 4, 900.0, energy_eV=energy_eV, replicas=3)
@@ -148,8 +148,8 @@ def test_a_repulsion_from_outside_walks_as_the_pair_energies_do(energy_eV, selec
     assert ends[0].accepted.min() > 20 and same(*ends)
 
 
-class OwnEnergy(SiteEnergy):
-    """A static energy and, as for charges with their periodic images, one of each particle by itself."""
+class SelfEnergy(SiteEnergy):
+    """A static energy and a self-energy of each particle, as charges have one with their periodic images."""
 
     name = "own energy"
 
@@ -157,12 +157,12 @@ class OwnEnergy(SiteEnergy):
         return 2 * 30_000
 
 
-def test_the_energy_of_a_particle_by_itself_shifts_the_chemical_potential():
+def test_the_self_energy_of_a_particle_shifts_the_chemical_potential():
     """It cancels where particles only move, and adds 30 meV to the energy of a particle that comes from a reservoir."""
     nothing = np.zeros(6, dtype=np.int64)
     systems = [
         gas_system(CHAIN, (6, 1, 1), 2, 900.0, energy_terms=[lambda c, kind=kind: kind(c, nothing)], replicas=8)
-        for kind in (SiteEnergy, OwnEnergy)
+        for kind in (SiteEnergy, SelfEnergy)
     ]
     walks = [make_walker("numpy", system, system.initial_state()) for system in systems]
     for walker in walks:
@@ -177,7 +177,7 @@ def test_the_energy_of_a_particle_by_itself_shifts_the_chemical_potential():
     assert 2.0 < mean < 5.0
 
 
-def test_terms_that_differ_have_different_digests():
+def test_different_terms_have_different_digests():
     assert site_energy_system([0.0, 0.1, 0.0]).tables.digest == site_energy_system([0.0, 0.1, 0.0]).tables.digest
     twice = [lambda context: ChainRepulsion(context, 10_000), lambda context: ChainRepulsion(context, 20_000)]
     both = gas_system(CHAIN, (6, 1, 1), 2, 900.0, energy_terms=twice)

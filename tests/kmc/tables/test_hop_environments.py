@@ -1,4 +1,4 @@
-"""Gates of user's crystals: which sites decide a barrier, and cells in which a gate would meet its own image."""
+"""Hop environments of users' crystals: the sites that decide a barrier, and cells too small for them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def counts(supercell: Supercell, cobalt: int = 1) -> dict[str, int]:
 @pytest.mark.parametrize(
     "rule", [{}, {"gate_distance_angstrom": [0.0, 1.5]}, {"gate_end_distance_angstrom": [1.9, 2.1]}]
 )
-def test_every_bond_of_a_pnma_perovskite_has_its_iron(rule: dict[str, Any]) -> None:
+def test_every_bond_of_a_pnma_perovskite_has_its_iron_site(rule: dict[str, Any]) -> None:
     supercell = Supercell(PNMA, (2, 2, 2))
     tables = build_tables(model_with(**rule), supercell, counts(supercell), 1000.0)
     bonds = tables.bond_basis[0] >= 0
@@ -64,7 +64,7 @@ def test_bonds_with_unequal_gates_are_refused_with_the_numbers() -> None:
 
 @pytest.mark.parametrize("repeats", [(1, 1, 1), (2, 1, 1), (1, 2, 2)])
 def test_a_gate_that_meets_its_own_image_is_refused(repeats: tuple[int, int, int]) -> None:
-    """The two A sites beside a bond, a lattice vector apart, are one site where the cell is not repeated along it."""
+    """The two A sites at a bond differ by a lattice vector: in a supercell of one cell along it they coincide."""
     supercell = Supercell(perovskite({"A": "La", "B": "Fe"}, 3.94), repeats)
     model = model_with(gate=["A"], barriers=[{"gate": ["La", "La"], "energy_eV": 0.7, **NOTE}])
     with pytest.raises(InputError, match="whose gate meets its own periodic image; use more cells"):
@@ -78,7 +78,7 @@ def test_an_environment_with_too_many_occupations_is_refused() -> None:
 
 
 def test_an_environment_that_holds_an_end_of_its_own_bond_is_refused() -> None:
-    """The two anions beside an edge of an octahedron: along an axis of one cell, one of them is an image of an end."""
+    """The two anions at an edge of an octahedron: in a single cell along an axis, one is an image of a bond's end."""
     model = model_with(
         gate=["anion"],
         gate_end_distance_angstrom=[2.7, 2.8],

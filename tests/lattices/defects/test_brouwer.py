@@ -1,4 +1,4 @@
-"""Brouwer diagrams: ideal slopes in their regimes, the kink of LSF64, arrays and the picture."""
+"""Brouwer diagrams: slopes of the ideal regimes, the kink of LSF64, and arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lattices.defects.brouwer import brouwer_diagram
 from lattices.defects.equilibrium import solve_equilibrium
 from lattices.errors import InputError
 
-# Not from a source: any pair switches the hole equations on, which is all these tests need.
+# Without a source: any pair of values enables the hole equations, which is all that these tests need.
 HOLES = {
     "hole_oxidation_enthalpy_J_mol": 1.0e5,
     "hole_oxidation_entropy_J_mol_K": 10.0,
@@ -52,7 +52,7 @@ def test_brouwer_slopes(material, temperature_K, log_pO2, carrier, slope, kwargs
     assert _slope(material, temperature_K, log_pO2, carrier, **kwargs) == pytest.approx(slope, abs=4e-3)
 
 
-def test_brouwer_arrays_are_the_single_solutions():
+def test_brouwer_arrays_equal_single_solutions():
     pressures = np.logspace(-20, 0, 5)
     diagram = brouwer_diagram("gdc20", 1073, pressures)
     for i, pressure in enumerate(pressures):

@@ -1,4 +1,4 @@
-"""Defect equilibria against closed forms, literal formulae and finite differences."""
+"""Defect equilibria against closed forms, published formulae and finite differences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_lsf64_delta_at_1073_K(pO2_bar, delta):
 
 
 @pytest.mark.parametrize("pO2_bar", [1.0, 1e-6, 1e-12, 1e-16, 1e-24])
-def test_lsf64_obeys_its_literal_equations(pO2_bar):
+def test_lsf64_obeys_its_published_equations(pO2_bar):
     result = solve_equilibrium("lsf64", 1073, pO2_bar)
     p, n, m = (result.site_fractions[key] for key in ("hole", "electron", "host_cation"))
     delta = result.delta
@@ -73,7 +73,7 @@ def test_theta_with_every_species_present_is_the_derivative(log_hole):
 
 @pytest.mark.parametrize("temperature_K", [600.0, 900.0, 1200.0])
 def test_hydration_without_holes_is_the_known_quadratic(temperature_K):
-    """S = [OH] per formula unit, V = (x - S)/2: S^2 = K pH2O V (3 - S - V), S the root between 0 and x."""
+    """S = [OH] per formula unit, V = (x - S)/2: S^2 = K pH2O V (3 - S - V), S is the root between 0 and x."""
     pH2O, x = 0.03, 0.1
     k = math.exp(-108.0 / R + 81000.0 / (R * temperature_K)) * pH2O
     s = np.poly1d([1.0, 0.0])
@@ -145,7 +145,7 @@ def test_mass_action_stays_near_bulfin_in_its_range(temperature_K):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_shipped_number_has_source_and_mark(family):
+def test_every_shipped_number_has_a_source_and_a_mark(family):
     data = tomllib.loads((resources.files("lattices") / "defects" / f"{family}.toml").read_text())
     for name, entry in data["sets"].items():
         numbers = [*entry["values"].values(), *entry["ranges"].values()]
@@ -154,7 +154,7 @@ def test_every_shipped_number_has_source_and_mark(family):
             assert number["source"].strip() and number["mark"] in {"read", "computed", "derived"}, name
 
 
-def test_ranges_give_warnings_and_inside_there_are_none():
+def test_warnings_appear_outside_the_range_only():
     assert solve_equilibrium("lsf64", 1073, 0.21).warnings == ()
     assert solve_equilibrium("ceria", 1473, 1e-6).warnings == ()
     (line,) = solve_equilibrium("lsf64", 1500, 0.21).warnings
@@ -166,7 +166,7 @@ def test_ranges_give_warnings_and_inside_there_are_none():
     assert any("no effect" in line for line in solve_equilibrium("lsf64", 1073, 1, pH2O_bar=0.02).warnings)
 
 
-def test_a_range_that_is_not_known_is_told():
+def test_an_unknown_range_is_reported():
     lines = solve_equilibrium("bzy10", 800, 0.2, pH2O_bar=0.02, constants="bjorheim2016").warnings
     assert lines == ("range of temperature_K, dopant_fraction of set bjorheim2016 is not known",)
     lines = solve_equilibrium("bcy10", 800, 0.2, pH2O_bar=0.02).warnings
@@ -174,7 +174,7 @@ def test_a_range_that_is_not_known_is_told():
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_no_set_is_without_a_statement_of_its_ranges(family):
+def test_every_set_states_its_ranges(family):
     data = tomllib.loads((resources.files("lattices") / "defects" / f"{family}.toml").read_text())
     for name, entry in data["sets"].items():
         ranges, unknown = entry["ranges"], entry.get("unknown", {})
@@ -184,20 +184,20 @@ def test_no_set_is_without_a_statement_of_its_ranges(family):
         assert all(limits["low"] <= limits["high"] for limits in ranges.values()), name
 
 
-def test_whole_numbers_of_dopants_do_not_leave_a_range():
-    """399 or 401 Sr of 1000 are the 0.4 of the source, 380 are not."""
-    for share, told in ((0.399, False), (0.401, False), (0.38, True)):
+def test_rounding_the_number_of_dopants_does_not_leave_a_range():
+    """399 or 401 Sr of 1000 count as the 0.4 of the source; 380 do not."""
+    for share, warned in ((0.399, False), (0.401, False), (0.38, True)):
         lines = solve_equilibrium("lsf", 1073, 0.01, dopant_fraction=share).warnings
-        assert told == any("dopant_fraction" in line for line in lines)
+        assert warned == any("dopant_fraction" in line for line in lines)
 
 
-def test_numbers_of_a_request_are_told_as_given():
+def test_warnings_quote_numbers_as_given():
     (line,) = solve_equilibrium("lsf64", 1173.25, 0.01).warnings
     assert line.startswith("temperature_K = 1173.25 is outside 932 to 1173 of set kuhn2011")
 
 
 @pytest.mark.parametrize(("temperature_K", "pO2_bar", "key"), [(1600, 1e-20, "delta"), (800, 1e-12, "thermodynamic")])
-def test_bulfin_warns_where_its_form_decides(temperature_K, pO2_bar, key):
+def test_bulfin_warns_where_its_functional_form_dominates(temperature_K, pO2_bar, key):
     """Near delta_max = 0.34, and where Theta_V = 2.94/(1 - delta/0.34) - 31400/(R T ln 10) falls below 1."""
     result = solve_equilibrium("ceria", temperature_K, pO2_bar, constants="bulfin2016")
     closed = 2.94 / (1 - result.delta / 0.34) - 31400 / (R * temperature_K * math.log(10))
@@ -240,7 +240,7 @@ def test_user_constants_replace_and_are_reported():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (("pyrex", 1000, 1.0), "known materials"),
         (("lsf64", 100, 1.0), "temperature_K = 100"),
@@ -261,10 +261,10 @@ def test_user_constants_replace_and_are_reported():
         (("ceria", 550, 1.0, None, None, "bulfin2016"), "600 K"),
     ],
 )
-def test_bad_input_is_one_clear_line(arguments, words):
+def test_bad_input_is_one_clear_line(arguments, message):
     with pytest.raises(InputError) as caught:
         solve_equilibrium(*arguments)
-    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_every_listed_material_solves():

@@ -1,4 +1,4 @@
-"""A new form of defect equilibrium is one entry of FORMS: nothing else in the packages knows the forms by name."""
+"""A new form of defect equilibrium is one entry of FORMS: nothing else in the packages refers to forms by name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def power_law(
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A material "toy" whose constants name the form "power-law", registered from outside."""
+    """A user-defined material "toy" whose constants use the form "power-law"."""
     form = DefectForm(
         "delta = 0.01 pO2^(-1/6)", power_law, {"hole": "no holes in a toy"}, pair_constant=lambda c, t: 1e-3
     )
@@ -47,7 +47,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("toy")
-def test_a_form_from_outside() -> None:
+def test_a_user_defined_form() -> None:
     found = solve_equilibrium("toy", 1000.0, 1e-6)
     assert found.delta == pytest.approx(0.1)
     assert (found.thermodynamic_factor_V, found.thermodynamic_factor_O) == pytest.approx((3.0, 57.0))

@@ -1,4 +1,4 @@
-"""Defect equilibria over the whole range of temperature, gas and dopant: balances, signs, derivatives, monotony."""
+"""Defect equilibria over all temperatures, gases and dopants: balances, signs, derivatives, monotonicity."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from lattices.defects.equilibrium import solve_equilibrium
 
-# Not from a source: any pair switches the hole equations on, which is all these tests need.
+# Without a source: any pair of values enables the hole equations, which is all that these tests need.
 HOLES = {
     "hole_oxidation_enthalpy_J_mol": 1.0e5,
     "hole_oxidation_entropy_J_mol_K": 10.0,
     "source": "made up for a test",
 }
-# Material and constants: every form of equations, with and without holes.
+# Material and constants: every form of the equations, with and without holes.
 CASES = {
     "ceria": ("ceria", None),
     "ceria-bulfin": ("ceria", "bulfin2016"),
@@ -30,7 +30,7 @@ EMPIRICAL = ("ceria-bulfin", "ceria-suzuki-watanabe")
 
 temperatures = st.floats(500.0, 1600.0)
 log10_pO2 = st.floats(-30.0, 1.0)
-log10_pH2O = st.one_of(st.floats(-10.0, 3.0), st.just(-math.inf))  # the last is a dry gas
+log10_pH2O = st.one_of(st.floats(-10.0, 3.0), st.just(-math.inf))  # the last one is a dry gas
 dopants = st.one_of(st.floats(1e-9, 1e-3), st.floats(1e-3, 0.9), st.sampled_from([0.1, 0.2, 0.4]))
 
 
@@ -39,7 +39,7 @@ def cases(*names):
 
 
 def solve(case, temperature_K, log_pO2, log_pH2O, dopant):
-    """Equilibrium of a case; dopants do not go into the empirical forms, and 600 K is the lowest of one of them."""
+    """Equilibrium of a case; empirical forms take no dopants, and one of them starts at 600 K."""
     material, constants = CASES[case]
     proton = material in ("bzy", "bcy")
     return solve_equilibrium(
@@ -82,7 +82,7 @@ def test_balances_and_signs_over_the_whole_range(case, temperature_K, log_pO2, l
 
 @settings(max_examples=100, deadline=None)
 @given(cases("ceria", "lsf"), temperatures, log10_pO2)
-def test_undoped_balance_is_relative_to_the_small_numbers(case, temperature_K, log_pO2):
+def test_undoped_balance_holds_relative_to_small_concentrations(case, temperature_K, log_pO2):
     result = solve(case, temperature_K, log_pO2, 0.0, 0.0)
     f = result.site_fractions
     positive = 2 * result.delta + f.get("hole", 0.0)
@@ -100,7 +100,7 @@ def test_undoped_balance_is_relative_to_the_small_numbers(case, temperature_K, l
 def test_theta_is_the_derivative(case, temperature_K, log_pO2, log_pH2O, dopant):
     here = solve(case, temperature_K, log_pO2, log_pH2O, dopant)
     if here.thermodynamic_factor_V > 1e7:
-        return  # a finite difference of delta has no digits left there
+        return  # a finite difference of delta has no significant digits there
     step = 1e-3
     above, below = (solve(case, temperature_K, log_pO2 + s, log_pH2O, dopant) for s in (step, -step))
     slope = math.log(above.delta / below.delta) / (2 * step * math.log(10))
@@ -131,8 +131,8 @@ def test_more_oxygen_means_fewer_vacancies_and_electrons(case, temperature_K, lo
     dopants,
     st.floats(1.0, 500.0),
 )
-def test_heat_drives_oxygen_and_water_out(case, temperature_K, log_pO2, log_pH2O, dopant, step):
-    """Reduction takes heat up and hydration sets it free: more vacancies, fewer protons at a higher temperature."""
+def test_heating_releases_oxygen_and_water(case, temperature_K, log_pO2, log_pH2O, dopant, step):
+    """Reduction is endothermic and hydration exothermic: more vacancies and fewer protons at higher temperature."""
     cold = solve(case, temperature_K, log_pO2, log_pH2O, dopant)
     hot = solve(case, min(temperature_K + step, 1600.0), log_pO2, log_pH2O, dopant)
     assert hot.delta >= cold.delta * (1 - ROUNDING)

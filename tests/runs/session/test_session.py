@@ -1,4 +1,4 @@
-"""`import kmc`: what a user types in Python gives what the command gives, and says what is wrong in one line."""
+"""The Python interface `import kmc` gives the same results as the command, and one-line errors."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def test_every_public_name_loads_and_is_documented():
         _ = kmc.simulat
 
 
-def test_importing_is_quick_and_loads_nothing_heavy():
+def test_importing_is_quick_and_loads_no_heavy_package():
     heavy = ("numpy", "scipy", "ase", "h5py", "matplotlib", "pydantic")
     code = f"import sys, kmc; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_a_simulation_is_the_run_of_the_command(tmp_path):
+def test_a_simulation_equals_the_run_of_the_command(tmp_path):
     run = kmc.simulate(gdc([1300.0, 1400.0]), tmp_path / "python", **SHORT)
     overrides = [*TINY, "run.replicas=4", "crystal.repeats=[4, 4, 4]", "crystal.doping={Gd=0.1}"]
     assert main(["run", "gdc", "--out", str(tmp_path / "command"), *arguments(overrides)]) == 0
@@ -58,7 +58,7 @@ def test_a_simulation_is_the_run_of_the_command(tmp_path):
     assert run.results.temperatures_K == [1300.0, 1400.0]
 
 
-def test_results_are_results_json_with_names(run):
+def test_results_are_results_json_with_named_access(run):
     at = run.at(1100.0)
     content = json.loads((at.folder / "results.json").read_text())
     assert dict(at.results) == content
@@ -86,7 +86,7 @@ def test_results_are_results_json_with_names(run):
         (lambda run: kmc.simulate(gdc(), run.folder, **SHORT), "already holds a run"),
     ],
 )
-def test_what_is_not_there_is_one_line(run, ask, text):
+def test_missing_results_give_a_one_line_error(run, ask, text):
     with pytest.raises(kmc.InputError, match=text):
         ask(run)
 
@@ -139,7 +139,7 @@ def test_a_model_and_a_crystal_in_memory_can_be_resumed_by_the_command(tmp_path)
 
 @pytest.mark.slow
 def test_an_interrupt_leaves_a_run_that_resumes(tmp_path):
-    """Ctrl-C at the third report of progress: what is resumed equals what was never stopped."""
+    """Ctrl-C at the third progress report: the resumed run equals an uninterrupted one."""
     script = f"""
 import os, signal, sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -174,7 +174,7 @@ def test_a_table_of_the_run(run):
     assert table["species.O.tracer_diffusivity_m2_s"].notna().all()
 
 
-def test_without_pandas_the_line_says_what_to_install(run, monkeypatch):
+def test_without_pandas_the_error_says_what_to_install(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(kmc.InputError, match="pip install pandas"):
         run.to_dataframe()

@@ -2,7 +2,7 @@
 
 With tests/stand_in first in PYTHONPATH the CUDA backend runs on machines without a GPU. The stand-in is stricter than
 CuPy: nothing is copied implicitly, host and device arrays cannot be mixed, kernel arguments are checked against the
-signature of the kernel, fresh memory holds garbage, freed memory is overwritten, and guards beside every allocation are
+signature of the kernel, new memory holds garbage, freed memory is overwritten, and guards around every allocation are
 checked after each launch. Threads of a launch run one after another in random order, so that kernels must not wait for
 one another (no __syncthreads, no warp intrinsics). A name that is missing here raises AttributeError: check that CuPy
 has it, then add it.
@@ -33,7 +33,7 @@ MEMORY = int(float(os.environ.get("FAKE_CUPY_MEMORY", "8e9")))
 LAUNCHES: list[tuple[str, int, int]] = []  # (kernel, blocks, threads of a block) of every launch
 COPIES = {"to_device": 0, "bytes_to_device": 0, "to_host": 0, "bytes_to_host": 0}
 _live: weakref.WeakSet[_Memory] = weakref.WeakSet()
-_pool = {"used": 0, "held": 0}  # what was freed stays with the process, as in CuPy's pool
+_pool = {"used": 0, "held": 0}  # freed memory stays with the process, as in CuPy's pool
 
 
 class _Memory:
@@ -63,21 +63,21 @@ class _Memory:
 
 
 def _operand(value: Any) -> Any:
-    """What a device operation may take: device arrays and scalars."""
+    """An operand of a device operation: a device array or a scalar."""
     if isinstance(value, (numbers.Number, np.generic)):
         return value
     return _inside(value)
 
 
 def _index(key: Any) -> Any:
-    """What may stand between brackets: numbers, slices, None, ..., and device arrays of integers or booleans."""
+    """An index: numbers, slices, None, ..., and device arrays of integers or booleans."""
     if isinstance(key, tuple):
         return tuple(_index(k) for k in key)
     if key is None or key is Ellipsis or isinstance(key, (slice, int, np.integer)):
         return key
     if isinstance(key, ndarray) and key.dtype.kind in "iub":
         return key._a
-    raise IndexError(f"index of {type(key)}: bring it to the device first")
+    raise IndexError(f"index of {type(key)}: copy it to the device first")
 
 
 class ndarray:
@@ -131,7 +131,7 @@ class ndarray:
 
 
 def _fill_class() -> None:
-    """Attributes, operators and reductions, all alike: device arrays and scalars in, device arrays out."""
+    """Attributes, operators and reductions all take device arrays and scalars and return device arrays."""
     for name in ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides", "flags"):
         setattr(ndarray, name, property(operator.attrgetter(f"_a.{name}")))
     for kind in (bool, int, float):
@@ -170,7 +170,7 @@ _fill_class()
 
 
 def _new(value: Any) -> ndarray:
-    """A device array of its own with these values."""
+    """A new device array with these values."""
     value = np.asarray(value)
     made = empty(value.shape, value.dtype)
     made._a[...] = value
@@ -204,7 +204,7 @@ def zeros(shape: Any, dtype: Any = float64) -> ndarray:
 
 
 def asarray(a: Any, dtype: Any = None) -> ndarray:
-    """A device array as it is; a host array copied, a Fortran-ordered one as such, as CuPy does."""
+    """A device array unchanged; a host array copied, with its Fortran order if it has one, as in CuPy."""
     if isinstance(a, ndarray):
         return a if dtype is None or a.dtype == dtype else a.astype(dtype)
     value = np.asarray(a, dtype=dtype)
@@ -262,7 +262,7 @@ KINDS |= {f"u{name}": kind.replace("i", "u") for name, kind in KINDS.items() if 
 
 
 class RawModule:
-    """Source compiled by g++; kernels are extern "C" functions whose threads do not talk to one another."""
+    """Source compiled by g++; kernels are extern "C" functions whose threads do not communicate."""
 
     def __init__(self, *, code: str, options: tuple[str, ...] = (), backend: str = "nvrtc") -> None:
         self._code, self._options = code, options
@@ -271,7 +271,7 @@ class RawModule:
         self.library: Any = None
 
     def compile(self, log_stream: Any = None) -> None:
-        """Once for each source; the libraries lie in the folder for temporary files."""
+        """Compile each source once; the libraries are in the folder for temporary files."""
         text = PRELUDE + self._code + '\n#line 1 "launch"\n'
         for name, parameters in self._kernels.items():
             types = [p[: -len(re.findall(r"\w+$", p)[0])].strip() for p in parameters]
@@ -310,7 +310,7 @@ class RawKernel:
         self._sizes = (ctypes.c_ulong * (2 * len(parameters))).in_dll(module.library, f"sizes_{name}")
 
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
-        (blocks,), (threads,) = grid, block  # one axis alone
+        (blocks,), (threads,) = grid, block  # only one axis is supported
         if not 0 < blocks < 2**31 or not 0 < threads <= self._module.most_threads:
             raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: invalid argument: grid {grid}, block {block}")
         held = [self._argument(k, args[k]) for k, _ in zip(range(len(args)), self._parameters, strict=True)]
@@ -321,10 +321,10 @@ class RawKernel:
         pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(h) for h in held))
         self._run(blocks, threads, pointers, ctypes.c_void_p(order.ctypes.data))
         if not all(memory.sound() for memory in list(_live)):
-            raise RuntimeError(f"CUDA_ERROR_ILLEGAL_ADDRESS: {self.name} wrote beside an array")
+            raise RuntimeError(f"CUDA_ERROR_ILLEGAL_ADDRESS: {self.name} wrote outside an array")
 
     def _argument(self, k: int, value: Any) -> Any:
-        """The bytes of one argument as the launch takes them."""
+        """The bytes of one argument in the form that the launch expects."""
         text, size, inside = self._parameters[k], self._sizes[2 * k], self._sizes[2 * k + 1]
         kind = KINDS.get(text.replace("const", "").replace("*", " ").split()[0])
         if "*" not in text:
@@ -341,7 +341,7 @@ class RawKernel:
 
 class _Device:
     compute_capability = "90"
-    mem_info = property(lambda self: (max(MEMORY - _pool["held"], 0), MEMORY))  # what the pool holds is not free
+    mem_info = property(lambda self: (max(MEMORY - _pool["held"], 0), MEMORY))  # memory held by the pool is not free
 
 
 get_default_memory_pool = lambda: SimpleNamespace(free_all_blocks=lambda: _pool.update(held=_pool["used"]))  # noqa: E731
