@@ -72,10 +72,11 @@ def _export_one(folder: Path, form: str, output: Path | None) -> list[Path]:
 
 def frames(source: Path) -> Iterator[Atoms]:
     """ASE Atoms of every frame of a trajectory.h5, one at a time."""
-    import h5py
     from ase import Atoms
 
-    with h5py.File(source, "r") as file:
+    from kmc.files.hdf5 import reading
+
+    with reading(source) as file:
         moving, fixed = _group(file, source), file["kmc/lattice"]
         elements = [entry["element"] for entry in json.loads(file["kmc"].attrs["description"])["species"]]
         codes = np.concatenate([moving["species"][()], fixed["species"][()]])
@@ -101,7 +102,9 @@ def _write_h5md(source: Path, target: Path) -> None:
     """Header and particles, without the datasets of this program."""
     import h5py
 
-    with h5py.File(source, "r") as old:
+    from kmc.files.hdf5 import reading
+
+    with reading(source) as old:
         _group(old, source)
         with h5py.File(target, "w") as new:
             for name in ("h5md", "particles"):
@@ -110,9 +113,9 @@ def _write_h5md(source: Path, target: Path) -> None:
 
 def _write_topology(source: Path, target: Path) -> Path:
     """A PDB file with the species (first four letters) and element of each particle; a vacancy has no element."""
-    import h5py
+    from kmc.files.hdf5 import reading
 
-    with h5py.File(source, "r") as file, open(target, "w", encoding="ascii", errors="replace") as handle:
+    with reading(source) as file, open(target, "w", encoding="ascii", errors="replace") as handle:
         group = _group(file, source)
         species = json.loads(file["kmc"].attrs["description"])["species"]
         positions = group["position/value"][0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,27 +21,34 @@ if TYPE_CHECKING:
 
 MOST_DOUBLINGS = 8  # of a run that is to reach a precision: 256 times the first stretch
 RUN_FILE = "run.toml"
+LOCK = "run.lock"
 
 
 def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False, quiet: bool = False) -> int:
     """Run every job, analyse and draw; returns the exit code (0, or 128 + signal after an interruption).
 
     base: folder from which relative paths in the run file start. quiet: write to log.txt alone. InputError for anything
-    wrong with the run file, for a folder that cannot be written, that already holds a run (without resume), or that
-    holds none or another one (with resume).
+    wrong with the run file, for a folder that cannot be written, in which another process runs, that already holds a
+    run (without resume), or that holds none or another one (with resume).
     """
     if not resume:
         _check_free(folder, [folder])
     prepared = prepare(config, base)
     _check_folder(folder, prepared, resume)
-    log = _begin(folder, prepared, quiet)
+    with _claimed(folder):
+        _check_folder(folder, prepared, resume)
+        return _carry_out(folder, prepared, _begin(folder, prepared, quiet), resume)
+
+
+def _carry_out(folder: Path, prepared: PreparedRun, log: Log, resume: bool) -> int:
+    """Run every job, analyse and draw; returns the exit code."""
     first = prepared.systems[0]
     with signals() as stop:
         for job in prepared.jobs:
             log(f"{job.system.tables.temperature_K:g} K -> {folder / job.part}")
             for note in further_notes(job.system, first):
                 log(note.line)
-            for line in mode_lines(job.system) if config.polarons.mode == "auto" else ():
+            for line in mode_lines(job.system) if prepared.config.polarons.mode == "auto" else ():
                 log(line)
             if not _run_job(job, folder / job.part, prepared.backend, resume, stop, log):
                 log(f"stopped; to continue: kmc run {folder} --resume")
@@ -49,11 +57,23 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     return 0
 
 
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Make the output folder and keep other processes out of it; InputError if one is there or it cannot be written."""
+    from kmc.files.lock import locked
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / LOCK):
+            yield
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
 def _begin(folder: Path, prepared: PreparedRun, quiet: bool) -> Log:
     """Write the resolved run file and the head of the log."""
     first = prepared.systems[0]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         _write_run_file(folder, prepared.config, _composition(first))
         log = Log(folder / "log.txt", quiet)
         log(f"backend {prepared.backend}: {prepared.backend_reason}")

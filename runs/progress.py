@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from lattices.errors import InputError
+
 if TYPE_CHECKING:
     from kmc.run.progress import Progress
 
@@ -22,11 +24,14 @@ class Log:
         self.path, self.quiet = path, quiet
 
     def __call__(self, line: str) -> None:
-        """Write one line, or several."""
+        """Write one line, or several. InputError where log.txt cannot be written."""
         if not self.quiet:
             print(line, flush=True)
-        with open(self.path, "a", encoding="utf-8") as handle:
-            handle.write(line + "\n")
+        try:
+            with open(self.path, "a", encoding="utf-8") as handle:
+                handle.write(line + "\n")
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written: {error.strerror}; checkpoints are kept") from error
 
 
 class Stop:

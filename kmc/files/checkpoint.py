@@ -17,7 +17,7 @@ import numpy as np
 from kmc.arrays import Array
 from lattices.errors import InputError
 
-SCHEMA = 2
+SCHEMA = 3
 NAME, PREVIOUS = "checkpoint.npz", "checkpoint.previous.npz"
 
 

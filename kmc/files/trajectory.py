@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import Array
+from kmc.files.hdf5 import reading
 from kmc.files.header import FamilyRecord, Header, RunFacts, SpeciesRecord
 from kmc.files.records import Scan, Wave
 from kmc.measure.profile import Profile
@@ -100,17 +101,8 @@ class Trajectory:
 
 def read_trajectory(path: Path | str) -> Trajectory:
     """Read a trajectory.h5; InputError (one line) for a missing, truncated or foreign file."""
-    import h5py
-
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no trajectory file there")
-    try:
-        with h5py.File(path, "r") as file:
-            return _read(file)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a complete trajectory file of this program: {reason}") from error
+    with reading(path) as file:
+        return _read(file)
 
 
 def _read(file: h5py.File) -> Trajectory:
@@ -121,6 +113,8 @@ def _read(file: h5py.File) -> Trajectory:
     arrays = {name: group[name][()] for name in ("time_s", "summed_displacement", "trials", "accepted")}
     if frames < 2 or any(len(value) != frames for value in arrays.values()):
         raise ValueError("it holds no complete frame after the initial one")
+    if not np.allclose(arrays["time_s"], np.arange(frames) * arrays["time_s"][1], rtol=1e-9, atol=0.0):
+        raise ValueError("the times of its frames do not rise evenly from 0")
     return Trajectory(
         temperature_K=header.temperature_K,
         volume_m3=header.volume_m3,
@@ -181,10 +175,7 @@ def read_dataset(path: Path | str, name: str) -> Array:
     """A dataset under /kmc of a trajectory file, such as one of a user's own observer; InputError if there is none."""
     import h5py
 
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no trajectory file there")
-    with h5py.File(path, "r") as file:
+    with reading(path) as file:
         if not isinstance(file.get(f"kmc/{name}"), h5py.Dataset):
             raise InputError(f"{path}: it holds no dataset {name}")
         return np.asarray(file[f"kmc/{name}"][()])

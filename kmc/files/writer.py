@@ -5,7 +5,8 @@ because MDAnalysis takes the first by name); /kmc/replicas/NNNN holds the same f
 (positions = "all"), /kmc/lattice the sites that never move, with the dopants of replica 0. /kmc has the attributes
 "description" and "run" (header.py), by frame the datasets time_s, trials and accepted, and whatever the observers of
 the run write (kmc/measure): growing datasets with one row per frame, and totals that are replaced. Afterwards a run may
-add grand_canonical and relaxation (records.py). The file is open only while something is written.
+add grand_canonical and relaxation (records.py). The file is open only while something is written, and never locked:
+whoever reads it meanwhile neither stops the run nor sees half a change.
 
 Positions and boxes of a cell whose first vector is not along x, or whose second is not in the plane of x and y, are
 turned into that orientation (orientation.py): the particle groups then have the attribute "rotation", R (3, 3), with
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import Array
+from kmc.files.hdf5 import (
+    changing,
+    checked_attribute,
+    creating,
+    extend,
+    fixed,
+    growing,
+    reading,
+    refuse_foreign_storage,
+    refuse_links,
+    replace,
+    rows_crc,
+    text_attribute,
+)
 from kmc.files.header import RunFacts, header_of
 from kmc.files.orientation import rotated, viewer_rotation
 from kmc.measure.observer import Arrays
@@ -75,43 +91,53 @@ class TrajectoryWriter:
         self._system = system
         self._rotation = viewer_rotation(system.tables.supercell.crystal.cell_angstrom)
         self.shown = {"none": 0, "first": 1, "all": system.replicas}[positions]
+        self.crc: dict[str, int] = {}  # CRC-32 of all rows of each growing dataset of /kmc by path, for the checkpoint
 
     def create(self, state: State) -> None:
         """A new file without frames."""
-        import h5py
-
-        with h5py.File(self.path, "w") as file:
+        with creating(self.path) as file:
             _h5md_header(file)
-            file.create_group("kmc").attrs["description"] = header_of(self._system).to_json()
+            checked_attribute(file.create_group("kmc"), "description", header_of(self._system).to_json())
             for replica in range(self.shown):
                 self._particles(file, replica)
             if self.shown:
                 self._lattice(file, state)
 
     def append(
-        self, frames: Sequence[Frame], totals: Arrays, attributes: Mapping[str, Mapping[str, str]], facts: RunFacts
+        self,
+        first: int,
+        frames: Sequence[Frame],
+        totals: Arrays,
+        attributes: Mapping[str, Mapping[str, str]],
+        facts: RunFacts,
     ) -> None:
-        """Write frames, and the observers' totals as they stand after the last of them.
+        """Write frames `first`, first + 1, ..., and the observers' totals as they stand after the last of them.
 
-        Raises InputError where an observer uses a path of the file's own, OSError where the disk is full.
+        Raises InputError where an observer uses a path of the file's own or the file does not end before frame `first`,
+        OSError where the disk is full: then the file is as before.
         """
-        import h5py
-
         self._check_room(sum(frame.nbytes for frame in frames), totals)
         _check_paths(frames, totals)
-        with h5py.File(self.path, "r+") as file:
+        crc = dict(self.crc)
+        with changing(self.path) as file:
             group = file["kmc"]
+            there = len(group["time_s"]) if "time_s" in group else 0
+            if there != first:
+                raise InputError(f"{self.path}: holds {there} frames in place of {first}: another program changed it")
             for path, row in frames[0].rows().items():
                 if path not in group:
-                    _growing(group, path, row.shape, row.dtype.str, "s" if path == "time_s" else "")
-                _extend(group[path], np.array([frame.rows()[path] for frame in frames]))
+                    growing(group, path, row.shape, row.dtype.str, "s" if path == "time_s" else "")
+                rows = np.array([frame.rows()[path] for frame in frames])
+                extend(group[path], rows)
+                crc[path] = zlib.crc32(rows.data, crc.get(path, 0))
             for replica in range(self.shown):
                 self._append_positions(file[_group_name(replica)], frames, replica)
-            _replace(group, totals)
+            replace(group, totals)
             for path, texts in attributes.items():
                 for name, text in texts.items():
-                    _attribute(group[path], name, text)
-            group.attrs["run"] = facts.to_json()
+                    checked_attribute(group[path], name, text)
+            checked_attribute(group, "run", facts.to_json())
+        self.crc = crc
 
     def _check_room(self, frames_bytes: int, totals: Arrays) -> None:
         """OSError before anything is touched on a disk that is full: the library would crash in the middle."""
@@ -119,29 +145,39 @@ class TrajectoryWriter:
         if shutil.disk_usage(self.path.parent).free < needed:
             raise OSError(errno.ENOSPC, f"no space left on the disk ({needed / 1e6:.0f} MB are needed)")
 
-    def truncate(self, frames: int) -> None:
-        """Drop everything after the first `frames` frames (the initial one included) from every growing dataset."""
+    def resume(self, frames: int, crc: Mapping[str, int]) -> None:
+        """Drop everything after the first `frames` frames (the initial one included) from every growing dataset.
+
+        crc: of a checkpoint; InputError where the file does not hold the rows that it describes.
+        """
         import h5py
 
         def shorten(_: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset) and item.maxshape and item.maxshape[0] is None:
                 item.resize(frames, axis=0)
 
-        with h5py.File(self.path, "r+") as file:
+        if not self.path.is_file():
+            raise InputError(f"{self.path}: has gone; the checkpoint beside it continues no run without it")
+        with changing(self.path) as file:
+            refuse_links(file)
+            file.visititems(lambda _, item: refuse_foreign_storage(item) if isinstance(item, h5py.Dataset) else None)
+            group = file["kmc"]
+            for path, expected in crc.items():
+                if len(group[path]) < frames or rows_crc(group[path], frames) != expected:
+                    raise InputError(
+                        f"{self.path}: {path} is not what the checkpoint says of it: damaged, or of another run"
+                    )
             file.visititems(shorten)  # hard links to one dataset are visited once
+        self.crc = dict(crc)
 
     def add(self, name: str, arrays: Arrays) -> None:
         """Write a group of datasets: "grand_canonical" or "relaxation"."""
-        import h5py
-
-        with h5py.File(self.path, "r+") as file:
-            _replace(file["kmc"].require_group(name), arrays)
+        with changing(self.path) as file:
+            replace(file["kmc"].require_group(name), arrays)
 
     def holds(self, name: str) -> bool:
         """Whether the file has that group already."""
-        import h5py
-
-        with h5py.File(self.path, "r") as file:
+        with reading(self.path) as file:
             return f"kmc/{name}" in file
 
     def _append_positions(self, group: h5py.Group, frames: Sequence[Frame], replica: int) -> None:
@@ -149,11 +185,11 @@ class TrajectoryWriter:
         vectors = rotated(self._system.tables.supercell.vectors_angstrom, self._rotation)
         crystal = self._system.tables.supercell.crystal
         scale = rotated(crystal.cell_angstrom / crystal.grid, self._rotation)
-        _extend(group["position/step"], np.arange(already, already + len(frames)))
-        _extend(group["position/time"], np.array([frame.time_s * 1e12 for frame in frames]))
+        extend(group["position/step"], np.arange(already, already + len(frames)))
+        extend(group["position/time"], np.array([frame.time_s * 1e12 for frame in frames]))
         values = np.array([frame.positions[replica] @ scale for frame in frames], dtype=np.float32)
-        _extend(group["position/value"], values)
-        _extend(group["box/edges/value"], np.broadcast_to(vectors, (len(frames), 3, 3)))
+        extend(group["position/value"], values)
+        extend(group["box/edges/value"], np.broadcast_to(vectors, (len(frames), 3, 3)))
 
     def _particles(self, file: h5py.Group, replica: int) -> None:
         tables = self._system.tables
@@ -162,13 +198,13 @@ class TrajectoryWriter:
             group.attrs["rotation"] = self._rotation
         particles = tables.n_particles
         position = group.create_group("position")
-        _growing(position, "step", (), "i8")
-        _growing(position, "time", (), "f8", "ps")
-        _growing(position, "value", (particles, 3), "f4", "Angstrom")
+        growing(position, "step", (), "i8")
+        growing(position, "time", (), "f8", "ps")
+        growing(position, "value", (particles, 3), "f4", "Angstrom")
         _box(group)
         edges = group["box"].create_group("edges")
         edges["step"], edges["time"] = position["step"], position["time"]
-        _growing(edges, "value", (3, 3), "f8", "Angstrom")
+        growing(edges, "value", (3, 3), "f8", "Angstrom")
         codes = np.zeros(particles, dtype=np.int32)
         for code in np.flatnonzero(tables.first_particle >= 0):
             first = int(tables.first_particle[code])
@@ -180,10 +216,10 @@ class TrajectoryWriter:
         static = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] >= tables.n_mobile_sites]
         group = file.create_group("kmc/lattice")
         _box(group)
-        group["box/edges"] = rotated(tables.supercell.vectors_angstrom, self._rotation)
+        fixed(group, "box/edges", rotated(tables.supercell.vectors_angstrom, self._rotation))
         positions = [tables.supercell.positions_angstrom(s) for s in static] or [np.zeros((0, 3))]
-        group["position"] = rotated(np.concatenate(positions), self._rotation).astype(np.float32)
-        _attribute(group["position"], "unit", "Angstrom")
+        fixed(group, "position", rotated(np.concatenate(positions), self._rotation).astype(np.float32))
+        text_attribute(group["position"], "unit", "Angstrom")
         _species(group, tables.species, state.occupants[0, tables.n_mobile_sites :].astype(np.int32))
 
 
@@ -192,17 +228,6 @@ def _check_paths(frames: Sequence[Frame], totals: Arrays) -> None:
     for path in (*frames[0].observed, *totals):
         if path.split("/")[0] in RESERVED or (path in totals and path in frames[0].observed):
             raise InputError(f"observers: the dataset {path} of the trajectory file has another use; choose another")
-
-
-def _replace(group: h5py.Group, arrays: Arrays) -> None:
-    """Write datasets; those of the same shape are overwritten, because the room of a deleted one is not reused."""
-    for name, value in arrays.items():
-        if name in group and group[name].shape == value.shape:
-            group[name][...] = value
-        else:
-            if name in group:
-                del group[name]
-            group[name] = value
 
 
 def _group_name(replica: int) -> str:
@@ -228,25 +253,4 @@ def _species(group: h5py.Group, names: tuple[str, ...], codes: NDArray[np.int32]
     import h5py
 
     kind = h5py.enum_dtype({name: code for code, name in enumerate(names)}, basetype="i4")
-    group.create_dataset("species", data=codes, dtype=kind)
-
-
-def _attribute(item: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
-    """A text attribute as a string of variable length, as H5MD wants its units."""
-    import h5py
-
-    item.attrs.create(name, text, dtype=h5py.string_dtype())
-
-
-def _growing(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str, unit: str = "") -> None:
-    dataset = group.create_dataset(
-        name, (0, *shape), maxshape=(None, *shape), dtype=dtype, chunks=(1, *shape) if shape else True
-    )
-    if unit:
-        _attribute(dataset, "unit", unit)
-
-
-def _extend(dataset: h5py.Dataset, values: Array) -> None:
-    before = len(dataset)
-    dataset.resize(before + len(values), axis=0)
-    dataset[before:] = values
+    fixed(group, "species", codes, kind)

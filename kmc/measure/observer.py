@@ -51,7 +51,7 @@ class Observer(ABC):
         return {}
 
     def attributes(self) -> Mapping[str, Mapping[str, str]]:
-        """Text attributes of datasets and groups: path -> attribute -> text, for example a unit."""
+        """Text attributes of datasets and groups: path -> attribute -> text, for example a unit. h5py reads bytes."""
         return {}
 
     @abstractmethod

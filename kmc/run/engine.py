@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from kmc.backends import choose_backend
 from kmc.files.checkpoint import has_checkpoint
+from kmc.files.lock import locked
 from kmc.files.writer import NAME
 from kmc.run.equilibration import EquilibrationWalk, equilibrated_state
 from kmc.run.production import ProductionWalk
 from kmc.run.progress import Report, Stop, WallClock
-from kmc.run.saved_run import SavedProduction, SavedRun, identity_of
+from kmc.run.saved_run import SavedProduction, SavedRun
 from kmc.run.schedule import Schedule
 from kmc.run.settings import Settings
 from kmc.run.task import RunTask
-from kmc.state.replicas import State
 from kmc.state.system import System
 from lattices.errors import InputError
+
+LOCK = "trajectory.lock"
 
 
 def run(
@@ -37,34 +40,21 @@ def run(
     run longer, at the same frame interval. prepare: the same particles with other rates, equilibrated first (without
     checkpoints); the run starts from their final state. report is called with the progress, stop asks whether to end.
     Raises InputError if the folder holds a run already and resume is False, if the checkpoint belongs to another run,
-    if the backend cannot be used, or if the folder cannot be written.
+    if the backend cannot be used, if another process runs in the folder, or if the folder cannot be written.
     """
     folder = Path(folder)
     report, stop = report or (lambda _: None), stop or (lambda: False)
     usable, _ = choose_backend(backend)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if resume:
-            task, saved = _resumed(system, settings, folder, usable, report, stop)
-            if isinstance(saved.phase, SavedProduction):
-                walk = ProductionWalk.resume(task, saved, saved.phase)
-                return walk.run(extend_to_frames or settings.frames)
-            equilibration = EquilibrationWalk.resume(task, saved, saved.phase)
-        else:
-            if has_checkpoint(folder) or (folder / NAME).exists():
+        with locked(folder / LOCK):
+            if not resume and (has_checkpoint(folder) or (folder / NAME).exists()):
                 raise InputError(f"{folder} already holds a run; resume it or choose another folder")
             task = RunTask(system, settings, folder, usable, report, stop)
-            state = _first_state(task, prepare)
-            if state is None:
-                return False
-            equilibration = EquilibrationWalk.begin(task, state)
-        if not equilibration.run():
-            return False
-        return ProductionWalk.begin(equilibration).run(extend_to_frames or settings.frames)
+            production = _resumed(task) if resume else _begun(task, prepare)
+            return production is not None and production.run(extend_to_frames or settings.frames)
     except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written: {error.strerror or error}; frames up to the last checkpoint are kept"
-        ) from error
+        raise InputError(f"{folder}: cannot be written: {error.strerror or error}; {_what_is_kept(folder)}") from error
 
 
 def frozen_schedule(folder: Path | str) -> Schedule:
@@ -80,15 +70,31 @@ def frames_reached(folder: Path | str) -> int:
     return SavedRun.read(Path(folder)).frame
 
 
-def _first_state(task: RunTask, prepare: System | None) -> State | None:
-    """The state that equilibration starts from; None if asked to stop before there is one."""
-    return task.system.initial_state() if prepare is None else equilibrated_state(task.for_system(prepare))
+def _begun(task: RunTask, prepare: System | None) -> ProductionWalk | None:
+    """A production run after its equilibration; None if asked to stop before."""
+    state = task.system.initial_state() if prepare is None else equilibrated_state(task.for_system(prepare))
+    return None if state is None else _equilibrated(EquilibrationWalk.begin(task, state))
 
 
-def _resumed(
-    system: System, settings: Settings, folder: Path, backend: str, report: Report, stop: Stop
-) -> tuple[RunTask, SavedRun]:
-    """The task with the wall time of its checkpoint, and the checkpoint; InputError if that belongs to another run."""
-    saved = SavedRun.read(folder)
-    saved.check(identity_of(system, settings), folder)
-    return RunTask(system, settings, folder, backend, report, stop, WallClock(saved.wall_s)), saved
+def _resumed(task: RunTask) -> ProductionWalk | None:
+    """The production run of the checkpoint, or the one after its equilibration; None if asked to stop before.
+
+    InputError if the checkpoint belongs to another run.
+    """
+    saved = SavedRun.read(task.folder)
+    saved.check(task.identity, task.folder)
+    task = replace(task, clock=WallClock(saved.wall_s))
+    if isinstance(saved.phase, SavedProduction):
+        return ProductionWalk.resume(task, saved, saved.phase)
+    return _equilibrated(EquilibrationWalk.resume(task, saved, saved.phase))
+
+
+def _equilibrated(walk: EquilibrationWalk) -> ProductionWalk | None:
+    return ProductionWalk.begin(walk) if walk.run() else None
+
+
+def _what_is_kept(folder: Path) -> str:
+    """What an error of the disk has left of a run."""
+    if not folder.is_dir():
+        return "the folder has been removed, and the run with it"
+    return "frames up to the last checkpoint are kept" if has_checkpoint(folder) else "there is no checkpoint yet"

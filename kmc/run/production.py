@@ -59,7 +59,7 @@ class ProductionWalk:
         observers = observers_of(task.system, task.settings)
         observers.restore(task.system.tables, walker.live(), production.observers)
         writer = _writer(task)
-        writer.truncate(production.frame + 1)
+        writer.resume(production.frame + 1, production.crc)
         start = production.start_trials, production.start_accepted
         return cls(task, walker, production.schedule, observers, writer, *start, production.frame)
 
@@ -97,10 +97,11 @@ class ProductionWalk:
     def save(self) -> None:
         """Append the frames since the last time, then write the checkpoint that belongs to them."""
         if self.pending:
-            self.writer.append(self.pending, self.observers.datasets(), self.observers.attributes(), self._facts())
+            first, totals = self.frame + 1 - len(self.pending), self.observers.datasets()
+            self.writer.append(first, self.pending, totals, self.observers.attributes(), self._facts())
             self.pending = []
         start = self.start_trials, self.start_accepted
-        production = SavedProduction(self.schedule, self.frame, *start, self.observers.state())
+        production = SavedProduction(self.schedule, self.frame, *start, self.observers.state(), self.writer.crc)
         SavedRun(self.task.identity, self.task.clock.elapsed_s, self.walker.read(), production).write(self.task.folder)
 
     def _walk_frame(self) -> None:

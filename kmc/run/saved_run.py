@@ -43,7 +43,8 @@ class Identity:
 class SavedProduction:
     """Production up to a frame. start_trials, start_accepted: (R, F) int64 counters at frame 0.
 
-    observers: the state of every observer by its name.
+    observers: the state of every observer by its name. crc: CRC-32 of what trajectory.h5 holds up to this frame, by
+    growing dataset.
     """
 
     schedule: Schedule
@@ -51,6 +52,7 @@ class SavedProduction:
     start_trials: NDArray[np.int64]
     start_accepted: NDArray[np.int64]
     observers: Mapping[str, Arrays]
+    crc: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class SavedRun:
         if isinstance(self.phase, Equilibration):
             meta["equilibration"] = asdict(self.phase)
         else:
-            meta["production"] = {"schedule": asdict(self.phase.schedule), "frame": self.phase.frame}
+            schedule, frame, crc = asdict(self.phase.schedule), self.phase.frame, dict(self.phase.crc)
+            meta["production"] = {"schedule": schedule, "frame": frame, "crc": crc}
             arrays |= {"start/trials": self.phase.start_trials, "start/accepted": self.phase.start_accepted}
             for observer, kept in self.phase.observers.items():
                 arrays |= {f"observers/{observer}/{name}": np.asarray(value) for name, value in kept.items()}
@@ -96,7 +99,7 @@ class SavedRun:
                 observers.setdefault(observer, {})[name] = value
             production = meta["production"]
             schedule, start = Schedule(**production["schedule"]), (arrays["start/trials"], arrays["start/accepted"])
-            phase = SavedProduction(schedule, production["frame"], *start, observers)
+            phase = SavedProduction(schedule, production["frame"], *start, observers, production["crc"])
         return cls(Identity(**meta["identity"]), meta["wall_s"], state, phase)
 
     @property

@@ -88,7 +88,7 @@ def test_a_toy_observable_in_a_complete_run(tmp_path, backend):
     run(system(), settings(), tmp_path, backend=backend)
     unwrapped = unwrapped_angstrom(tmp_path)
     with h5py.File(tmp_path / "trajectory.h5") as file:
-        assert file["kmc/toy/summed_z"].attrs["unit"] == "cell/grid"
+        assert file["kmc/toy/summed_z"].attrs["unit"] == b"cell/grid"
     rows, total = (read_dataset(tmp_path / "trajectory.h5", f"toy/{name}") for name in ("summed_z", "displaced"))
     assert rows.shape == (FRAMES + 1, 3) and rows.dtype == np.int64
     edge_angstrom = 5.4 / system().tables.supercell.crystal.grid
