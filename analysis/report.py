@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,12 @@ from analysis.results import (
 )
 from analysis.statistics.arrhenius import arrhenius_json
 from analysis.statistics.estimates import Unavailable
-from analysis.statistics.independent_samples import FIT_RANGE
+from analysis.statistics.independent_samples import FitRange
 from analysis.thermodynamics.chemical_diffusion import chemical_json
 from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.conductivity import transport_json
 from analysis.transport.drift import drift_json, drift_warning
+from analysis.transport.fits import fit_json
 from analysis.transport.onsager import onsager_json, species_estimates, transport_coefficients
 from analysis.transport.polaron_modes import MODES, combine
 from analysis.transport.profile import profile_json
@@ -42,11 +44,11 @@ CONDUCTIVITIES: tuple[TransportKey, ...] = ("ionic_conductivity_S_m", "electroni
 ONE_SCALE = 'only one scale was run: compare with a run at another, or take polarons.mode = "auto", which does so'
 
 
-def analyze(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) -> RunResults:
+def analyze(trajectory: Trajectory, fit_range: FitRange = None) -> RunResults:
     """All estimates of one trajectory, as results.json holds them.
 
     fit_range: lags of the fits, as fractions of the run; the lower one as a fraction of the run as first planned, where
-    the run was extended. Raises InputError for a fit range that is not allowed.
+    the run was extended. None: chosen from the data. Raises InputError for a fit range that is not allowed.
     """
     analysis = TransportAnalysis(trajectory, fit_range)
     chemical, doubts = chemical_json(analysis)
@@ -62,7 +64,7 @@ def analyze(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) 
         "notes": [note.text for note in trajectory.notes if not note.warning],
         "warnings": of_run + _warnings(analysis) + drift_warning(trajectory) + doubts,
     }
-    if (profile := profile_json(trajectory, analysis.independent, analysis.fit_range)) is not None:
+    if (profile := profile_json(analysis)) is not None:
         results["profile"] = profile
     if trajectory.polaron_mode == "scaled":
         results["scale_check"] = Unavailable(ONE_SCALE).as_json()
@@ -81,6 +83,7 @@ def _header(analysis: TransportAnalysis) -> Header:
         "polaron_mode": trajectory.polaron_mode,
         "coupled_groups": [list(group) for group in trajectory.coupled_groups],
         "errors_from": None if isinstance(independent, Unavailable) else independent.description,
+        "fit_range": None if analysis.given_range is None else list(analysis.given_range),
     }
 
 
@@ -88,7 +91,7 @@ def _species(analysis: TransportAnalysis, record: SpeciesRecord) -> SpeciesResul
     trajectory, tracer = analysis.trajectory, analysis.tracer(record.name)
     diffusivity, correlation = tracer_estimates(tracer)
     collective, haven = species_estimates(trajectory, analysis.collective, tracer, record.name)
-    return {
+    results: SpeciesResults = {
         "charge_e": record.charge_e,
         "kind": record.kind,
         "number_density_m3": record.count / trajectory.volume_m3,
@@ -97,16 +100,22 @@ def _species(analysis: TransportAnalysis, record: SpeciesRecord) -> SpeciesResul
         "correlation_factor": correlation.as_json(),
         "haven_ratio": haven.as_json(),
     }
+    if not isinstance(tracer, Unavailable):
+        results["tracer_fit"] = fit_json(tracer.fit, float(trajectory.time_s[1]))
+    return results
 
 
 def _warnings(analysis: TransportAnalysis) -> list[str]:
-    """What the errors exclude, and fits of species whose mean-square displacement is not yet linear."""
+    """What the errors exclude, and estimates that are bounds because the displacement is not yet diffusive."""
     independent = analysis.independent
     if isinstance(independent, Unavailable):
         return []
-    mobile = [record.name for record in analysis.trajectory.species if record.mobile and record.count]
-    fits = [fit.warning for name in mobile if not isinstance(fit := analysis.tracer(name), Unavailable)]
-    return [line for line in (independent.note, *fits) if line]
+    lines = [] if independent.note is None else [independent.note]
+    for name in (record.name for record in analysis.trajectory.species if record.mobile and record.count):
+        tracer = analysis.tracer(name)
+        if not isinstance(tracer, Unavailable) and tracer.fit.doubt:
+            lines.append(f"D* of {name} is an {tracer.fit.doubt}")
+    return lines
 
 
 def _hops(trajectory: Trajectory) -> HopResults:
@@ -123,38 +132,78 @@ def _hops(trajectory: Trajectory) -> HopResults:
     return {"families": families, "wall_s": trajectory.wall_s, "accepted_per_s": per_s}
 
 
-def analyze_folder(folder: Path | str, fit_range: tuple[float, float] = FIT_RANGE) -> FolderResults:
+def analyze_folder(folder: Path | str, fit_range: FitRange = None) -> FolderResults:
     """Analyse the run in a folder, or each of its temperatures, and write results.json beside every trajectory.
 
-    Raises InputError for a folder without a run, or for a trajectory that cannot be read.
+    Where the folder is part of a run that was analysed before, as a temperature or a mode is, the results of that run
+    are made again from those of its parts. Raises InputError for a folder without a run, or for a trajectory that
+    cannot be read.
     """
+    from kmc.files.trajectory import read_trajectory
+
     folder = Path(folder)
+    results = _folder_results(folder, lambda part: analyze(read_trajectory(part / "trajectory.h5"), fit_range))
+    part = folder.resolve()
+    while _belongs_to_run(part):
+        part = part.parent
+        _folder_results(part, lambda each: read_run_results(each, fit_range))
+    return results
+
+
+def run_folder(folder: Path | str) -> Path:
+    """The analysed run that a folder belongs to as a temperature, a mode or a window, or the folder itself."""
+    whole = Path(folder).resolve()
+    while _belongs_to_run(whole):
+        whole = whole.parent
+    return whole
+
+
+def _belongs_to_run(folder: Path) -> bool:
+    return folder in parts_of(folder.parent) and (folder.parent / "results.json").exists()
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """Sub-folders that hold the parts of a run: temperatures, windows or modes."""
+    return window_folders(folder) or mode_folders(folder) or temperature_folders(folder)
+
+
+def read_run_results(folder: Path, fit_range: FitRange = None) -> RunResults:
+    """results.json of the trajectory in a folder, which is analysed where there is none that can be read."""
+    from kmc.files.trajectory import read_trajectory
+
+    try:
+        found: RunResults = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        return found
+    except (OSError, ValueError):
+        return analyze(read_trajectory(folder / "trajectory.h5"), fit_range)
+
+
+def _folder_results(folder: Path, leaf: Callable[[Path], RunResults]) -> FolderResults:
+    """Make and write the results of a folder. leaf: makes those of a folder with a trajectory."""
     if _holds_one_run(folder):
-        return _analyze_run(folder, fit_range)
+        return _run_results(folder, leaf)
     parts = temperature_folders(folder)
     if not parts:
         raise InputError(f"{folder}: contains neither a trajectory.h5 nor sub-folders T...K with one")
-    runs = sorted((_analyze_run(part, fit_range) for part in parts), key=lambda run: run["temperature_K"])
+    runs = sorted(((_run_results(part, leaf), part.name) for part in parts), key=lambda run: run[0]["temperature_K"])
     results: TemperatureResults = {
-        "temperatures_K": [run["temperature_K"] for run in runs],
-        "folders": [part.name for part in parts],
-        "arrhenius": _arrhenius(runs),
-        "runs": runs,
+        "temperatures_K": [run["temperature_K"] for run, _ in runs],
+        "folders": [name for _, name in runs],
+        "arrhenius": _arrhenius([run for run, _ in runs]),
+        "runs": [run for run, _ in runs],
     }
     _write(folder, results)
     return results
 
 
-def _analyze_run(folder: Path, fit_range: tuple[float, float]) -> RunResults:
-    """Analyse and write one run at one temperature, which may have parts of its own."""
-    from kmc.files.trajectory import read_trajectory
-
+def _run_results(folder: Path, leaf: Callable[[Path], RunResults]) -> RunResults:
+    """Make and write the results of one run at one temperature, which may have parts of its own."""
     if (folder / "trajectory.h5").exists():
-        results = analyze(read_trajectory(folder / "trajectory.h5"), fit_range)
+        results = leaf(folder)
     elif windows := window_folders(folder):
-        results = extrapolate([_analyze_run(part, fit_range) for part in windows])
+        results = extrapolate([_run_results(part, leaf) for part in windows])
     else:
-        modes = {part.name: _analyze_run(part, fit_range) for part in mode_folders(folder)}
+        modes = {part.name: _run_results(part, leaf) for part in mode_folders(folder)}
         try:
             results = combine(modes)
         except InputError as error:

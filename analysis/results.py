@@ -77,8 +77,21 @@ class TensorEntry(TypedDict):
     stderr: list[list[Matrix]]
 
 
+class FitResults(TypedDict):
+    """The lags to which the slope of a mean-square displacement was fitted.
+
+    lags_s: the shortest and the longest. chosen_from: the data, or the range that the user gave. local_exponent:
+    d ln MSD/d ln t in the first octave of the fit. diffusive: False where the estimate is a bound.
+    """
+
+    lags_s: list[float]
+    chosen_from: Literal["data", "fit_range"]
+    local_exponent: Entry
+    diffusive: bool
+
+
 class SpeciesResults(TypedDict):
-    """A mobile species."""
+    """A mobile species; a fit is left out where there is none."""
 
     charge_e: int
     kind: str
@@ -87,6 +100,8 @@ class SpeciesResults(TypedDict):
     collective_diffusivity_m2_s: Entry
     correlation_factor: Entry
     haven_ratio: Entry
+    tracer_fit: NotRequired[FitResults]
+    collective_fit: NotRequired[FitResults]
 
 
 class OnsagerResults(TypedDict):
@@ -164,7 +179,10 @@ class ModeResults(TypedDict):
 
 
 class Header(TypedDict):
-    """What was run. profile, scale_check and modes: parts that only some runs have."""
+    """What was run. profile, scale_check and modes: parts that only some runs have.
+
+    fit_range: lags of all fits as fractions of the run, where the user gave them.
+    """
 
     temperature_K: float
     model: str
@@ -175,6 +193,7 @@ class Header(TypedDict):
     polaron_mode: str
     coupled_groups: list[list[str]]
     errors_from: str | None
+    fit_range: list[float] | None
     profile: NotRequired[ProfileResults]
     scale_check: NotRequired[Entry | dict[str, dict[SpeciesKey, Entry]]]
     modes: NotRequired[dict[str, ModeResults]]

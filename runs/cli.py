@@ -89,7 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     analyze = _folder(commands, "analyze", "analyse a finished run again", _analyze)
     analyze.add_argument("--json", action="store_true")
     analyze.add_argument(
-        "--fit-range", type=float, nargs=2, default=None, metavar=("FROM", "TO"), help="lags, as fractions of the run"
+        "--fit-range",
+        type=float,
+        nargs=2,
+        default=None,
+        metavar=("FROM", "TO"),
+        help="lags of all fits, as fractions of the run (default: chosen from the data)",
     )
     _folder(commands, "plot", "plot a finished run again", _plot)
     export = _folder(commands, "export", "export the trajectory for other programs", _export)
@@ -180,11 +185,12 @@ def _study(arguments: argparse.Namespace) -> int:
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
-    from analysis.report import analyze_folder
-    from analysis.statistics.independent_samples import FIT_RANGE
+    from analysis.plots.run import plot_folder
+    from analysis.report import analyze_folder, run_folder
     from analysis.table import format_table
 
-    results = analyze_folder(arguments.folder, tuple(arguments.fit_range or FIT_RANGE))
+    results = analyze_folder(arguments.folder, tuple(arguments.fit_range) if arguments.fit_range else None)
+    plot_folder(run_folder(arguments.folder))
     print(json.dumps(results, indent=1) if arguments.json else format_table(results))
     return 0
 

@@ -43,14 +43,18 @@ def _of_run(folder: Path, results: Path) -> list[Path]:
     """Pictures of one trajectory; those of its results only where it was analysed."""
     from kmc.files.trajectory import read_trajectory
 
-    pictures: list[Path | None] = [plot_msd(read_trajectory(folder / "trajectory.h5"), folder / "msd.png")]
-    if results.exists():
-        with opened(results) as found:
-            if "profile" in found:
-                pictures.append(plot_profile(found, folder / "profile.png"))
-            pictures.append(plot_onsager(found, folder / "onsager.png"))
-            pictures.append(plot_isotherm(found, folder / "isotherm.png"))
-            pictures.append(plot_routes(found, folder / "chemical-diffusivity.png"))
-            pictures.append(plot_decays(found, folder / "decays.png"))
-            pictures.append(plot_waves(found, folder / "relaxation.png"))
+    trajectory, curve = read_trajectory(folder / "trajectory.h5"), folder / "msd.png"
+    if not results.exists():
+        return [plot_msd(trajectory, curve)]
+    pictures: list[Path | None] = []
+    with opened(results) as found:
+        given = found["fit_range"]
+        pictures.append(plot_msd(trajectory, curve, None if given is None else (given[0], given[1])))
+        if "profile" in found:
+            pictures.append(plot_profile(found, folder / "profile.png"))
+        pictures.append(plot_onsager(found, folder / "onsager.png"))
+        pictures.append(plot_isotherm(found, folder / "isotherm.png"))
+        pictures.append(plot_routes(found, folder / "chemical-diffusivity.png"))
+        pictures.append(plot_decays(found, folder / "decays.png"))
+        pictures.append(plot_waves(found, folder / "relaxation.png"))
     return [each for each in pictures if each]

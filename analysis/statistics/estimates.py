@@ -81,6 +81,12 @@ class Estimate:
     principal: FloatArray | None = field(default=None, compare=False)
     principal_stderr: FloatArray | None = field(default=None, compare=False)
 
+    def noting(self, note: str | None) -> Estimate:
+        """The estimate with one more remark for the reader, or itself where that is None."""
+        if note is None:
+            return self
+        return replace(self, note=note if self.note is None else f"{self.note}; {note}")
+
     def __str__(self) -> str:
         """`1.23(4)e-10 m2/s`: the error in units of the last digit shown."""
         return f"{uncertainty_notation(self.value, self.stderr)} {self.unit}".rstrip()
@@ -141,6 +147,18 @@ def jackknife_stderr(samples: FloatArray) -> FloatArray:
     number = len(left_out)
     spread = left_out - left_out.mean(axis=0)
     return np.asarray(np.sqrt((number - 1) / number * (spread**2).sum(axis=0)))
+
+
+def student_quantile(dof: float, outside: float) -> float:
+    """Magnitude that Student's t exceeds with probability `outside`, both tails together."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(dof, 1.0 - outside / 2.0))
+
+
+def student_limit(samples: FloatArray, false_alarm: float) -> float:
+    """Magnitude that a (U+1,) quantity of mean zero exceeds with a given probability (Student's t, U - 1 dof)."""
+    return student_quantile(len(samples) - 2, false_alarm) * float(jackknife_stderr(samples))
 
 
 def without_bias(samples: FloatArray, what: str) -> FloatArray:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 IntArray = NDArray[np.int64]
 
-FIT_RANGE = (0.05, 0.5)  # lags, as fractions of the run
+FitRange: TypeAlias = tuple[float, float] | None  # lags as fractions of the run; None: chosen from the data
+LONGEST_LAG = 0.5  # as a fraction of the run
 FEWEST_SAMPLES = 4
 _MOST_SAMPLES = 8  # time groups are added up to this many samples: more would shorten the lags
 
@@ -55,23 +56,27 @@ class IndependentSamples:
         return leave_one_out(per_sample)
 
 
-def check_range(fit_range: tuple[float, float]) -> None:
-    """Raise InputError unless 0 < from < to <= 0.5."""
+def check_range(fit_range: FitRange) -> None:
+    """Raise InputError unless 0 < from < to <= 0.5, or None."""
+    if fit_range is None:
+        return
     low, high = fit_range
-    if not 0.0 < low < high <= 0.5:
+    if not 0.0 < low < high <= LONGEST_LAG:
         raise InputError(f"fit_range = {low!r}, {high!r}: must be two fractions of the run with 0 < from < to <= 0.5")
 
 
-def planned_range(trajectory: Trajectory, fit_range: tuple[float, float]) -> tuple[float, float]:
+def planned_range(trajectory: Trajectory, fit_range: FitRange) -> FitRange:
     """The fit range as fractions of the whole run, given its lower end as a fraction of the run as first planned.
 
     Where a run was extended, the shortest lag keeps its length: the windows grow in number and the error falls.
     """
+    if fit_range is None:
+        return None
     planned = trajectory.planned_frames or trajectory.n_frames
     return fit_range[0] * min(planned / trajectory.n_frames, 1.0), fit_range[1]
 
 
-def independent_samples(trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) -> IndependentSamples:
+def independent_samples(trajectory: Trajectory, fit_range: FitRange = None) -> IndependentSamples:
     """Divide the run by the rule given at the head of this file.
 
     Raises UnavailableError if the run holds too few windows.
@@ -93,9 +98,9 @@ def independent_samples(trajectory: Trajectory, fit_range: tuple[float, float] =
             description = f"{replicas} replica(s) x {groups} time groups"
             return IndependentSamples(sample_of, replicas * groups, description, shared)
     raise UnavailableError(
-        f"too few independent windows: in {trajectory.n_frames} frames of {replicas} replica(s) fewer than two lags of "
-        f"the fit range have a window in each of {fewest} time groups; take more frames or at least "
-        f"{FEWEST_SAMPLES} replicas"
+        f"too few independent windows: in {trajectory.n_frames} frames of {replicas} replica(s) fewer than two lags "
+        f"{'of the fit range ' if fit_range else ''}have a window in each of {fewest} time groups; take more "
+        f"frames or at least {FEWEST_SAMPLES} replicas"
     )
 
 
@@ -119,13 +124,14 @@ def group_of_frames(trajectory: Trajectory, groups: int) -> IntArray:
     return np.maximum(np.searchsorted(edges, np.arange(trajectory.n_frames + 1), side="left") - 1, 0)
 
 
-def in_range(lags: IntArray, frames: int, fit_range: tuple[float, float]) -> NDArray[np.bool_]:
-    """(K,) bool: whether each lag lies in the fit range of a run of `frames` frames."""
-    return np.asarray((lags >= fit_range[0] * frames) & (lags <= fit_range[1] * frames))
+def in_range(lags: IntArray, frames: int, fit_range: FitRange) -> NDArray[np.bool_]:
+    """(K,) bool: whether each lag lies in the fit range, or may be chosen, of a run of `frames` frames."""
+    low, high = fit_range or (0.0, LONGEST_LAG)
+    return np.asarray((lags >= low * frames) & (lags <= high * frames))
 
 
-def usable_lags(trajectory: Trajectory, groups: int, fit_range: tuple[float, float]) -> IntArray:
-    """Indices of the stored lags in the fit range that have a window in each time group."""
+def usable_lags(trajectory: Trajectory, groups: int, fit_range: FitRange) -> IntArray:
+    """Indices of the stored lags in the fit range, or of all, that have a window in each time group."""
     windows = group_blocks(trajectory.msd_windows, 1, groups)
     inside = in_range(trajectory.lag_frames, len(trajectory.time_s) - 1, fit_range)
     return np.flatnonzero(inside & (windows > 0).all(axis=1))

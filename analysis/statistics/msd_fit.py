@@ -21,15 +21,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.statistics.estimates import FloatArray, UnavailableError, jackknife_stderr
-from analysis.statistics.independent_samples import IndependentSamples, IntArray, usable_lags
+from analysis.statistics.estimates import FloatArray, UnavailableError, jackknife_stderr, student_limit
+from analysis.statistics.independent_samples import (
+    LONGEST_LAG,
+    FitRange,
+    IndependentSamples,
+    IntArray,
+    usable_lags,
+)
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory
 
 CORRELATION_TIMES = 20.0  # least length of a run in correlation times
-_COLLECTIVE_LAGS = 12
+_GIVEN_LAGS = 12
 _FALSE_ALARM = 1e-3  # probability, for one comparison of early and late slope
+_TOO_FEW = "fewer than two lags of {} frames lie in the fit range; take more frames"
 
 
 @dataclass(frozen=True)
@@ -49,32 +56,61 @@ class Weights:
     relative_error: float
 
 
-def tracer_weights(
-    trajectory: Trajectory, independent: IndependentSamples, fit_range: tuple[float, float]
-) -> tuple[IntArray, Weights]:
-    """(indices of the stored lags to use, their weights) for non-overlapping windows.
+@dataclass(frozen=True)
+class Candidates:
+    """The lags that a fit may use.
+
+    lags: (K,) int64, in frames, ascending. covariance: (K, K) of a Brownian mean-square displacement at them.
+    starts: indices of the lags that a fit may begin with; each has at least one lag above it. given: the user gave the
+    range, and all lags are used.
+    """
+
+    lags: IntArray
+    covariance: FloatArray
+    starts: IntArray
+    given: bool
+
+
+def tracer_candidates(
+    trajectory: Trajectory, independent: IndependentSamples, fit_range: FitRange
+) -> tuple[IntArray, Candidates]:
+    """(indices of the stored lags, the candidates) for non-overlapping windows at lags of powers of two.
 
     Raises UnavailableError with fewer than two lags.
     """
-    chosen = usable_lags(trajectory, independent.groups, fit_range)
-    if len(chosen) < 2:
-        frames = len(trajectory.time_s) - 1
-        raise UnavailableError(f"fewer than two lags of {frames} frames lie in the fit range; take more frames")
-    lags, windows = trajectory.lag_frames[chosen], trajectory.msd_windows[chosen].sum(axis=1)
-    return chosen, gls_weights(lags, nested_covariance(lags, windows))
+    usable = usable_lags(trajectory, independent.groups, fit_range)
+    if len(usable) < 2:
+        raise UnavailableError(_TOO_FEW.format(trajectory.n_frames))
+    lags, windows = trajectory.lag_frames[usable], trajectory.msd_windows[usable].sum(axis=1)
+    starts = np.arange(len(lags) - 1)
+    return usable, Candidates(lags, nested_covariance(lags, windows), starts, fit_range is not None)
 
 
-def collective_weights(frames: int, independent: IndependentSamples, fit_range: tuple[float, float]) -> Weights:
-    """Weights for averages over all (overlapping) windows of summed displacements; the lags have equal ratios.
+def collective_candidates(frames: int, independent: IndependentSamples, fit_range: FitRange) -> Candidates:
+    """Lags for averages over all (overlapping) windows of summed displacements.
 
+    In a given range they have equal ratios; else they are 1, 2, 3, 4, 6, 8, 12 ... frames, powers of two being starts.
     Raises UnavailableError with fewer than two lags.
     """
-    longest = math.floor(min(fit_range[1] * frames, frames / independent.groups if independent.groups > 1 else frames))
-    shortest = max(1, math.ceil(fit_range[0] * frames))
+    low, high = fit_range or (0.0, LONGEST_LAG)
+    longest = math.floor(min(high * frames, frames / independent.groups if independent.groups > 1 else frames))
+    shortest = max(1, math.ceil(low * frames))
     if longest <= shortest:
-        raise UnavailableError(f"fewer than two lags of {frames} frames lie in the fit range; take more frames")
-    lags = np.unique(np.rint(np.geomspace(shortest, longest, _COLLECTIVE_LAGS)).astype(np.int64))
-    return gls_weights(lags, overlapping_covariance(lags, frames))
+        raise UnavailableError(_TOO_FEW.format(frames))
+    if fit_range is not None:
+        lags = np.unique(np.rint(np.geomspace(shortest, longest, _GIVEN_LAGS)).astype(np.int64))
+        return Candidates(lags, overlapping_covariance(lags, frames), np.zeros(1, dtype=np.int64), True)
+    octaves = np.int64(1) << np.arange(longest.bit_length())
+    lags = np.unique(np.concatenate([octaves, 3 * octaves[: len(octaves)]]))
+    lags = lags[lags <= longest]
+    starts = np.flatnonzero(np.isin(lags, octaves))
+    return Candidates(lags, overlapping_covariance(lags, frames), starts[starts < len(lags) - 1], False)
+
+
+def collective_weights(frames: int, independent: IndependentSamples, fit_range: FitRange) -> Weights:
+    """Weights over the given range, or over 0.05 to 0.5 of the run."""
+    found = collective_candidates(frames, independent, fit_range or (0.05, LONGEST_LAG))
+    return gls_weights(found.lags, found.covariance)
 
 
 def nested_covariance(lags: IntArray, windows: IntArray) -> FloatArray:
@@ -126,56 +162,49 @@ def _solve(lags: IntArray, covariance: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.solve(design.T @ weighted, weighted.T))
 
 
-def curvature_warning(name: str, early: FloatArray, late: FloatArray) -> str | None:
-    """A warning if the slopes at lower and at upper lags differ (Student's t, false-alarm rate 0.1 %).
+def curvature_doubt(weights: Weights, msd: FloatArray) -> str | None:
+    """A line if the slopes at lower and at upper lags differ (Student's t, false-alarm rate 0.1 %).
 
-    early, late: (U+1,) jackknife samples.
+    msd: (U+1, K) jackknife samples at the lags of the fit.
     """
+    if weights.early is None or weights.late is None:
+        return None
+    early, late = msd @ weights.early, msd @ weights.late
     change = late - early
-    limit = _student_limit(change)
+    limit = student_limit(change, _FALSE_ALARM)
     if not (limit > 0.0 and abs(change[0]) > limit):
         return None
     stderr = float(jackknife_stderr(change))
     ratio, error = float(change[0] / early[0]), float(stderr / abs(early[0]))
     return (
-        f"{name}: the slope at longer lags differs from that at shorter lags by {ratio:+.1%} (error {error:.1%}): the "
-        "mean-square displacement is not yet linear in the fit range; take a longer run or another fit_range"
+        f"{'upper' if change[0] < 0 else 'lower'} bound: the slope at longer lags differs from that at shorter lags by "
+        f"{ratio:+.1%} (error {error:.1%}): the mean-square displacement is not yet linear in the fit range; take a "
+        "longer run or another fit range"
     )
 
 
-def check_correlation_time(
-    weights: Weights,
-    interval_s: float,
-    run_s: float,
-    offset_m2: FloatArray,
-    bare_m2_s: FloatArray,
-    slope_m2_s: FloatArray,
-) -> None:
-    """Raise UnavailableError if the correlation time exceeds a twentieth of the run or the shortest lag of the fit.
+def correlation_doubt(
+    weights: Weights, frames: int, offset: FloatArray, bare: FloatArray, slope: FloatArray
+) -> str | None:
+    """A line if the correlation time exceeds a twentieth of the run or the shortest lag of the fit.
 
-    offset, slope: (U+1,) jackknife samples of the fit; bare: hops times squared hop length per second. A walk whose MSD
-    has a slope that relaxes exponentially from `bare` to its final value has an MSD of a straight line plus
+    offset, slope: (U+1,) jackknife samples of the fit; bare: hops times squared hop length; slopes per frame. A walk
+    whose MSD has a slope that relaxes exponentially from `bare` to its final value has an MSD of a straight line plus
     A (1 - exp(-t/tau)), where A/tau = bare - slope (derived). In the weighted fit offset/(bare - slope) then grows with
     tau; it is compared with its value at the longest tau allowed. The comparison is linear in the data and has no pole
     for an uncorrelated walk (bare = slope); its false-alarm rate is 0.1 %. A relaxation much slower than the run leaves
     no trace in it and is not detected.
     """
-    lags_s = weights.lags * interval_s
-    longest_s = min(run_s / CORRELATION_TIMES, float(lags_s[0]))
-    relaxed = 1.0 - np.exp(-lags_s / longest_s)
-    allowed_s = float(weights.offset @ relaxed) / (1.0 / longest_s - float(weights.slope @ relaxed) / interval_s)
-    change = bare_m2_s - slope_m2_s
+    longest = min(frames / CORRELATION_TIMES, float(weights.lags[0]))
+    relaxed = 1.0 - np.exp(-weights.lags / longest)
+    allowed = float(weights.offset @ relaxed) / (1.0 / longest - float(weights.slope @ relaxed))
+    change = bare - slope
     sign = 1.0 if change[0] >= 0.0 else -1.0
-    excess = sign * (offset_m2 - allowed_s * change)
-    if excess[0] > _student_limit(excess):
-        raise UnavailableError(
-            f"displacements are correlated for longer than {longest_s:.3g} s: the run of {run_s:.3g} s is too short; "
-            f"it must be about {CORRELATION_TIMES:.0f} correlation times long, and the fit must begin beyond one"
-        )
-
-
-def _student_limit(samples: FloatArray) -> float:
-    """Magnitude that a (U+1,) quantity of mean zero exceeds with probability 0.1 % (Student's t)."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(len(samples) - 2, 1.0 - _FALSE_ALARM / 2.0) * jackknife_stderr(samples))
+    excess = sign * (offset - allowed * change)
+    if excess[0] <= student_limit(excess, _FALSE_ALARM):
+        return None
+    return (
+        f"{'upper' if sign > 0 else 'lower'} bound: displacements are correlated for longer than {longest:.3g} "
+        f"frames: the run of {frames} frames is too short; it must be about {CORRELATION_TIMES:.0f} correlation times "
+        "long, and the fit must begin beyond one"
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.statistics.estimates import Unavailable, attempt, available
 from analysis.statistics.independent_samples import (
-    FIT_RANGE,
+    FitRange,
     IndependentSamples,
     check_range,
     independent_samples,
@@ -24,12 +24,14 @@ class TransportAnalysis:
     """A trajectory with the range of lags of the fits; jackknife samples are made on first use and kept.
 
     fit_range: fractions of the run; the lower one is a fraction of the run as first planned, where the run was
-    extended. Raises InputError for a range that is not allowed.
+    extended. None: the lags are chosen from the data (lag_choice.py). Raises InputError for a range that is not
+    allowed.
     """
 
-    def __init__(self, trajectory: Trajectory, fit_range: tuple[float, float] = FIT_RANGE) -> None:
+    def __init__(self, trajectory: Trajectory, fit_range: FitRange = None) -> None:
         check_range(fit_range)
         self.trajectory = trajectory
+        self.given_range = fit_range
         self.fit_range = planned_range(trajectory, fit_range)
         self._tracers: dict[str, TracerSamples | Unavailable] = {}
 

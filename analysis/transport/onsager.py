@@ -29,7 +29,7 @@ from analysis.statistics.estimates import (
     jackknife_stderr,
     positive_from_samples,
 )
-from analysis.statistics.independent_samples import IndependentSamples, group_of_frames
+from analysis.statistics.independent_samples import FitRange, IndependentSamples, group_of_frames
 from analysis.statistics.msd_fit import collective_weights
 from analysis.transport.conductivity import Carriers, Coefficient, block, conductivity_estimates, tensor_block
 from analysis.transport.conductivity import diffusivity as diffusivity_of
@@ -83,7 +83,7 @@ class CollectiveSamples:
 
 
 def collective_samples(
-    trajectory: Trajectory, independent: IndependentSamples, fit_range: tuple[float, float]
+    trajectory: Trajectory, independent: IndependentSamples, fit_range: FitRange
 ) -> CollectiveSamples:
     """L from the second moments of the summed displacements; UnavailableError where the run cannot support it."""
     if np.any(trajectory.field_V_per_m):

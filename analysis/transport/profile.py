@@ -7,32 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.results import ListEntry, ProfileResults, ProfileSpecies
-from analysis.statistics.estimates import (
-    FloatArray,
-    Unavailable,
-    UnavailableError,
-    attempt,
-    available,
-    jackknife_stderr,
-)
+from analysis.statistics.estimates import FloatArray, Unavailable, attempt, available, jackknife_stderr
 from analysis.statistics.independent_samples import IndependentSamples, group_blocks
-from analysis.statistics.msd_fit import tracer_weights
-from analysis.transport.tracer import check_motion
 
 if TYPE_CHECKING:
-    from kmc.files.trajectory import Trajectory
+    from analysis.transport.analysis import TransportAnalysis
     from kmc.measure.profile import Profile
 
 LOCAL_FORMULA = "slope of the squared displacement across the axis against t, over 4, by bin at the start of a window"
 
 
-def profile_json(
-    trajectory: Trajectory, independent: IndependentSamples | Unavailable, fit_range: tuple[float, float]
-) -> ProfileResults | None:
+def profile_json(analysis: TransportAnalysis) -> ProfileResults | None:
     """The "profile" entry of results.json; None where the run recorded none.
 
     Lists run over the bins; unavailable entries are null.
     """
+    trajectory, independent = analysis.trajectory, analysis.independent
     kept = trajectory.profile
     if kept is None:
         return None
@@ -47,7 +37,7 @@ def profile_json(
             continue
         species[record.name] = {
             "site_fraction": _with_error(_fractions(kept, independent, s)),
-            "local_tracer_diffusivity_m2_s": _local(trajectory, independent, s, fit_range),
+            "local_tracer_diffusivity_m2_s": _local(analysis, s),
         }
     return {"axis": kept.axis, "position_angstrom": (width * (np.arange(kept.bins) + 0.5)).tolist(), "species": species}
 
@@ -62,25 +52,20 @@ def _fractions(kept: Profile, independent: IndependentSamples | Unavailable, s: 
     return np.asarray(seen / weight[:, None] / kept.sites[s])
 
 
-def _local(
-    trajectory: Trajectory, independent: IndependentSamples | Unavailable, s: int, fit_range: tuple[float, float]
-) -> ListEntry:
-    found = attempt(lambda: _local_samples(trajectory, available(independent), s, fit_range), LOCAL_FORMULA)
+def _local(analysis: TransportAnalysis, s: int) -> ListEntry:
+    found = attempt(lambda: _local_samples(analysis, s), LOCAL_FORMULA)
     if isinstance(found, Unavailable):
         return {"value": None, "stderr": None, "reason": found.reason, "formula": LOCAL_FORMULA}
     return {**_with_error(found), "formula": LOCAL_FORMULA}
 
 
-def _local_samples(
-    trajectory: Trajectory, independent: IndependentSamples, s: int, fit_range: tuple[float, float]
-) -> FloatArray:
-    """(U+1, N) jackknife samples of the local diffusivity across the axis, in m2/s."""
+def _local_samples(analysis: TransportAnalysis, s: int) -> FloatArray:
+    """(U+1, N) jackknife samples of the local diffusivity across the axis, in m2/s, over the lags of the fit of D*."""
+    trajectory, independent = analysis.trajectory, available(analysis.independent)
     kept = trajectory.profile
     assert kept is not None
-    if np.any(trajectory.field_V_per_m):
-        raise UnavailableError("run in a field: fluctuations are analysed at zero field only")
-    check_motion(trajectory, trajectory.species[s].name)
-    chosen, weights = tracer_weights(trajectory, independent, fit_range)
+    tracer = available(analysis.tracer(trajectory.species[s].name))
+    chosen, weights = tracer.stored, tracer.fit.weights
     across = [a for a in range(3) if a != kept.axis]
     scale = np.array([float(trajectory.grid_vectors_m[a] @ trajectory.grid_vectors_m[a]) for a in across])
     moment = group_blocks(kept.moment[chosen][:, :, :, s][..., across] @ scale, 1, independent.groups)  # (k, G, R, N)

@@ -18,8 +18,16 @@ from analysis.statistics.estimates import (
     jackknife_stderr,
     positive_from_samples,
 )
-from analysis.statistics.independent_samples import IndependentSamples, group_blocks, group_edges, independent_samples
-from analysis.statistics.msd_fit import Weights, check_correlation_time, curvature_warning, tracer_weights
+from analysis.statistics.independent_samples import (
+    FitRange,
+    IndependentSamples,
+    IntArray,
+    group_blocks,
+    group_edges,
+    independent_samples,
+)
+from analysis.statistics.lag_choice import LineFit, fit_line
+from analysis.statistics.msd_fit import tracer_candidates
 from analysis.transport.tensors import ratio_tensor
 from lattices.symmetry import symmetrised
 
@@ -46,18 +54,20 @@ class TracerSamples:
     """Jackknife samples of one species.
 
     diffusivity: (U+1,), tensor: (U+1, 3, 3). correlation: (U+1,) f, correlation_tensor: (U+1, 3, 3) or None where the
-    mean bond tensor of a hop family is not known. warning: of the fit, or None.
+    mean bond tensor of a hop family is not known. fit: the lags and whether the motion is diffusive there. stored:
+    indices of the stored lags that the fit uses.
     """
 
     diffusivity: FloatArray
     tensor: FloatArray
     correlation: FloatArray
     correlation_tensor: FloatArray | None
-    warning: str | None
+    fit: LineFit
+    stored: IntArray
 
 
 def tracer_samples(
-    trajectory: Trajectory, independent: IndependentSamples, name: str, fit_range: tuple[float, float]
+    trajectory: Trajectory, independent: IndependentSamples, name: str, fit_range: FitRange
 ) -> TracerSamples:
     """D* and f of one species as jackknife samples; raises UnavailableError where the run cannot support them."""
     if np.any(trajectory.field_V_per_m):
@@ -67,16 +77,16 @@ def tracer_samples(
     bare = hop_rate_samples(trajectory, independent, name)
     if not (bare > 0).all():
         raise UnavailableError(f"{name} made no hop")
-    chosen, weights = tracer_weights(trajectory, independent, fit_range)
-    msd = _msd_samples(trajectory, independent, s)[:, chosen]
+    usable, candidates = tracer_candidates(trajectory, independent, fit_range)
+    msd = _msd_samples(trajectory, independent, s)[:, usable]
     interval = float(trajectory.time_s[1])
-    slope = symmetrised(np.einsum("k,ukab->uab", weights.slope, msd), trajectory.rotations) / interval
+    fit = fit_line(candidates, np.trace(msd, axis1=2, axis2=3), bare * interval, trajectory.n_frames)
+    slope = np.einsum("k,ukab->uab", fit.weights.slope, msd[:, fit.chosen])
+    slope = symmetrised(slope, trajectory.rotations) / interval
     trace = np.trace(slope, axis1=1, axis2=2)
-    offset = np.einsum("k,ukaa->u", weights.offset, msd)
-    check_correlation_time(weights, interval, float(trajectory.time_s[-1]), offset, bare, trace)
     tensor = _bare_tensor_samples(trajectory, independent, name)
     by_axis = None if tensor is None else ratio_tensor(slope, tensor)
-    return TracerSamples(trace / 6.0, slope / 2.0, trace / bare, by_axis, _warning(name, weights, msd))
+    return TracerSamples(trace / 6.0, slope / 2.0, trace / bare, by_axis, fit, usable[fit.chosen])
 
 
 def without_true_motion(trajectory: Trajectory) -> dict[str, str]:
@@ -118,11 +128,12 @@ def tracer_estimates(samples: TracerSamples | Unavailable) -> tuple[Result, Resu
 
     def diffusivity() -> Estimate:
         found = available(samples)
-        return positive_from_samples(found.diffusivity, TRACER_FORMULA, found.tensor)
+        return positive_from_samples(found.diffusivity, TRACER_FORMULA, found.tensor).noting(found.fit.doubt)
 
     def correlation() -> Estimate:
         found = available(samples)
-        return positive_from_samples(found.correlation, CORRELATION_FORMULA, found.correlation_tensor)
+        estimate = positive_from_samples(found.correlation, CORRELATION_FORMULA, found.correlation_tensor)
+        return estimate.noting(found.fit.doubt)
 
     return attempt(diffusivity, TRACER_FORMULA), attempt(correlation, CORRELATION_FORMULA)
 
@@ -155,25 +166,22 @@ def _hops_per_particle_s(trajectory: Trajectory, independent: IndependentSamples
     return np.asarray(hops / (independent.pool(seconds) * record.count)[:, None])
 
 
-def msd_curve(trajectory: Trajectory, name: str, fit_range: tuple[float, float]) -> Curve:
+def msd_curve(trajectory: Trajectory, name: str, samples: TracerSamples | Unavailable) -> Curve:
     """The curve and its fit, for plots; the fit is None, and the errors are NaN, where the run cannot support them."""
     s = [record.name for record in trajectory.species].index(name)
     interval = float(trajectory.time_s[1])
-
-    def fitted() -> Curve:
-        independent = independent_samples(trajectory, fit_range)
-        samples = np.trace(_msd_samples(trajectory, independent, s), axis1=2, axis2=3)
-        chosen, weights = tracer_weights(trajectory, independent, fit_range)
-        fit = (float(weights.offset @ samples[0, chosen]), float(weights.slope @ samples[0, chosen]) / interval)
-        return Curve(lags_s, samples[0], jackknife_stderr(samples), fit)
-
     lags_s = np.asarray(trajectory.lag_frames * interval)
-    curve = attempt(fitted)
-    if not isinstance(curve, Unavailable):
-        return curve
-    whole = IndependentSamples(np.zeros((trajectory.replicas, 1), dtype=np.int64), 1, "the whole run", None)
-    values = np.trace(_msd_samples(trajectory, whole, s), axis1=2, axis2=3)[0]
-    return Curve(lags_s, values, np.full(len(values), np.nan), None)
+    independent = attempt(lambda: independent_samples(trajectory))
+    if isinstance(independent, Unavailable):
+        whole = IndependentSamples(np.zeros((trajectory.replicas, 1), dtype=np.int64), 1, "the whole run", None)
+        values = np.trace(_msd_samples(trajectory, whole, s), axis1=2, axis2=3)[0]
+        return Curve(lags_s, values, np.full(len(values), np.nan), None)
+    msd = np.trace(_msd_samples(trajectory, independent, s), axis1=2, axis2=3)
+    fit = None
+    if not isinstance(samples, Unavailable):
+        weights, fitted = samples.fit.weights, msd[0, samples.stored]
+        fit = (float(weights.offset @ fitted), float(weights.slope @ fitted) / interval)
+    return Curve(lags_s, msd[0], jackknife_stderr(msd), fit)
 
 
 def _msd_samples(trajectory: Trajectory, independent: IndependentSamples, s: int) -> FloatArray:
@@ -187,10 +195,3 @@ def _msd_samples(trajectory: Trajectory, independent: IndependentSamples, s: int
     vectors = trajectory.grid_vectors_m
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(vectors.T @ summed[..., order] @ vectors / number)
-
-
-def _warning(name: str, weights: Weights, msd: FloatArray) -> str | None:
-    if weights.early is None or weights.late is None:
-        return None
-    trace = np.trace(msd, axis1=2, axis2=3)
-    return curvature_warning(f"D* of {name}", trace @ weights.early, trace @ weights.late)

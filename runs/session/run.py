@@ -47,10 +47,13 @@ class Run:
         return read_trajectory(self.folder / "trajectory.h5")
 
     def analyze(self, fit_range: tuple[float, float] | None = None) -> Results:
-        """Analyse again, write results.json and return it. fit_range: lags, as fractions of the run."""
+        """Analyse again, write results.json and return it.
+
+        fit_range: lags of all fits, as fractions of the run. None: chosen from the data.
+        """
         from analysis.report import analyze_folder
 
-        found = analyze_folder(self.folder, fit_range) if fit_range else analyze_folder(self.folder)
+        found = analyze_folder(self.folder, fit_range)
         self.__dict__.pop("results", None)
         return Results(found)
 

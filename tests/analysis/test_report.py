@@ -59,6 +59,7 @@ def test_results_have_the_documented_structure() -> None:
         "collective_diffusivity_m2_s",
         "correlation_factor",
         "haven_ratio",
+        "tracer_fit",
     }
     assert {
         "temperature_K",
@@ -106,7 +107,21 @@ def test_results_of_a_run_without_hops_contain_no_zero() -> None:
     assert results["ionic_conductivity_S_m"]["value"] is None
 
 
-def test_a_bad_fit_range_is_an_input_error() -> None:
+def test_a_given_range_is_recorded_and_its_run_takes_part_in_the_whole(folder: Path) -> None:
+    """One temperature analysed again with another range changes the parent's runs and its Arrhenius fits."""
+    before = analyze_folder(folder)
+    assert [run["fit_range"] for run in before["runs"]] == [None] * 3
+    again = analyze_folder(folder / "T1000K", (0.1, 0.4))
+    fit = again["species"]["V_O"]["tracer_fit"]
+    assert again["fit_range"] == [0.1, 0.4] and fit["chosen_from"] == "fit_range"
+    assert 0.1 <= fit["lags_s"][0] / again["elapsed_time_s"] < fit["lags_s"][1] / again["elapsed_time_s"] <= 0.4
+    whole = json.loads((folder / "results.json").read_text())
+    assert whole["runs"][1] == again and whole["runs"][0] == before["runs"][0]
+    key = "species.V_O.tracer_diffusivity_m2_s"
+    assert whole["arrhenius"][key] != before["arrhenius"][key]
+
+
+def test_a_bad_fit_range_is_bad_input() -> None:
     with pytest.raises(InputError, match="fit_range"):
         analyze(mixed(), fit_range=(0.4, 0.1))
 

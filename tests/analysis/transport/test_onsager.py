@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.estimates import FloatArray, Unavailable, UnavailableError, available, jackknife_stderr
-from analysis.statistics.independent_samples import FIT_RANGE, group_edges, independent_samples
+from analysis.statistics.independent_samples import group_edges, independent_samples
 from analysis.transport.conductivity import Carriers
 from analysis.transport.onsager import (
     CollectiveSamples,
@@ -91,7 +91,7 @@ def test_error_bars_cover_the_truth(replicas: int) -> None:
         trajectory = pair(seed, -1, replicas, frames=128)
         independent = independent_samples(trajectory)
         limit = stats.t.ppf(0.975, independent.n_samples - 1)
-        rows = collective_samples(trajectory, independent, FIT_RANGE).scalars
+        rows = collective_samples(trajectory, independent, None).scalars
         sigma = E2 * (4 * rows[:, 0, 0] - 2 * rows[:, 0, 1])
         for key, row, expected in (
             ("VV", rows[:, 0, 0], truth[0, 0]),
@@ -107,7 +107,7 @@ def test_a_hop_transports_the_charge_of_the_carrier_minus_that_of_its_partner() 
     trajectory = pair(1)
     charged_host = tuple(replace(s, charge_e=1) if s.name == "host" else s for s in trajectory.species)
     trajectory = replace(trajectory, species=charged_host)
-    collective = collective_samples(trajectory, independent_samples(trajectory), FIT_RANGE)
+    collective = collective_samples(trajectory, independent_samples(trajectory), None)
     np.testing.assert_array_equal(collective.carriers.charges, [1, -2])
 
 
@@ -117,8 +117,8 @@ def test_independent_walkers_have_a_haven_ratio_of_one() -> None:
     steps, hops = lattice_steps(np.random.default_rng(2), (200, 100, 10), 0.5)
     trajectory = synthetic({"V_O": steps}, {"V_O": hops})
     independent = independent_samples(trajectory)
-    collective = collective_samples(trajectory, independent, FIT_RANGE)
-    tracer = tracer_samples(trajectory, independent, "V_O", FIT_RANGE)
+    collective = collective_samples(trajectory, independent, None)
+    tracer = tracer_samples(trajectory, independent, "V_O", None)
     sigma, haven = species_estimates(trajectory, collective, tracer, "V_O")
     for estimate, truth in ((sigma, diffusivity(0.5)), (haven, 1.0)):
         assert abs(estimate.value - truth) < 5 * estimate.stderr
@@ -131,8 +131,8 @@ def test_collective_motion_lowers_the_haven_ratio() -> None:
     one, hops = lattice_steps(np.random.default_rng(3), (200, 60, 1), 0.5)
     trajectory = synthetic({"V_O": np.repeat(one, 10, axis=2)}, {"V_O": np.repeat(hops, 10, axis=2)})
     independent = independent_samples(trajectory)
-    collective = collective_samples(trajectory, independent, FIT_RANGE)
-    tracer = tracer_samples(trajectory, independent, "V_O", FIT_RANGE)
+    collective = collective_samples(trajectory, independent, None)
+    tracer = tracer_samples(trajectory, independent, "V_O", None)
     haven = species_estimates(trajectory, collective, tracer, "V_O")[1]
     assert abs(haven.value - 0.1) < 5 * haven.stderr and haven.stderr < 0.015
 
@@ -232,7 +232,7 @@ def test_collective_tensor_of_a_layered_walk() -> None:
     trajectory = synthetic({"V_O": steps}, {"V_O": hops}, cubic=False)
     independent = independent_samples(trajectory)
     collective = collective_samples(trajectory, independent, (0.01, 0.5))
-    tracer = tracer_samples(trajectory, independent, "V_O", FIT_RANGE)
+    tracer = tracer_samples(trajectory, independent, "V_O", None)
     estimate = species_estimates(trajectory, collective, tracer, "V_O")[0]
     assert estimate.tensor is not None and estimate.tensor_stderr is not None
     truth = np.diag(rates) * SPACING_M**2 / FRAME_S
@@ -243,7 +243,7 @@ def test_collective_tensor_of_a_layered_walk() -> None:
 def test_a_field_is_refused() -> None:
     trajectory = replace(pair(1), field_V_per_m=np.array([1e6, 0.0, 0.0]))
     with pytest.raises(UnavailableError, match="field"):
-        collective_samples(trajectory, independent_samples(trajectory), FIT_RANGE)
+        collective_samples(trajectory, independent_samples(trajectory), None)
 
 
 def test_leaving_out_a_time_group_removes_all_of_its_motion() -> None:
@@ -256,5 +256,5 @@ def test_leaving_out_a_time_group_removes_all_of_its_motion() -> None:
     begin = group_edges(still, independent.groups)[-2]
     steps = np.zeros((128, 1, 4, 3), dtype=np.int64)
     steps[begin:] = lattice_steps(np.random.default_rng(7), (128 - begin, 1, 4), 0.5)[0]
-    own = collective_samples(synthetic({"V_O": steps}), independent, FIT_RANGE).of_species["V_O"]
+    own = collective_samples(synthetic({"V_O": steps}), independent, None).of_species["V_O"]
     assert not own[-1].any() and (np.trace(own[:-1], axis1=1, axis2=2) > 0).all()

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.estimates import Estimate, Unavailable, UnavailableError, jackknife_stderr
-from analysis.statistics.independent_samples import FIT_RANGE, independent_samples
+from analysis.statistics.independent_samples import independent_samples
 from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.tracer import (
     TracerSamples,
@@ -58,7 +58,7 @@ def test_error_bars_cover_the_truth(replicas: int) -> None:
     for seed in range(sets):
         trajectory = plain(seed, frames=128, replicas=replicas)
         independent = independent_samples(trajectory)
-        rows = tracer_samples(trajectory, independent, "V_O", FIT_RANGE)
+        rows = tracer_samples(trajectory, independent, "V_O", None)
         limit = stats.t.ppf(0.975, independent.n_samples - 1)
         values.append(rows.diffusivity[0] / diffusivity(RATE))
         for name, row, truth in (("D", rows.diffusivity, diffusivity(RATE)), ("f", rows.correlation, 1.0)):
@@ -78,26 +78,35 @@ def test_back_and_forth_jumps_count_as_hops_but_not_as_diffusion() -> None:
     assert abs(diffusion.value - diffusivity(0.01)) < 5 * diffusion.stderr
     assert abs(correlation.value - 0.06 / 0.36) < 5 * correlation.stderr
     assert diffusion.stderr < 0.05 * diffusion.value
-    assert samples.warning is None
-    one_lag = msd_curve(trajectory, "V_O", FIT_RANGE).msd_m2[3] / (6 * 8 * FRAME_S)
-    assert one_lag > 1.5 * diffusion.value  # what a fit without offset would give
+    assert samples.fit.doubt is None
+    one_lag = msd_curve(trajectory, "V_O", samples).msd_m2[3] / (6 * 8 * FRAME_S)
+    assert one_lag > 1.5 * diffusion.value  # what a fit without offset would make of it
 
 
-def test_a_run_shorter_than_its_correlation_time_gives_null() -> None:
-    """Correlation times of a tenth and a thirteenth of the run are refused; one of a fiftieth is accepted."""
-    for flip, refused in ((0.025, True), (0.032, True), (0.11, False)):
-        trajectory = rattling(2, flip, frames=200, particles=800)
-        estimate = tracer_estimates(TransportAnalysis(trajectory).tracer("V_O"))[0]
-        assert isinstance(estimate, Unavailable) is refused, flip
-        assert not refused or "correlated" in estimate.reason
+@pytest.mark.statistical
+@pytest.mark.parametrize("flip", [0.01, 0.025, 0.05, 0.11, 0.3])
+def test_a_relaxing_walk_is_fitted_beyond_its_relaxation_or_is_an_upper_bound(flip: float) -> None:
+    """Relaxation times of a quarter of the run down to one frame, where the rattling exceeds the diffusion.
+
+    Within 4.5 errors (8 replicas, false alarm 0.3 %) or with a note.
+    """
+    trajectory = rattling(2, flip, frames=200, particles=800)
+    estimate = tracer_estimates(TransportAnalysis(trajectory).tracer("V_O"))[0]
+    assert isinstance(estimate, Estimate)
+    right = abs(estimate.value - diffusivity(0.01)) < 4.5 * estimate.stderr
+    assert right or (estimate.value > diffusivity(0.01) and str(estimate.note).startswith("upper bound"))
+    if flip < 0.02:
+        assert estimate.note, estimate
+    if flip > 0.2:
+        assert estimate.note is None and estimate.stderr < 0.02 * estimate.value
 
 
-def test_curvature_inside_the_fit_range_is_reported() -> None:
-    """tau is a thirtieth of the run: the run is accepted, yet the MSD is curved at the shortest lags."""
+def test_curvature_inside_a_given_range_is_reported() -> None:
+    """tau is a thirtieth of the run: long enough to be taken, yet the shortest lags are still bent."""
     trajectory = rattling(3, flip=0.07, frames=200, replicas=16, particles=1500)
-    samples = TransportAnalysis(trajectory).tracer("V_O")
-    assert isinstance(tracer_estimates(samples)[0], Estimate)
-    assert "not yet linear" in samples.warning
+    samples = TransportAnalysis(trajectory, (0.05, 0.5)).tracer("V_O")
+    estimate = tracer_estimates(samples)[0]
+    assert isinstance(estimate, Estimate) and "not yet linear" in str(estimate.note)
 
 
 def test_tensor_in_a_skew_grid() -> None:
@@ -138,16 +147,16 @@ def test_principal_values_of_a_layered_crystal() -> None:
 def test_no_hops_and_a_field_are_refused() -> None:
     still = synthetic({"V_O": np.zeros((100, 8, 4, 3), dtype=np.int64)})
     with pytest.raises(UnavailableError, match="no hop"):
-        tracer_samples(still, independent_samples(still), "V_O", FIT_RANGE)
+        tracer_samples(still, independent_samples(still), "V_O", None)
     driven = replace(plain(6), field_V_per_m=np.array([1e6, 0.0, 0.0]))
     with pytest.raises(UnavailableError, match="field"):
-        tracer_samples(driven, independent_samples(driven), "V_O", FIT_RANGE)
+        tracer_samples(driven, independent_samples(driven), "V_O", None)
 
 
 @pytest.mark.statistical
 def test_curve_holds_every_lag_and_lies_on_its_fit() -> None:
     trajectory = plain(7, replicas=16, particles=200)
-    curve = msd_curve(trajectory, "V_O", FIT_RANGE)
+    curve = msd_curve(trajectory, "V_O", TransportAnalysis(trajectory).tracer("V_O"))
     np.testing.assert_allclose(curve.time_s, trajectory.lag_frames * FRAME_S)
     truth = 6 * diffusivity(RATE) * curve.time_s
     assert np.abs((curve.msd_m2 - truth) / curve.stderr_m2).max() < 6  # 16 replicas, 6 lags: false alarm below 1e-3

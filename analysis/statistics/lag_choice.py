@@ -1,0 +1,155 @@
+"""Which lags a slope is fitted to: chosen from the data by a fixed rule, the same for D*, D_sigma and every L_ij.
+
+Short lags have the smallest errors, because there are many windows; the motion is diffusive at long lags only.
+With weights from the Brownian covariance (msd_fit.py) a fit from a lag on is determined by about the first octave above
+it, so that only its shortest lag, the start, must be chosen. Starts are an octave apart. A start is acceptable if
+
+- its slope agrees with those from all longer starts, at a false-alarm rate of FALSE_ALARM for each comparison. The
+  variance of a difference is the mean of the jackknife's and of that of Brownian walks, which is the difference of the
+  variances of the two slopes, scaled by the jackknife variances of all slopes; Student's t with twice the degrees of
+  freedom of the jackknife. With the jackknife alone, whose error of a difference is itself uncertain by a quarter for 8
+  replicas, one of several starts fails too often; and
+- the local exponent g = d ln MSD/d ln t there is not below LEAST_EXPONENT by more than its standard error, or else a
+  longer start shows that the slope does not go on falling as that of a power law would, by 2^(g - 1) per octave (same
+  rate). A carrier that rattles in a trap has an exponent of 0.4 to 0.7 over decades, and its slope falls by so little
+  per octave that the errors of a short run hide it; where the fall is over, errors that are small enough show it.
+
+The fit starts one octave beyond the first acceptable start, which squares the relative bias that an exponential
+relaxation has left and raises the error by a factor sqrt(2). It starts later still while the bias that is known to
+remain exceeds BIAS_SHARE of the standard error: the slope begins at the rate of hops times their squared length, the
+bare rate, so that an exponential relaxation with offset A has the relaxation time tau = A/(bare - slope) and the
+remaining bias (bare - slope) exp(-t1/tau) at a start t1 (derived; see `correlation_doubt` in msd_fit.py).
+
+A relaxation that is both weak and slow, such as a slope that falls by a tenth over many frames, hides in the errors of
+the long lags while it exceeds those of the short ones: it is found only where the run is long enough.
+
+Where no start is acceptable the fit is to the longest lags, and it says that it is a bound: the slope of a walk whose
+exponent is below 1 falls with time, so that the estimate is too high.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.statistics.estimates import (
+    FloatArray,
+    Unavailable,
+    attempt,
+    from_samples,
+    jackknife_stderr,
+    student_limit,
+    student_quantile,
+)
+from analysis.statistics.independent_samples import IntArray
+from analysis.statistics.msd_fit import Candidates, Weights, correlation_doubt, curvature_doubt, gls_weights
+
+FALSE_ALARM = 0.003  # probability that one comparison of two starts fails by chance
+LEAST_EXPONENT = 0.85
+BIAS_SHARE = 0.3  # of the standard error
+
+
+@dataclass(frozen=True)
+class LineFit:
+    """The fit of a mean-square displacement.
+
+    chosen: indices of the candidate lags that it uses. weights: of these. given: whether the user gave the range.
+    exponent: (U+1,) jackknife samples of d ln MSD/d ln t in the middle of the first octave of the fit. doubt: why the
+    estimate is a bound, or None where it is diffusive.
+    """
+
+    chosen: IntArray
+    weights: Weights
+    given: bool
+    exponent: FloatArray
+    doubt: str | None
+
+    @property
+    def range_frames(self) -> tuple[int, int]:
+        """The shortest and the longest lag, in frames."""
+        return int(self.weights.lags[0]), int(self.weights.lags[-1])
+
+
+def fit_line(candidates: Candidates, msd: FloatArray, bare: FloatArray, frames: int) -> LineFit:
+    """The fit of one mean-square displacement.
+
+    msd: (U+1, K) jackknife samples at the candidate lags. bare: (U+1,) slope at time 0, per frame. frames: of the run.
+    """
+    if candidates.given:
+        chosen = np.arange(len(candidates.lags))
+        weights = _weights(candidates, 0)
+        doubt = curvature_doubt(weights, msd) or _correlation(weights, msd, bare, frames)
+        return LineFit(chosen, weights, True, _exponent(weights, msd), doubt)
+    starts = candidates.starts.tolist()
+    every = [_weights(candidates, start) for start in starts]
+    tails = [msd[:, start:] for start in starts]
+    slopes = np.stack([tail @ each.slope for tail, each in zip(tails, every, strict=True)])  # (S, U+1)
+    exponents = [_exponent(each, tail) for each, tail in zip(every, tails, strict=True)]
+    last = len(starts) - 1
+    brownian = np.array([each.relative_error**2 for each in every])
+    first = _first_acceptable(slopes, brownian, exponents)
+    place = last if first is None else first + 1
+    if first is not None:
+        allowed = BIAS_SHARE * jackknife_stderr(slopes.T)
+        while place < last and _known_bias(every[place], tails[place], bare) > allowed[place]:
+            place += 1
+    doubt = _bound(slopes, exponents[last]) if first is None else None
+    doubt = doubt or _correlation(every[place], tails[place], bare, frames)
+    chosen = np.arange(starts[place], len(candidates.lags))
+    return LineFit(chosen, every[place], False, exponents[place], doubt)
+
+
+def _weights(candidates: Candidates, start: int) -> Weights:
+    return gls_weights(candidates.lags[start:], candidates.covariance[start:, start:])
+
+
+def _exponent(weights: Weights, msd: FloatArray) -> FloatArray:
+    """(U+1,) d ln MSD/d ln t of the fitted line, sqrt(2) times beyond its shortest lag."""
+    middle = float(weights.lags[0]) * 2**0.5
+    risen = middle * (msd @ weights.slope)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(risen / (msd @ weights.offset + risen))
+
+
+def _first_acceptable(slopes: FloatArray, brownian: FloatArray, exponents: list[FloatArray]) -> int | None:
+    """Index of the first start that is acceptable; the last start, which nothing confirms, never is.
+
+    slopes: (S, U+1). brownian: (S,) relative variances of the slopes for one Brownian walker.
+    """
+    scale = float(np.median(jackknife_stderr(slopes.T) ** 2 / brownian))
+    quantile = student_quantile(2 * (slopes.shape[1] - 2), FALSE_ALARM)
+    for k in range(len(slopes) - 1):
+        changes = slopes[k + 1 :] - slopes[k]
+        expected = scale * np.maximum(brownian[k + 1 :] - brownian[k], 0.0)
+        allowed = quantile * np.sqrt((jackknife_stderr(changes.T) ** 2 + expected) / 2.0)
+        if (np.abs(changes[:, 0]) > allowed).any():
+            continue
+        if exponents[k][0] + jackknife_stderr(exponents[k]) >= LEAST_EXPONENT:
+            return k
+        octaves = np.arange(1, len(changes) + 1)
+        falling = slopes[k, 0] * (2.0 ** ((exponents[k][0] - 1.0) * octaves) - 1.0)
+        if (changes[:, 0] - falling > allowed).any():
+            return k
+    return None
+
+
+def _known_bias(weights: Weights, msd: FloatArray, bare: FloatArray) -> float:
+    """The bias per frame that an exponential relaxation leaves in the slope; 0 where none is significant."""
+    change, offset = bare - msd @ weights.slope, float((msd @ weights.offset)[0])
+    if abs(change[0]) <= student_limit(change, FALSE_ALARM) or offset / change[0] <= 0.0:
+        return 0.0
+    return abs(float(change[0])) * float(np.exp(-float(weights.lags[0]) * change[0] / offset))
+
+
+def _bound(slopes: FloatArray, exponent: FloatArray) -> str:
+    if len(slopes) < 2:
+        return "too few lags to see whether the mean-square displacement is linear: take more frames or a longer run"
+    bound = "upper" if slopes[0, 0] >= slopes[-1, 0] else "lower"
+    local = attempt(lambda: from_samples(exponent))
+    shown = "" if isinstance(local, Unavailable) else f" (local exponent {local} at the longest lags)"
+    return f"{bound} bound: the mean-square displacement is not linear at any lag of this run{shown}: take a longer run"
+
+
+def _correlation(weights: Weights, msd: FloatArray, bare: FloatArray, frames: int) -> str | None:
+    return correlation_doubt(weights, frames, msd @ weights.offset, bare, msd @ weights.slope)
