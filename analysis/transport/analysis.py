@@ -24,8 +24,8 @@ class TransportAnalysis:
     """A trajectory with the range of lags of the fits; jackknife samples are made on first use and kept.
 
     fit_range: fractions of the run; the lower one is a fraction of the run as first planned, where the run was
-    extended. None: the lags are chosen from the data (statistics/lag_choice.py). Raises InputError for a range that is not
-    allowed.
+    extended. None: the lags are chosen from the data, as statistics/lag_choice.py says. Raises InputError for a range
+    that is not allowed.
     """
 
     def __init__(self, trajectory: Trajectory, fit_range: FitRange = None) -> None:
