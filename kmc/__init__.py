@@ -7,8 +7,8 @@
     run = kmc.simulate(system, "quickstart", duration=kmc.Hops(100))
     print(run.results.tracer("O"), run.results.ionic_conductivity)
 
-Everything in `__all__` is loaded on first use. The rooms behind it (kmc.tables, analysis.transport ...) stay open to
-those who need more; docs/architecture.md shows them.
+Everything in `__all__` is loaded on first use. The packages behind it (kmc.tables, analysis.transport, ...) can be
+imported directly where more is needed; docs/architecture.md describes them.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def choose_backend(name: str) -> tuple[str, str]:
     """(name of a usable backend, why it was chosen).
 
     "auto" takes the first usable one. InputError for an unknown name, or for a named backend that cannot be used: a
-    backend asked for is never replaced by another.
+    requested backend is never replaced by another one.
     """
     if name != "auto":
         if problem := backend_named(name).problem():

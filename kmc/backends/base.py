@@ -1,4 +1,4 @@
-"""What the engine asks of a backend, and how a backend presents itself to the registry."""
+"""Interfaces of a backend: the walkers that the engine uses, and the entry in the registry."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Walker(Protocol):
         """The state after the last window, on the host. Read only."""
 
     def live(self) -> State:
-        """The state after the last window, its arrays where the walk keeps them (CuPy on a device). Read only."""
+        """The state after the last window; its arrays stay on the device of the walk, if there is one. Read only."""
 
 
 class GrandWalker(Protocol):
@@ -60,7 +60,7 @@ class GrandWalker(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """One way to run the walks. A module kmc/backends/*_backend.py that exports one as BACKEND is found by its name.
+    """An implementation of the walks. A module kmc/backends/*_backend.py that exports it as BACKEND is found by name.
 
     name: as in the run file. preference: "auto" takes the usable backend with the lowest one. problem: returns "" if
     the backend is usable, else one line that says why not and what to do. walker, domain_walker, grand_walker: make a

@@ -1,4 +1,4 @@
-"""The compiled library of the CPU backend: where it lies, how it is opened, and whether it fits these sources."""
+"""The compiled library of the CPU backend: its location, how it is opened, and whether it matches these sources."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ CHANGED = ("occupants", "potential", "ion_order", "electronic_order", "number", 
 
 
 class CudaGrandWalker:
-    """Walks all replicas of a grand-canonical state, which lies on the device between reads."""
+    """Walks all replicas of a grand-canonical state, which stays on the device between reads."""
 
     def __init__(self, tables: EventTables, grand: GrandState, seed: int, temperature_index: int) -> None:
         self._state = grand

@@ -1,7 +1,7 @@
 """Replicas on CUDA: kernels/walk.cu, bit for bit the NumPy backend.
 
 The state stays on the device for the whole run; `read` copies it back. Kernels are compiled when the walker is made,
-so that a machine on which they fail says so at once.
+so that a failure is reported immediately.
 """
 
 from __future__ import annotations

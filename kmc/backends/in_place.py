@@ -1,4 +1,4 @@
-"""What the walkers on the host share: they change a state in place."""
+"""The common part of the walkers on the host, which change a state in place."""
 
 from __future__ import annotations
 

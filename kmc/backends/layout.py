@@ -1,4 +1,4 @@
-"""Event tables and state in the layout of the structs in kmc/kernels, for the compiled CPU and the CUDA backend alike.
+"""Event tables and state in the layout of the structs in kmc/kernels, for both the compiled CPU and the CUDA backend.
 
 Every struct is a row of eight-byte words: whole numbers, and addresses of arrays. Names, order and constants are
 written down on both sides; `layout_hash` is compared with the kernels' own hash (kernels/layout.cuh) where the library
@@ -54,7 +54,7 @@ class _Pointer(Protocol):
 
 
 class DeviceArray(Protocol):
-    """As much of a CuPy array as the backends use."""
+    """The part of the interface of a CuPy array that the backends use."""
 
     @property
     def data(self) -> _Pointer:

@@ -84,7 +84,7 @@ def _fall(sums: Words, rest: Words) -> tuple[Ints, Words]:
 def exponential(log_table: Words, words: Words) -> Words:
     """-ln of uniform words in units of 2^-40, accurate to about 1e-10.
 
-    A table serves the leading byte, a series the rest.
+    The leading byte is looked up in a table, and a series accounts for the rest.
     """
     words = words | np.uint64(1)
     high = (words >> np.uint64(32)).astype(np.float64)  # exact: 32 bits

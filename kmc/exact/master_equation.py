@@ -52,7 +52,7 @@ class SmallCell:
     def collective(self, *carriers: str) -> Chain:
         """The chain whose displacement is the sum over all particles of a carrier species; of several, side by side.
 
-        The (3 K, 3 K) moments of K carriers hold those of each on the diagonal and their cross terms beside it.
+        The (3 K, 3 K) moments of K carriers hold those of each carrier on the diagonal and their cross terms off it.
         """
         hops_of = [self.tables.carrier[self.family] == self.tables.species.index(carrier) for carrier in carriers]
         moved = np.concatenate([self.moved * mine[:, None] for mine in hops_of], axis=1)

@@ -1,6 +1,6 @@
-"""Checkpoint files: arrays and a text in JSON, written so that an interruption at any moment loses nothing.
+"""Checkpoint files: arrays and JSON metadata, written so that an interruption at any moment loses nothing.
 
-What a checkpoint of a run holds is decided in kmc/run/saved_run.py.
+kmc/run/saved_run.py defines the contents of a run's checkpoint.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ NAME, PREVIOUS = "checkpoint.npz", "checkpoint.previous.npz"
 
 
 def write_checkpoint(folder: Path, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
-    """Write folder/checkpoint.npz and keep the one before it. OSError of a full or read-only disk passes through.
+    """Write folder/checkpoint.npz and keep the previous one. Raises OSError for a full or read-only disk.
 
-    The new file is complete on the disk before it takes the place of the old one. meta: anything that JSON can hold.
+    The new file is complete on the disk before it replaces the old one. meta: anything that JSON can represent.
     """
     text = json.dumps({**meta, "schema": SCHEMA, "checksum": _checksum(arrays)})
     temporary = folder / (NAME + ".new")
@@ -40,7 +40,7 @@ def write_checkpoint(folder: Path, arrays: Mapping[str, Array], meta: Mapping[st
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Arrays and metadata of the newest sound checkpoint; InputError if there is none."""
+    """Arrays and metadata of the newest intact checkpoint; InputError if there is none."""
     problems = []
     for name in (NAME, PREVIOUS):
         path = folder / name

@@ -1,6 +1,7 @@
-"""What a trajectory file says about its run, as JSON in two attributes of /kmc: "description" and "run".
+"""The metadata of a trajectory file, as JSON in two attributes of /kmc: "description" and "run".
 
-The description holds everything that decides the walk and is written once; the run facts are written with every frame.
+The description holds everything that determines the walk and is written once; the run facts are written with every
+frame.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class SpeciesRecord:
-    """A species of the run. count: particles per replica. tracked: whether its displacements were followed.
+    """A species of the run. count: particles per replica. tracked: whether its displacements were recorded.
 
     kind: whether it carries ionic or electronic current.
     """
@@ -65,7 +66,7 @@ class PolaronRecord:
 
 @dataclass(frozen=True)
 class Header:
-    """Everything that decides a walk, in SI units where a name says so; its fields are the keys in the file.
+    """Everything that determines a walk, in SI units where a name says so; its fields are the keys in the file.
 
     configuration: (R,) number of the dopant configuration of each replica. component: the neutral component as in
     kmc/carriers/neutral_component.py with mu_at_1_bar_eV, or {"reason": ...}. dopants: quenched disorder, immobile ions
@@ -126,7 +127,7 @@ class Header:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """How a walk was carried out. wall_s: wall time in seconds. planned_frames: frames asked for at first; a run that
+    """How a walk was carried out. wall_s: wall time in seconds. planned_frames: frames requested at first; a run that
     was extended for precision has more. versions: of this program, NumPy and Python. hops_per_visit: with domains.
     """
 

@@ -1,4 +1,4 @@
-"""Orientation of cells in files: first vector along x, second in the plane of x and y, as viewers take them to be."""
+"""Orientation of cells in files: first vector along x, second in the plane of x and y, as viewers assume."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def viewer_rotation(cell_angstrom: NDArray[np.float64]) -> NDArray[np.float64] |
     """(3, 3) orthogonal matrix R that brings a cell into lower triangular form; None where it has that form already.
 
     cell_angstrom: (3, 3), one vector per row; cell @ R has positive diagonal elements and none above, and a position
-    (a row) turns likewise, position @ R. Readers such as MDAnalysis keep lengths and angles of a box only and assume
-    this orientation. R is improper (a rotation and a reflection) for a left-handed cell.
+    (a row) is rotated in the same way, position @ R. Readers such as MDAnalysis keep only lengths and angles of a box
+    and assume this orientation. R is improper (a rotation and a reflection) for a left-handed cell.
     """
     if not np.triu(cell_angstrom, 1).any() and (np.diag(cell_angstrom) > 0).all():
         return None

@@ -51,8 +51,8 @@ class Wave:
     """W relaxing composition waves of T frames after the initial one, R replicas, C carriers, P planes.
 
     axis: perpendicular to the planes. planes: (W, T + 1, R, C, P) int32 numbers of carriers; frames are as long as
-    those of the run. fractions: (P,) places of the planes in units of the supercell's edge. dispersion: (C,) decay rate
-    of the wave over D k^2 for non-interacting hops of each carrier; below 1 on a lattice.
+    those of the run. fractions: (P,) positions of the planes in units of the supercell's edge. dispersion: (C,) decay
+    rate of the wave over D k^2 for non-interacting hops of each carrier; below 1 on a lattice.
     """
 
     axis: int

@@ -32,12 +32,12 @@ class Trajectory:
     each time block. second_moment: (K, B, R, S, 6) int64, sums over particles and windows of the products
     xx yy zz xy xz yz. trials, accepted: (T + 1, R, F) int64 since frame 0. configuration: (R,) equal for replicas that
     share their dopants. cubic: every second-rank tensor is isotropic by symmetry. space_group: symbol
-    and number. rotations: (n, 3, 3) the point group in Cartesian axes. planned_frames: frames asked for at
+    and number. rotations: (n, 3, 3) the point group in Cartesian axes. planned_frames: frames requested at
     first; a run that was extended for precision has more. None: not extended. hops_per_visit: of domains.
     polaron_mode: of kmc/carriers/polaron_modes.py; where it is not "kinetic" one kind of carrier has no true motion.
     repeats, grid: of the supercell. component: the neutral component as in kmc/carriers/neutral_component.py, or
     {"reason": ...} where there is none. planes: for each axis (T + 1, R, C, P) int32, numbers of the carriers
-    `plane_species` by plane (kmc/measure/density_planes.py), or empty. plane_fractions: for each axis (P,) places of
+    `plane_species` by plane (kmc/measure/density_planes.py), or empty. plane_fractions: for each axis (P,) positions of
     the planes in units of the supercell's edge. dopants: quenched disorder, immobile ions that affect the energies or
     the sites of carriers. coupled_groups: carriers that are coupled by the model (kmc/carriers/coupling.py). notes: for
     the reader, warnings among them.
@@ -151,7 +151,7 @@ def _read(file: h5py.File) -> Trajectory:
 
 
 def _optional(group: h5py.Group) -> dict[str, Any]:
-    """What only some runs write."""
+    """The parts that only some runs write."""
     found: dict[str, Any] = {}
     if "profile" in group:
         found["profile"] = Profile.from_arrays(_arrays(group["profile"]))

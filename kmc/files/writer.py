@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 
 NAME = "trajectory.h5"
-SPARE_BYTES = 2**22  # room beside the data for what HDF5 keeps of its own
+SPARE_BYTES = 2**22  # space for the metadata of HDF5 in addition to the data
 RESERVED = ("time_s", "trials", "accepted", "lattice", "replicas", "grand_canonical", "relaxation")
 
 
@@ -224,7 +224,7 @@ class TrajectoryWriter:
 
 
 def _check_paths(frames: Sequence[Frame], totals: Arrays) -> None:
-    """InputError where an observer's dataset would stand in place of another one."""
+    """InputError where an observer's dataset would replace another one."""
     for path in (*frames[0].observed, *totals):
         if path.split("/")[0] in RESERVED or (path in totals and path in frames[0].observed):
             raise InputError(f"observers: the dataset {path} of the trajectory file has another use; choose another")

@@ -2,8 +2,8 @@
 
 A mode whose wave vector is perpendicular to two lattice vectors of the supercell, exp(-2 pi i n x/L), is the n-th
 Fourier component of the numbers of carriers in the planes along the third. Only planes that hold sites of the carriers
-are counted, so that a cell has few of them whatever its coordinates. The places of the planes are written beside the
-numbers, because every sublattice has a phase of its own. Integers are the same on every machine.
+are counted, so that a cell has few of them for any coordinates. The positions of the planes are written with the
+numbers, because every sublattice has its own phase. Integers are the same on every machine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class DensityPlanes(Observer):
     name = "density_planes"
 
     def start(self, tables: EventTables, live: State) -> None:
-        """Frames are counted one by one; nothing is summed."""
+        """Nothing to prepare, because nothing is summed over frames."""
         self._tables = tables
 
     def record(self, frame: int, positions: Positions) -> Arrays:
@@ -42,11 +42,11 @@ class DensityPlanes(Observer):
         return {"rho_k": {"species": json.dumps([self._tables.species[code] for code in counted(self._tables)])}}
 
     def state(self) -> Arrays:
-        """A frame depends on nothing before it."""
+        """Empty, because a frame does not depend on earlier ones."""
         return {}
 
     def restore(self, tables: EventTables, live: State, state: Arrays) -> None:
-        """As at the start."""
+        """Nothing to restore."""
         self._tables = tables
 
 
@@ -62,7 +62,7 @@ def n_planes(tables: EventTables) -> tuple[int, int, int]:
 
 
 def plane_fractions(tables: EventTables, axis: int) -> NDArray[np.float64]:
-    """(planes,) places of the planes along an axis in units of the supercell's edge, ascending."""
+    """(planes,) positions of the planes along an axis in units of the supercell's edge, ascending."""
     grid, repeats = tables.supercell.crystal.grid, int(tables.supercell.repeats[axis])
     places = np.arange(repeats)[:, None] * grid + _within_cell(tables, axis)
     return np.asarray(places.reshape(-1) / (grid * repeats))

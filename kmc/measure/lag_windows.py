@@ -1,7 +1,7 @@
 """Time windows over which displacements are measured: lags, their windows, and the positions where each one began.
 
-Lags are powers of two of the frame interval. The windows of a lag follow one another without overlap, so that one
-snapshot per lag is all that must be kept. The snapshots lie where the walk has its arrays.
+Lags are powers of two of the frame interval. The windows of a lag follow one another without overlap, so that a
+single snapshot per lag is kept. The snapshots are on the device of the walk, if there is one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class LagWindows(Observer):
             yield k, self._snapshots[k]
 
     def start(self, tables: EventTables, live: State) -> None:
-        """Every window begins at frame 0, with the positions that `record` will show."""
+        """Nothing to prepare: every window begins at frame 0, whose positions `record` receives."""
 
     def record(self, frame: int, positions: Positions) -> Arrays:
         """Count the windows that end and begin the next ones here."""
@@ -85,7 +85,7 @@ class LagWindows(Observer):
         }
 
     def restore(self, tables: EventTables, live: State, state: Arrays) -> None:
-        """Snapshots go back to where the walk has its arrays."""
+        """Move the snapshots to the device of the walk, if there is one."""
         self.lag_frames, self.count, self._first = state["lag_frames"], state["count"], state["first"]
         self._block_frames = int(state["block_frames"])
         self._snapshots = module_of(live.image).asarray(state["snapshots"])

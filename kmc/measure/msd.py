@@ -1,7 +1,7 @@
 """Displacements: summed over each species at every frame, and their mean squares over the windows of every lag.
 
 Everything is an integer in units of cell/grid, so that sums are exact and the same on every machine. The large arrays
-lie where the walk has its own: on a CUDA device only the summed displacements leave it between two checkpoints.
+stay on the device of the walk: between two checkpoints only the summed displacements are copied to the host.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class MeanSquareDisplacement(Observer):
         self._windows = windows
 
     def start(self, tables: EventTables, live: State) -> None:
-        """Nothing has moved yet."""
+        """All sums are zero."""
         self._tables = tables
         shape = (*self._windows.shape, live.replicas, len(tables.species))
         self._second_moment = module_of(live.image).zeros((*shape, len(PAIRS)), dtype=np.int64)
@@ -70,7 +70,7 @@ class MeanSquareDisplacement(Observer):
         return {"origin": to_host(self._origin), "second_moment": to_host(self._second_moment)}
 
     def restore(self, tables: EventTables, live: State, state: Arrays) -> None:
-        """Arrays go back to where the walk has its own."""
+        """Move the arrays to the device of the walk, if there is one."""
         xp = module_of(live.image)
         self._tables = tables
         self._origin, self._second_moment = xp.asarray(state["origin"]), xp.asarray(state["second_moment"])

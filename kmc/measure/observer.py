@@ -1,7 +1,7 @@
 """Observables: what is measured at every frame of a run, independent of the engine, the file and the checkpoint.
 
-An observable is one class with one entry in `Settings.observers` (or in kmc/run/observers.py, for those that the
-package brings along). The engine, the trajectory writer and the checkpoint loop over observers and know none by name.
+An observable is one class with one entry in `Settings.observers` (or in kmc/run/observers.py, for the
+built-in ones). The engine, the trajectory writer and the checkpoint loop over observers and know none by name.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Observer(ABC):
 
     @abstractmethod
     def start(self, tables: EventTables, live: State) -> None:
-        """Allocate what is needed. The arrays of `live` lie where the walk has them, on the host or on a device."""
+        """Allocate what is needed. The arrays of `live` are on the host or on a device."""
 
     @abstractmethod
     def record(self, frame: int, positions: Positions) -> Arrays:

@@ -1,4 +1,4 @@
-"""Profiles along an axis of a large supercell: where particles are, and how far they spread from there.
+"""Profiles along an axis of a large supercell: numbers of particles, and mean-square displacements by starting point.
 
 Integers in units of cell/grid, as in msd.py. A displacement is counted in the bin where its window began.
 """

@@ -149,7 +149,7 @@ class Model(Strict):
 def with_transfer_integral(model: Model, hop_name: str, value_eV: float | None, source: str) -> Model:
     """The model with another transfer integral of one Marcus hop, such as one derived from the crystal's geometry.
 
-    value_eV: None, the result of a link that is switched off, returns the model unchanged. InputError for a hop that is
+    value_eV: None, as from a disabled link, returns the model unchanged. InputError for a hop that is
     missing or not a Marcus hop, an integral that is negative or not finite, or an empty source.
     """
     names = [hop.name for hop in model.hops if hop.rate == "marcus"]
@@ -198,7 +198,7 @@ def first_error(error: ValidationError) -> str:
 
 
 def _read(name_or_path: str | Path) -> tuple[str, str]:
-    """Text of a parameter file, and what messages call it."""
+    """Text of a parameter file, and its name in messages."""
     shipped = shipped_models()
     if str(name_or_path) in shipped:
         entry = resources.files("kmc") / "model" / "parameter_sets" / f"{name_or_path}.toml"

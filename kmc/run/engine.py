@@ -1,4 +1,4 @@
-"""The engine: equilibrate, fix the schedule, walk frame by frame, write frames and checkpoints."""
+"""The engine: equilibrates, fixes the schedule, simulates frame by frame, and writes frames and checkpoints."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ def run(
     report: Report | None = None,
     stop: Stop | None = None,
 ) -> bool:
-    """Walk and write folder/trajectory.h5; True when finished, False when `stop` asked for an end.
+    """Run a simulation and write folder/trajectory.h5; returns True if finished, False if `stop` ended it.
 
     backend: "auto", "cuda", "cpu" or "numpy". resume: continue from the checkpoint. extend_to_frames: make a finished
     run longer, at the same frame interval. prepare: the same particles with other rates, equilibrated first (without
-    checkpoints); the run starts from their final state. report is called with the progress, stop asks whether to end.
+    checkpoints); the run starts from their final state. report is called with the progress, and stop returns whether
+    to end.
     Raises InputError if the folder holds a run already and resume is False, if the checkpoint belongs to another run,
     if the backend cannot be used, if another process runs in the folder, or if the folder cannot be written.
     """

@@ -1,4 +1,4 @@
-"""Equilibration: the walk before the first frame, which settles the selection and the schedule of production."""
+"""Equilibration: the walk before the first frame, which determines the selection and the production schedule."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EquilibrationWalk:
         return cls(task, task.walker(saved.state, progress.selection), progress)
 
     def run(self, checkpoints: bool = True) -> bool:
-        """Walk to the end; False if asked to stop, with a checkpoint then and every so often if there are to be any."""
+        """Run to the end; False if asked to stop. checkpoints: write one then, and at regular intervals before."""
         last_written = time.monotonic()
         while not self.advance():
             asked = self.task.stop()
@@ -65,7 +65,7 @@ class EquilibrationWalk:
         progress.trials_per_sweep = sweep_trials(system, settings, accepted, progress.elapsed)
         over, share = equilibrated(system, settings, accepted, progress)
         self._decide_selection(int(accepted.sum()), over)
-        self.task.tell("equilibration", int(THOUSANDTHS * share), THOUSANDTHS, self.walker)
+        self.task.report_phase("equilibration", int(THOUSANDTHS * share), THOUSANDTHS, self.walker)
         return over
 
     def schedule(self) -> Schedule:
@@ -80,7 +80,7 @@ class EquilibrationWalk:
         )
 
     def _decide_selection(self, hops: int, over: bool) -> None:
-        """Settle what "auto" left open as soon as the counts allow it."""
+        """Replace "auto" by a selection as soon as the counts allow it."""
         progress = self.progress
         if progress.selection:
             return

@@ -64,24 +64,24 @@ class ProductionWalk:
         return cls(task, walker, production.schedule, observers, writer, *start, production.frame)
 
     def run(self, frames: int) -> bool:
-        """Walk up to frame `frames` and sample thermodynamics if asked for; False if asked to stop meanwhile."""
+        """Simulate up to frame `frames` and sample thermodynamics if requested; False if asked to stop."""
         self.observers.extend(frames, self.frame, self._positions())
         last_written = time.monotonic()
         while self.frame < frames:
             self._walk_frame()
             finished = self.frame >= frames
             due = time.monotonic() - last_written > self.task.settings.checkpoint_every_s
-            self._tell("production", self.frame, frames)
+            self._report("production", self.frame, frames)
             asked = self.task.stop()
             if finished or due or asked:
                 self.save()
                 last_written = time.monotonic()
             if asked and not finished:
                 return False
-        return sample_thermodynamics(self.task, self.schedule, self.walker.read(), self.writer, self._tell)
+        return sample_thermodynamics(self.task, self.schedule, self.walker.read(), self.writer, self._report)
 
     def record_frame(self) -> None:
-        """Keep the present frame for the file: counters, what the observers return, and the shown positions."""
+        """Keep the current frame for the file: counters, rows of the observers, and the positions to be written."""
         positions = self._positions()
         trials, accepted = self.walker.counters()
         self.pending.append(
@@ -95,7 +95,7 @@ class ProductionWalk:
         )
 
     def save(self) -> None:
-        """Append the frames since the last time, then write the checkpoint that belongs to them."""
+        """Append the frames since the last save, then write the checkpoint that belongs to them."""
         if self.pending:
             first, totals = self.frame + 1 - len(self.pending), self.observers.datasets()
             self.writer.append(first, self.pending, totals, self.observers.attributes(), self._facts())
@@ -126,8 +126,8 @@ class ProductionWalk:
             hops_per_visit=domains.hops_per_visit * self.schedule.visit_share if domains else None,
         )
 
-    def _tell(self, phase: Phase, done: int, total: int) -> None:
-        self.task.tell(phase, done, total, self.walker, self.frame * self.schedule.frame_interval_s)
+    def _report(self, phase: Phase, done: int, total: int) -> None:
+        self.task.report_phase(phase, done, total, self.walker, self.frame * self.schedule.frame_interval_s)
 
 
 def _writer(task: RunTask) -> TrajectoryWriter:

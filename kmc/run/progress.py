@@ -12,7 +12,7 @@ Phase = Literal["equilibration", "production", "chemical potentials", "relaxatio
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a phase of a run has come: `done` of `total`.
+    """Progress of a phase of a run: `done` of `total`.
 
     Equilibration is reported in thousandths, production in frames, the scan in chemical potentials, relaxation in
     waves. accepted: hops of all replicas so far. wall_s: wall time in seconds. time_s: simulated time in seconds.
@@ -29,11 +29,11 @@ class Progress:
 Report = Callable[[Progress], None]
 Stop = Callable[[], bool]  # asked between windows or frames; true ends the run with a checkpoint
 Advance = Callable[[int, int], None]  # reports `done` of `total` of one phase
-Tell = Callable[[Phase, int, int], None]  # reports `done` of `total` of any phase
+PhaseReport = Callable[[Phase, int, int], None]  # reports `done` of `total` of any phase
 
 
 class WallClock:
-    """Wall time of a run in seconds, including what it took before it was resumed."""
+    """Wall time of a run in seconds, including the time before it was resumed."""
 
     def __init__(self, before_s: float = 0.0) -> None:
         self._start = time.monotonic() - before_s

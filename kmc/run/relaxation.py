@@ -1,7 +1,7 @@
 """Relaxing composition waves of the neutral component: the rate at which a wave decays is chemical diffusion itself.
 
-The ion carriers begin with the site fraction c (1 + A cos(2 pi x/L)) along one axis, electronic carriers with as many
-more or fewer as keep every plane neutral, and the dopants are those of the run. The wave is followed by the numbers of
+The ion carriers begin with the site fraction c (1 + A cos(2 pi x/L)) along one axis, electronic carriers with the
+numbers that keep every plane neutral, and the dopants are those of the run. The wave is followed by the numbers of
 carriers in every plane.
 """
 
@@ -28,7 +28,7 @@ from lattices.stencils import Stencil, stencil_of
 
 SMALL = 1e-2  # of the wave vector, where the limit of long waves is taken
 FEWEST_FRAMES = 8  # of a wave
-FIRST_WINDOW = 2**31  # so that the waves have other random numbers than the run itself
+FIRST_WINDOW = 2**31  # so that the random numbers of the waves differ from those of the run
 
 
 def wave_fractions(system: System, asked: Relaxation) -> dict[str, NDArray[np.float64]]:

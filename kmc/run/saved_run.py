@@ -23,7 +23,7 @@ from lattices.errors import InputError
 
 @dataclass(frozen=True)
 class Identity:
-    """What a run and the checkpoint it is resumed from must agree in; texts and numbers as JSON keeps them."""
+    """Properties that a run shares with the checkpoint from which it is resumed, as texts and numbers of JSON."""
 
     digest: str
     seed: int
@@ -57,7 +57,7 @@ class SavedProduction:
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A run at its last checkpoint. phase: how far the equilibration or the production had come."""
+    """A run at its last checkpoint. phase: progress of the equilibration or of the production."""
 
     identity: Identity
     wall_s: float
@@ -65,7 +65,7 @@ class SavedRun:
     phase: Equilibration | SavedProduction
 
     def write(self, folder: Path) -> None:
-        """Write the checkpoint of a folder. OSError of a full or read-only disk passes through."""
+        """Write the checkpoint of a folder. Raises OSError for a full or read-only disk."""
         arrays = {f"state/{name}": value for name, value in self.state.arrays().items()}
         meta: dict[str, Any] = {
             "identity": asdict(self.identity),
@@ -86,7 +86,7 @@ class SavedRun:
 
     @classmethod
     def read(cls, folder: Path) -> SavedRun:
-        """The newest sound checkpoint of a folder; InputError if there is none."""
+        """The newest intact checkpoint of a folder; InputError if there is none."""
         arrays, meta = read_checkpoint(folder)
         state = State(**_below("state", arrays), window=meta["window"])
         phase: Equilibration | SavedProduction
@@ -116,7 +116,7 @@ class SavedRun:
 
 
 def identity_of(system: System, settings: Settings) -> Identity:
-    """What a checkpoint of this run says of itself."""
+    """The identity that the checkpoints of this run record."""
     domains, profile = settings.domains, settings.profile
     return Identity(
         digest=system.tables.digest,

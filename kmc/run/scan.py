@@ -32,7 +32,7 @@ MOST_STEP_KT = 3.0  # largest step of the search, in kT
 BLOCKS = 16  # smallest product of time blocks and replicas
 LONGEST = 2**30  # trials of a window: the counter of the random numbers must hold two calls per trial
 HALF_UNITS = 2_000_000  # per eV
-EQUILIBRATION_SHARE = 0.25  # further trials before those of a point, over their number
+EQUILIBRATION_SHARE = 0.25  # equilibration trials before those of a point, as a fraction of their number
 
 
 def scan(

@@ -1,4 +1,4 @@
-"""How long a run lasts: equilibration until there were enough hops, then a production schedule that stays fixed.
+"""Length of a run: equilibration until enough hops have occurred, then a production schedule that stays fixed.
 
 Automatic choices use integer counts and fixed rules only, never timings, so that they are the same on every machine.
 """
@@ -123,7 +123,7 @@ def start_equilibration(system: System, settings: Settings) -> Equilibration:
 
 
 def decide_selection(tables: EventTables, settings: Settings, hops: int, trials: int, over: bool) -> str:
-    """The selection that suits the measured acceptance; "" while the counts are too small to tell.
+    """The selection that suits the measured acceptance; "" while the counts are too small to judge.
 
     hops, trials: of all replicas. over: equilibration has ended, so that the counts at hand must do.
     """

@@ -1,4 +1,4 @@
-"""What the user asks of a run: how long it lasts, what it measures, and what follows it."""
+"""Settings of a run: its length, what it measures, and the thermodynamic sampling that follows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kmc.measure.observer import Observer
 from kmc.measure.profile import ProfileSettings
 from lattices.errors import InputError
 
-FIRST_STRETCH_HOPS = 500.0  # hops per carrier of the first stretch of a run that is to reach a precision
+FIRST_PRODUCTION_HOPS = 500.0  # hops per carrier of the first production of a run that is to reach a precision
 SHORTEST_VISIT, LONGEST_VISIT = 0.01, 16.0  # hops of the fastest carrier; the error grows as the square of the visit
 MOST_WAVES = 2000  # the random numbers of successive waves are 2^20 windows apart
 
@@ -45,8 +45,9 @@ class Seconds:
 class Precision:
     """A duration as the relative standard error that D* of the first mobile species must reach.
 
-    The engine walks a first stretch of FIRST_STRETCH_HOPS hops per carrier; whoever can judge the error (analysis
-    stands above the engine) then extends the run until it is small enough. Raises InputError outside 0 < error < 1.
+    The engine runs a first production of FIRST_PRODUCTION_HOPS hops per carrier; the caller, who can estimate the error
+    (the engine does not import analysis), then extends the run until it is small enough. Raises InputError outside
+    0 < error < 1.
     """
 
     relative_error: float
@@ -81,7 +82,7 @@ class Relaxation:
     """Composition waves along one axis that relax after the run, one after another, in as much time as the run took.
 
     axis: lattice vector 0, 1 or 2. amplitude: of the site fraction of the ion carriers, over its mean. waves: how many,
-    each from an initial state of its own. Raises InputError for values out of range.
+    each from its own initial state. Raises InputError for values out of range.
     """
 
     axis: int = 2
@@ -120,10 +121,10 @@ class Thermodynamics:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a system is walked and what is kept. Raises InputError for values out of range.
+    """How a system is simulated and what is recorded. Raises InputError for values out of range.
 
     equilibration: length of the walk before the first frame; Hops(0) keeps it as short as the schedule allows.
-    duration: length of the walk from the first frame to the last; a Precision begins with a first stretch.
+    duration: length of the walk from the first frame to the last; a Precision begins with a first production.
     frames: number of frames after the initial one, uniform in time. positions: replicas whose positions are written.
     checkpoint_every_s: wall time in seconds. selection: "auto" decides from the measured acceptance.
     observers: further observables, each a class (or another callable without arguments) that makes a new observer.
@@ -156,5 +157,5 @@ class Settings:
 
     @property
     def scheduled_duration(self) -> Hops | Seconds:
-        """The length that the production schedule is made for; of a Precision, its first stretch."""
-        return Hops(FIRST_STRETCH_HOPS) if isinstance(self.duration, Precision) else self.duration
+        """The length for which the production schedule is made; for a Precision, that of its first production."""
+        return Hops(FIRST_PRODUCTION_HOPS) if isinstance(self.duration, Precision) else self.duration

@@ -1,4 +1,4 @@
-"""What every phase of a run shares: the system, the settings, where the run is written, and whom it reports to."""
+"""Data that all phases of a run share: the system, the settings, the folder, and the callbacks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kmc.state.system import System
 
 @dataclass(frozen=True)
 class RunTask:
-    """A run on a backend that is known to be usable."""
+    """A run on a usable backend."""
 
     system: System
     settings: Settings
@@ -29,13 +29,13 @@ class RunTask:
 
     @cached_property
     def identity(self) -> Identity:
-        """What the checkpoints of this run say of it."""
+        """The identity that the checkpoints of this run record."""
         return identity_of(self.system, self.settings)
 
     def walker(self, state: State, selection: str, snapshots: bool = True) -> Walker:
         """A walker that owns `state`; rejection is used while the selection is undecided ("").
 
-        snapshots: whether there must be room beside it for the positions where the windows of the lags began.
+        snapshots: whether memory is needed for the positions at which the windows of the lags began.
         """
         block = self.settings.domains.block if self.settings.domains else None
         lags = len(lags_of(self.settings.frames)) if snapshots else 0
@@ -45,7 +45,7 @@ class RunTask:
         """The same task with other rates."""
         return replace(self, system=system)
 
-    def tell(self, phase: Phase, done: int, total: int, walker: Walker, time_s: float = 0.0) -> None:
+    def report_phase(self, phase: Phase, done: int, total: int, walker: Walker, time_s: float = 0.0) -> None:
         """Report `done` of `total` of a phase. time_s: simulated time."""
         accepted = int(walker.counters()[1].sum())
         self.report(Progress(phase, done, total, accepted, self.clock.elapsed_s, time_s))

@@ -1,4 +1,4 @@
-"""What follows a canonical run where thermodynamics was asked for: a grand-canonical scan and relaxing waves."""
+"""Thermodynamic sampling after a canonical run: a grand-canonical scan and relaxing waves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from kmc.carriers.neutral_component import neutral_component
 from kmc.files.writer import TrajectoryWriter
-from kmc.run.progress import Tell
+from kmc.run.progress import PhaseReport
 from kmc.run.relaxation import relax
 from kmc.run.scan import scan
 from kmc.run.schedule import Schedule
@@ -21,11 +21,11 @@ def sample_thermodynamics(
     schedule: Schedule,
     state: State,
     writer: TrajectoryWriter,
-    tell: Tell,
+    report: PhaseReport,
 ) -> bool:
     """Run the grand-canonical scan and relaxation waves that are missing from the file, starting from `state`.
 
-    tell: reports `done` of `total` of a phase. Each part is written as a whole, so that a resumed run begins with the
+    report: reports `done` of `total` of a phase. Each part is written as a whole, so that a resumed run begins with the
     first part that is missing. Returns False if asked to stop.
     """
     system, wanted = task.system, task.settings.thermodynamics
@@ -33,12 +33,12 @@ def sample_thermodynamics(
     if wanted is None or no_component or np.any(system.tables.field_V_per_m):
         return True
     if not writer.holds("grand_canonical"):
-        points = scan(system, wanted, state, task.backend, partial(tell, "chemical potentials"), task.stop)
+        points = scan(system, wanted, state, task.backend, partial(report, "chemical potentials"), task.stop)
         if points is None:
             return False
         writer.add("grand_canonical", points.arrays())
     if wanted.relaxation and not writer.holds("relaxation"):
-        waves = relax(task, wanted.relaxation, schedule, partial(tell, "relaxation"))
+        waves = relax(task, wanted.relaxation, schedule, partial(report, "relaxation"))
         if waves is None:
             return False
         writer.add("relaxation", waves.arrays())

@@ -102,7 +102,7 @@ def _fold(tables: EventTables, occupants: NDArray[np.uint8]) -> NDArray[np.int32
 
 
 def common_species(tables: EventTables) -> NDArray[np.uint8]:
-    """(S,) uint8: quenched species stay; mobile ones become the most frequent mobile species of their sublattice."""
+    """(S,) uint8: quenched species stay, mobile ones become the most frequent mobile species of their sublattice."""
     mobile = set(tables.carrier.tolist()) | set(tables.partner.tolist())
     common = np.arange(len(tables.species), dtype=np.uint8)
     for code in mobile:

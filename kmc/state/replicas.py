@@ -15,13 +15,13 @@ from kmc.tables.pair_energies import split
 from lattices.crystal import Supercell
 from lattices.errors import InputError
 
-MOST_IMAGES = 1 << (IMAGE_BITS - 2)  # half of the counters' range: no window between two checks passes the end
+MOST_IMAGES = 1 << (IMAGE_BITS - 2)  # half of the counters' range: no window between two checks can exceed it
 MOST_GRID_UNITS = 1 << 30
 
 
 @dataclass
 class State:
-    """R replicas of N sites, M of them on sublattices that move.
+    """R replicas of N sites, M of them on mobile sublattices.
 
     occupants: (R, N) uint8 species code of every site.
     particle_at: (R, M) int32 id of the particle on each mobile site; ids of a species are consecutive. (R, 0) if
@@ -134,7 +134,7 @@ def check_allowed(tables: EventTables, state: State) -> None:
 def unwrapped_grid_positions(tables: EventTables, state: State) -> NDArray[np.int32]:
     """(R, n_particles, 3) int32: unwrapped position of every particle that has an id, in units of cell/grid.
 
-    The array lies where the state's arrays lie, on the host or on a device.
+    The array is on the host or on a device, like the arrays of the state.
     """
     supercell = tables.supercell
     xp = module_of(state.particle_at)

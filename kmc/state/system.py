@@ -104,8 +104,8 @@ class System:
     def symmetry(self) -> Symmetry:
         """Symmetry of averages over the drawn dopants.
 
-        None is left where dopants lie in layers or at given sites, in a field, and with energy terms from outside that
-        are not known to have the symmetry of the crystal.
+        There is none where dopants lie in layers or at given sites, in a field, and with user-defined energy terms,
+        which need not have the symmetry of the crystal.
         """
         layered = any(doping.profile or doping.sites for doping in self.composition.placed.values())
         foreign = any(term.name not in TERMS_OF_CRYSTAL for term in self.tables.terms)
@@ -130,10 +130,10 @@ def build_system(
 ) -> System:
     """A system from its model, supercell and composition; InputError for numbers out of range (see `build_tables`).
 
-    temperature_index: position in a list of temperatures; each one has random numbers of its own. tracked: follow
+    temperature_index: position in a list of temperatures; each one has its own random numbers. tracked: follow
     every particle of the mobile sublattices, not only the carriers. mode, scale: treatment of electronic
     carriers; see kmc/carriers/polaron_modes.py.
-    energy_terms: further contributions to the energy beside those of the model; see kmc/tables/energy_terms.py.
+    energy_terms: contributions to the energy in addition to those of the model; see kmc/tables/energy_terms.py.
     """
     what = (model, supercell, composition.counts, temperature_K, field_V_per_m, tracked)
     tables = build_tables(*what, energy_terms=energy_terms)

@@ -44,7 +44,7 @@ def build_tables(
 
     rate_factor: factors on the attempt frequencies of families, by name (kmc/carriers/polaron_modes.py).
     tracked: follow every particle of the mobile sublattices; False follows only the carriers, in less memory.
-    energy_terms: further contributions to the energy beside those of the model; see kmc/tables/energy_terms.py.
+    energy_terms: contributions to the energy in addition to those of the model; see kmc/tables/energy_terms.py.
 
     Raises InputError for a temperature outside 1 to 10000 K, a supercell too small for the interactions, an
     environment without barrier, energies beyond the range of the integers, or no carrier at all.

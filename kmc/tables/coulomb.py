@@ -27,7 +27,7 @@ class Coulomb(EnergyTerm):
     """The screened Coulomb energy of all charges of a supercell.
 
     energy[s][t]: (B_s, B_t, nx, ny, nz) int64 energy of two unit charges, from basis site b of sublattice s to basis
-    site t of sublattice t in the cell at that offset; 0 at the same place. image: twice the energy of a unit charge
+    site t of sublattice t in the cell at that offset; 0 at the same position. image: twice the energy of a unit charge
     with its own images and background.
     """
 
@@ -80,7 +80,7 @@ class Coulomb(EnergyTerm):
         return (result * self.context.families[f].charge_moved).astype(np.int32)
 
     def reach(self, f: int) -> int:
-        """Every species on the sites where it acts most."""
+        """The sum over species, each on the sites where it contributes most."""
         family = self.context.families[f]
         total = 0
         for species, number in enumerate(self.context.counts.tolist()):
@@ -92,7 +92,7 @@ class Coulomb(EnergyTerm):
         return abs(family.charge_moved) * total
 
     def lowest_d_energy(self, f: int, bond: Bond) -> int:
-        """Every species on the sites that lower dE most, the two ends of the bond left out."""
+        """Every species on the sites where it lowers dE most, without the two ends of the bond."""
         family = self.context.families[f]
         change = self._changes(family.sublattice, bond)
         total = 0
@@ -105,7 +105,7 @@ class Coulomb(EnergyTerm):
 
     def lowest_beyond_folded(self, f: int, bond: Bond, folded: NDArray[np.uint8]) -> int:
         """Not called for a long-range term."""
-        raise NotImplementedError("Coulomb energies are walked with rejection only")
+        raise NotImplementedError("Coulomb energies allow rejection only")
 
     def self_correction(self, f: int) -> int:
         """The images of the charges that come and go: image times the difference of the squared charges."""

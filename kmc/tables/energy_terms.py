@@ -31,7 +31,7 @@ Updates = tuple[IntArray, IntArray, IntArray]  # (n, 3) cell offsets, (n,) basis
 
 @dataclass(frozen=True)
 class HopFamily:
-    """One hop family as an energy term sees it.
+    """One hop family, as it is passed to an energy term.
 
     sublattice: index of the sublattice on which it hops. carrier, partner: species codes. charge_moved: charge of the
     carrier less that of the partner, in units of e. bonds: the stencil of its bonds.
@@ -65,7 +65,7 @@ class EnergyContext:
 class EnergyTerm(ABC):
     """One contribution to the energy. A family is given by its number f in `EnergyContext.families`.
 
-    long_range: every hop changes potentials throughout the supercell. Such a term is walked in independent replicas
+    long_range: every hop changes potentials throughout the supercell. Such a term is simulated in independent replicas
     with rejection; domains and the rejection-free selection are refused.
     """
 
@@ -101,8 +101,8 @@ class EnergyTerm(ABC):
         """A lower bound of potential[j] - folded potential[j], with the carrier on the near end of the bond.
 
         The folded potential is that of the arrangement in which every species s is replaced by folded[s], (S,) uint8:
-        mobile species by the commonest one of their sublattice. The rejection-free selection bounds rates with it; not
-        called for a long-range term.
+        mobile species by the most frequent one of their sublattice. The rejection-free selection bounds rates with it;
+        not called for a long-range term.
         """
 
     def bond_energy(self, f: int, bond: Bond) -> int:

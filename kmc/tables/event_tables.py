@@ -96,12 +96,12 @@ class EventTables(SpeciesTables, BondTables, HopEnvironments, RateTables, TrialR
     """Integer tables of a run. F families, L sublattices, S species, B basis sites, Z directions, G environment sites.
 
     All cell offsets are already wrapped into the supercell (0 <= offset < repeats), so that one conditional
-    subtraction brings a coordinate home. Energies are in microelectronvolt.
+    subtraction wraps a coordinate. Energies are in microelectronvolt.
     """
 
     supercell: Supercell
     temperature_K: float
-    field_V_per_m: NDArray[np.float64]  # (3,) as really applied after rounding
+    field_V_per_m: NDArray[np.float64]  # (3,) as applied after rounding
     family: tuple[str, ...]
     carrier: NDArray[np.int64]  # (F,)
     partner: NDArray[np.int64]  # (F,)

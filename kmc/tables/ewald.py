@@ -19,7 +19,7 @@ CHUNK = 1 << 22  # distances held at once
 
 
 def ewald_potential(vectors_angstrom: FloatArray, places_angstrom: FloatArray) -> FloatArray:
-    """(n,) phi at (n, 3) places in a supercell with vectors (3, 3), one row each."""
+    """(n,) phi at (n, 3) positions in a supercell with vectors (3, 3), one row each."""
     volume = abs(float(np.linalg.det(vectors_angstrom)))
     # This alpha needs about as many images as wave vectors; for a cube the numbers are equal.
     alpha = math.sqrt(math.pi) / volume ** (1.0 / 3.0)

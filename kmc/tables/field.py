@@ -1,7 +1,7 @@
 """Work of a uniform electric field, as an energy term.
 
 A hop's work is a difference of integers, one per lattice vector and one per basis site, so that it vanishes around
-every closed loop. The field that these integers amount to is stored with the tables.
+every closed loop. The field to which these integers correspond is stored with the tables.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def field_term(context: EnergyContext) -> FieldWork | None:
 
 
 def field_applied(supercell: Supercell, terms: Sequence[EnergyTerm]) -> NDArray[np.float64]:
-    """(3,) the field in V/m that the rounded work per lattice vector amounts to; zero without a field."""
+    """(3,) the field in V/m that corresponds to the rounded work per lattice vector; zero without a field."""
     vectors = np.zeros(3, dtype=np.int64)
     for term in terms:
         if isinstance(term, FieldWork):

@@ -20,8 +20,8 @@ Site = tuple[int, int, int, int, int]  # sublattice, wrapped cell, basis
 def lowest_d_energy(context: EnergyContext, influences: Sequence[Influence], bond: Bond) -> int:
     """A lower bound of dE over a bond, in microelectronvolt, without field work.
 
-    Every site near the bond takes the species that lowers dE most. On each sublattice at most as many sites depart
-    from its commonest species as there are particles of other species.
+    Every site near the bond takes the species that lowers dE most. On each sublattice at most as many sites differ
+    from its most frequent species as there are particles of other species.
     """
     counts, sublattice_of = context.counts, context.sublattice_of
     total = 0
@@ -39,10 +39,11 @@ def lowest_d_energy(context: EnergyContext, influences: Sequence[Influence], bon
 
 
 def lowest_gain(context: EnergyContext, influences: Sequence[Influence], basis: int, folded: NDArray[np.uint8]) -> int:
-    """The most that mobile species other than the commonest one can lower the potential of a site (<= 0).
+    """The most that mobile species other than the most frequent one can lower the potential of a site (<= 0).
 
-    folded: (S,) uint8, the commonest mobile species of the sublattice for every mobile species, and the species itself
-    for the others. At most as many sites depart from the commonest species as there are particles of the others.
+    folded: (S,) uint8, the most frequent mobile species of the sublattice for every mobile species, and the species
+    itself for the others. At most as many sites differ from the most frequent species as there are particles of other
+    species.
     """
     counts, sublattice_of = context.counts, context.sublattice_of
     total = 0

@@ -11,7 +11,7 @@ from kmc.tables.event_tables import PotentialTables
 
 
 def potential_tables(context: EnergyContext, terms: Sequence[EnergyTerm]) -> PotentialTables:
-    """Places of the exchange potentials, and the updates of all energy terms by (hop, family, basis site)."""
+    """Storage of the exchange potentials, and the updates of all energy terms by (hop, family, basis site)."""
     n = len(context.families)
     offset, place = np.full(n, -1, dtype=np.int64), 0
     for f, family in enumerate(context.families):

@@ -1,4 +1,4 @@
-"""Numbers of particles, ranges of particle ids, and places in the list of carriers."""
+"""Numbers of particles, ranges of particle ids, and carrier indices."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monke
     """The relative error decreases as one over the square root of the length; an interruption changes nothing."""
     from contextlib import nullcontext
 
-    monkeypatch.setattr("kmc.run.settings.FIRST_STRETCH_HOPS", 20.0)
+    monkeypatch.setattr("kmc.run.settings.FIRST_PRODUCTION_HOPS", 20.0)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     never = StopAt(-1)
     with monkeypatch.context() as patched:

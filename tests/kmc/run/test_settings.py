@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from kmc.run.settings import FIRST_STRETCH_HOPS, Hops, Precision, Seconds, Settings
+from kmc.run.settings import FIRST_PRODUCTION_HOPS, Hops, Precision, Seconds, Settings
 from lattices.errors import InputError
 
 
@@ -44,5 +44,5 @@ def test_equilibration_may_be_as_short_as_possible() -> None:
 
 
 def test_a_precision_is_scheduled_as_its_first_production() -> None:
-    assert Settings(duration=Precision(0.02)).scheduled_duration == Hops(FIRST_STRETCH_HOPS)
+    assert Settings(duration=Precision(0.02)).scheduled_duration == Hops(FIRST_PRODUCTION_HOPS)
     assert Settings(duration=Seconds(1e-9)).scheduled_duration == Seconds(1e-9)
