@@ -31,7 +31,7 @@ class Contents:
 
 def composition_of(config: RunConfig, model: Model, supercell: Supercell, temperature_K: float) -> Composition:
     """Particle numbers from doping and carriers, or from the equilibrium with a gas at this temperature."""
-    from kmc.model.composition import charge_balance_text, compose
+    from kmc.model.composition import compose
 
     spec = config.crystal
     given = species_of_file(model, supercell)
@@ -56,15 +56,29 @@ def composition_of(config: RunConfig, model: Model, supercell: Supercell, temper
     file_notes = _file_notes(given, {*spec.doping, *carriers})
     carriers |= {name: amount for name, amount in given.items() if name in model.vacancies and name not in carriers}
     found = compose(model, supercell, doping, carriers)
-    electronic = [hop.carrier for hop in model.hops if hop.carrier in model.electronic]
-    if found.net_charge and electronic:
-        remedy = 'give one carrier as "charge-balance"'
-        if "charge-balance" in carriers.values():
-            remedy = "change a number by one"
+    balancing = [name for name, amount in carriers.items() if amount == "charge-balance"]
+    charged = _net_charge_notes(model, found, balancing, spec.allow_net_charge)
+    return replace(found, notes=(*file_notes, *found.notes, *charged))
+
+
+def _net_charge_notes(model: Model, found: Composition, balancing: list[str], allowed: bool) -> list[Note]:
+    """One rule for every model: a supercell is neutral, up to less than one carrier that balances it.
+
+    A warning for what whole numbers leave over and for a net charge that the run file allows; otherwise InputError.
+    """
+    if not found.net_charge:
+        return []
+    left_over = any(abs(found.net_charge) < abs(model.species[name].charge) for name in balancing)
+    if not left_over and not allowed:
+        from kmc.model.composition import charge_balance_text
+
         raise InputError(
-            f"crystal.carriers: the supercell is not neutral: {charge_balance_text(model, found.counts)}; {remedy}"
+            f"crystal: the supercell is not neutral: {charge_balance_text(model, found.counts)}; give one carrier as "
+            '"charge-balance", or set crystal.allow_net_charge = true'
         )
-    return replace(found, notes=(*file_notes, *found.notes))
+    why = "whole numbers of carriers leave it" if left_over else "allowed by crystal.allow_net_charge"
+    background = "a uniform background balances it" if model.coulomb else "without Coulomb energies it has no effect"
+    return [Note(f"net charge {found.net_charge:+d} e: {why}; {background}", warning=True)]
 
 
 def _file_notes(given: Mapping[str, Doping], in_run_file: set[str]) -> list[Note]:

@@ -108,7 +108,8 @@ class ExpansionSpec(Strict):
 class CrystalSpec(Strict):
     """[crystal]: a prototype with hosts, or a structure file with named sublattices; repeats; doping; carriers.
 
-    shell_tolerance: relative gap between distances that separates two neighbour shells; default 0.02.
+    shell_tolerance: relative gap between distances that separates two neighbour shells; default 0.02. allow_net_charge:
+    accept a supercell that is not neutral, such as one of vacancies alone.
     """
 
     prototype: PrototypeName | None = None
@@ -122,6 +123,7 @@ class CrystalSpec(Strict):
     doping: dict[str, AmountSpec] = {}
     vacancies: CarrierSpec | None = None
     carriers: dict[str, CarrierSpec] = {}
+    allow_net_charge: Annotated[bool, Field(strict=True)] = False
 
     @field_validator("repeats")
     @classmethod

@@ -41,13 +41,9 @@ def test_reduced_and_doped_ceria():
         (["crystal.doping={Gd=0.1}"], r"the doping cannot be neutral: .* negative number"),
         (
             ["crystal.carriers={electron={number=3}}"],
-            r"carriers: the supercell is not neutral: .*\(V_O\).* -3 \(electron\) = \+79 e; give one carrier",
+            r"crystal: the supercell is not neutral: .*\(V_O\).* -3 \(electron\) = \+79 e; give one carrier",
         ),
-        (["crystal.carriers={}"], r"carriers: the supercell is not neutral: \+82 \(V_O\) = \+82 e; give one carrier"),
-        (
-            ["crystal.carriers={electron={number=41}}", 'crystal.vacancies="charge-balance"'],
-            r"not neutral: \+40 \(V_O\) -41 \(electron\) = -1 e; change a number by one",
-        ),
+        (["crystal.carriers={}"], r"crystal: the supercell is not neutral: \+82 \(V_O\) = \+82 e; give one carrier"),
         (["crystal.vacancies={delta=2.5}"], r"delta = 2.5: at most 2"),
         (["crystal.vacancies={delta=-0.1}"], r"crystal.vacancies.delta = -0.1"),
         (["crystal.vacancies={delta=0.1, number=3}"], r"crystal.vacancies: .*delta"),
@@ -56,6 +52,36 @@ def test_reduced_and_doped_ceria():
 def test_compositions_that_cannot_be_neutral_are_refused(changes, expected):
     with pytest.raises(InputError, match=expected):
         system_of(*load_config("ceria-reduced", changes), 0)
+
+
+@pytest.mark.parametrize(
+    ("example", "changes", "note"),
+    [
+        (
+            "ceria-reduced",
+            ["crystal.carriers={electron={number=41}}", 'crystal.vacancies="charge-balance"'],
+            "net charge -1 e: whole numbers of carriers leave it; without Coulomb energies it has no effect",
+        ),
+        (
+            "ideal-fluorite",
+            [],
+            "net charge +410 e: allowed by crystal.allow_net_charge; without Coulomb energies it has no effect",
+        ),
+        (
+            "ceria-reduced",
+            ["crystal.carriers={}", "crystal.allow_net_charge=true", "model.relative_permittivity=300.0"],
+            "net charge +82 e: allowed by crystal.allow_net_charge; a uniform background balances it",
+        ),
+    ],
+)
+def test_a_net_charge_is_less_than_one_carrier_or_allowed_by_the_run_file(example, changes, note):
+    """One rule for models with and without electronic carriers."""
+    assert Note(note, warning=True) in system_of(*load_config(example, changes), 0).composition.notes
+
+
+def test_vacancies_alone_are_refused_like_a_lone_electron():
+    with pytest.raises(InputError, match=r"not neutral: \+410 \(V_O\) = \+410 e; .*crystal.allow_net_charge = true"):
+        system_of(*load_config("ideal-fluorite", ["crystal.allow_net_charge=false"]), 0)
 
 
 @pytest.mark.parametrize(

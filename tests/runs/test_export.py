@@ -124,7 +124,7 @@ def skewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("skewed")
     write(folder / "ceria.extxyz", bulk("CeO2", "fluorite", a=5.411))
     settings = 'crystal = { file = "ceria.extxyz", sublattices = { anion = "O", cation = "Ce" }, repeats = [5, 5, 5], '
-    settings += "vacancies = { number = 20 } }\n"
+    settings += "vacancies = { number = 20 }, allow_net_charge = true }\n"
     settings += 'model = { parameters = "ideal-fluorite" }\n'
     settings += 'run = { temperature_K = 1400, replicas = 2, frames = 20, backend = "numpy", '
     settings += "duration = { hops_per_carrier = 50.0 }, equilibration = { hops_per_carrier = 1.0 } }\n"

@@ -34,6 +34,7 @@ prototype = "rock-salt"
 host = { metal = "Mg" }
 repeats = [3, 3, 3]
 vacancies = { delta = 0.1 }
+allow_net_charge = true
 [model]
 parameters = "magnesia.toml"
 [run]

@@ -79,7 +79,9 @@ def test_ordered_dopants_are_kept(tmp_path: Path, members: list[str]) -> None:
     cations = [i for i, symbol in enumerate(atoms.symbols) if symbol == "Ce"]
     atoms.symbols[cations[2]] = "Gd"
     write(tmp_path / "ordered.cif", atoms)
-    config, base = load_config(run_file(tmp_path, "ordered.cif", members, vacancies={"number": 13}))
+    config, base = load_config(
+        run_file(tmp_path, "ordered.cif", members, vacancies={"number": 13}, allow_net_charge=True)
+    )
     system = system_of(config, base, 0)
     assert system.composition.counts["Gd"] == 27
     occupants = system.initial_state().occupants[0, 216:].reshape(27, 4)
@@ -91,7 +93,7 @@ def test_a_byte_order_mark_is_read(tmp_path: Path, capsys: pytest.CaptureFixture
     """This holds for run files and parameter files; Windows editors write such marks."""
     model_file(tmp_path, "Ce", "Gd")
     write(tmp_path / "ceria.cif", bulk("CeO2", "fluorite", a=5.411, cubic=True))
-    run_file(tmp_path, "ceria.cif", "Ce", vacancies={"number": 2})
+    run_file(tmp_path, "ceria.cif", "Ce", vacancies={"number": 2}, allow_net_charge=True)
     for name in ("run.toml", "model.toml"):
         (tmp_path / name).write_text((tmp_path / name).read_text("utf-8"), "utf-8-sig")
     assert main(["validate", str(tmp_path / "run.toml"), "--json"]) == 0
