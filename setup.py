@@ -1,4 +1,4 @@
-"""The optional compiled CPU backend; everything else about the package stands in setup.cfg."""
+"""The optional compiled CPU backend; everything else about the package is in setup.cfg."""
 
 import sys
 from glob import glob
@@ -8,7 +8,7 @@ from setuptools.command.build_ext import build_ext
 
 
 class BuildHost(build_ext):
-    """Build with OpenMP, without it where the compiler has none; a missing compiler only leaves the backend out."""
+    """Build with OpenMP, or without it if the compiler lacks it; without a compiler only this backend is left out."""
 
     def build_extension(self, ext: Extension) -> None:
         """Try OpenMP first."""
@@ -19,7 +19,7 @@ class BuildHost(build_ext):
             try:
                 super().build_extension(ext)
                 return
-            except Exception as error:  # any compiler failure: the next flags, then without the backend
+            except Exception as error:  # any compiler failure: try the next flags, then build without the backend
                 failure = error
         raise failure
 

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "architecture.svg"
 
-# What each room holds, as the picture says it.
+# Description of each room, as shown in the figure.
 ROOMS = {
     "runs": "run files, the kmc command, studies; session/ behind import kmc",
     "analysis.plots": "pictures of runs and studies",
@@ -77,7 +77,7 @@ def floors() -> list[tuple[str, list[list[str]]]]:
 
 
 def draw(path: Path) -> None:
-    """Write the picture; its texts stand in it as comments, which a test reads."""
+    """Write the figure, with its texts as comments, which a test reads."""
     import matplotlib as mpl
 
     mpl.use("Agg")

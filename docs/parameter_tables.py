@@ -116,7 +116,7 @@ TABLES = {"numbers": numbers, "constants": constants, "expansion": expansion}
 
 
 def updated(text: str) -> str:
-    """The page with its tables as the parameter files have them."""
+    """The page with its tables regenerated from the parameter files."""
     return MARK.sub(lambda found: found[1] + TABLES[found[2]](found[3]) + found[4], text)
 
 

@@ -1,1 +1,1 @@
-"""Crystals, supercells, doping and neighbour stencils. Knows nothing of time."""
+"""Crystals, supercells, doping, neighbour stencils and defect equilibria; nothing here depends on time."""

@@ -1,4 +1,4 @@
-"""SI constants of the analysis (exact by definition of the SI, 2019) and the words for electronic carriers."""
+"""SI constants of the analysis (exact by definition of the SI, 2019) and the names of electronic carriers."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ MAX_GRID = 64  # largest denominator tried for an exact position grid
 # eighths stay exact. With a finer grid the integers of long displacements would overflow earlier. Bond vectors and work
 # in a field use the coordinates as given.
 FALLBACK_GRID = 7200
-# Distances that follow one another by at most this part of themselves are one shell: 0.05 angstrom at 2.5 angstrom.
-# Strains of up to 1 % change the order of 2 % at most, so that the shells of a strained prototype stay together.
+# Successive distances that differ by at most this fraction belong to one shell: 0.05 angstrom at 2.5 angstrom.
+# Strains of up to 1 % change ratios of distances by at most 2 %, so that the shells of a strained prototype stay whole.
 SHELL_TOLERANCE = 0.02
 
 
@@ -34,11 +34,11 @@ SHELL_TOLERANCE = 0.02
 class Sublattice:
     """One kind of site.
 
-    name: how models and run files call it ("anion", "cation", "A", "B").
+    name: its name in models and run files ("anion", "cation", "A", "B").
     element: chemical symbol of the host atom.
     basis: (n_basis, 3) float64, fractional coordinates in the crystal's cell, within [0, 1).
-    contents: of each basis site, chemical symbol -> occupancy (what is missing to 1 is vacant), where a structure file
-    gives more than the host; empty where every site is full of the host.
+    contents: of each basis site, chemical symbol -> occupancy (the rest to 1 is vacant), where a structure file
+    gives more than the host; empty where every site is fully occupied by the host.
     """
 
     name: str

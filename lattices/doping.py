@@ -1,4 +1,4 @@
-"""Choice of the sites that a dopant occupies: at random, as given, or in layers or gradients along an axis.
+"""Selects the sites that a dopant occupies: at random, as given, or in layers or gradients along an axis.
 
 Numbers are exact: a fraction is rounded once to whole dopants (layer by layer where it varies), and that many sites are
 drawn without replacement, in the order of one random 64-bit key per site. The caller supplies the keys.
@@ -42,7 +42,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Doping:
-    """How many sites of a sublattice a species occupies, and which. Exactly one of the four is given.
+    """Number and positions of the sites that a species occupies. Exactly one of the four is given.
 
     sites: indices counted from the sublattice's first site.
     """

@@ -1,4 +1,4 @@
-"""The one error that a user's input can cause; the command line turns it into exit code 2."""
+"""The error raised for invalid user input; the command line turns it into exit code 2."""
 
 
 class InputError(ValueError):

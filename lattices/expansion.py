@@ -77,7 +77,7 @@ def expanded_lattice_parameter_angstrom(
 ) -> float:
     """Lattice parameter in angstrom after expansion_strain (same arguments) from reference_angstrom.
 
-    Issues ExpansionRangeWarning outside the range of the coefficient. Raises InputError for bad input.
+    Issues an ExpansionRangeWarning outside the range of the coefficient. Raises InputError for bad input.
     """
     if not (math.isfinite(reference_angstrom) and reference_angstrom > 0.0):
         raise InputError(f"reference_angstrom = {reference_angstrom!r}: a positive length is needed")
@@ -147,7 +147,7 @@ def _thermal_coefficient(name: str, chosen: _ExpansionSet) -> float:
 
 
 def _interpolate(points: Sequence[float], values: Sequence[float], at: float) -> float:
-    """Linear interpolation between measured points; beyond them the value of the nearest."""
+    """Linear interpolation between measured points; beyond them the value of the nearest point."""
     if len(points) == 1 or at <= points[0]:
         return values[0]
     if at >= points[-1]:

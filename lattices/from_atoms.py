@@ -28,7 +28,7 @@ def crystal_from_atoms(atoms: Atoms, sublattices: Mapping[str, Members]) -> Crys
     several elements is the most frequent one (of equally frequent ones, the first in the alphabet); the others are kept
     as the sublattice's `contents`, as are the occupancies that ASE keeps of a CIF with shared or partly vacant sites.
     Raises InputError for a structure that is not plausible (see structure_checks), a symbol that does not occur, or an
-    atom that is in no sublattice, in two, or named twice.
+    atom that belongs to no sublattice, to two, or is named twice.
     """
     check_structure(atoms)
     symbols = atoms.get_chemical_symbols()
@@ -65,7 +65,7 @@ def crystal_from_file(path: Path | str, sublattices: Mapping[str, Members]) -> C
 
 
 def _host(held: Sequence[Content]) -> str:
-    """The most frequent element of a sublattice, whatever the order of the atoms."""
+    """The most frequent element of a sublattice, independent of the order of the atoms."""
     total: dict[str, float] = {}
     for content in held:
         for symbol, share in content.items():

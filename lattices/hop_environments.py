@@ -1,4 +1,4 @@
-"""Environment sites of a bond: the sites beside it whose occupation decides the barrier of a hop over it."""
+"""Environment sites of a bond: the sites next to it whose occupation decides the barrier of a hop over it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lattices.stencils import Stencil
 
 Site = tuple[int, int, int, int]  # (dx, dy, dz, basis), relative to the cell of the bond's first end
 
-# A shared neighbour may be farther from an end than that end's nearest site by this factor. Distorted octahedra reach
-# 1.14 (the long Mn-O bond of LaMnO3 over the short one); the second shell begins at 1.73 (A-O) or more in perovskites
-# and at 1.91 in fluorite.
+# Largest ratio of the distance of a shared neighbour from an end to that of the end's nearest site. The ratio is 1.14
+# in distorted octahedra (long to short Mn-O bond of LaMnO3); the second shell begins at 1.73 (A-O) or more in
+# perovskites and at 1.91 in fluorite.
 SHARED_REACH = 1.2
 
 
@@ -31,7 +31,7 @@ class EnvironmentRule:
     ends_angstrom: tuple[float, float] | None = None
 
     def __str__(self) -> str:
-        """How messages describe the rule."""
+        """The rule in messages."""
         if self.middle_angstrom:
             return "lies {:g} to {:g} angstrom from the middle of a bond".format(*self.middle_angstrom)
         if self.ends_angstrom:
@@ -42,7 +42,7 @@ class EnvironmentRule:
 def environment_sites(
     crystal: Crystal, bonds: Stencil, sublattice: int, rule: EnvironmentRule
 ) -> list[list[list[Site]]]:
-    """Sites of `sublattice` beside each bond: [basis][bond] -> sites, the same set seen from either end.
+    """Sites of `sublattice` next to each bond: [basis][bond] -> sites, the same set seen from either end.
 
     With the default rule the two cations of a fluorite edge, and the A, A, B triangle of a perovskite.
     """

@@ -1,4 +1,4 @@
-"""Ions: Shannon radii by coordination and spin state, charges, and the mixture of charges that gives neutrality."""
+"""Ions: Shannon radii by coordination and spin state, charges, and mixtures of charges for neutrality."""
 
 from __future__ import annotations
 

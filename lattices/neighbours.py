@@ -1,4 +1,4 @@
-"""Which neighbours a hop or a pair energy means: shells by number, or all neighbours within a range of distances."""
+"""Neighbours of a hop or a pair energy: shells by number, or all neighbours within a range of distances."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lattices.errors import InputError
 class Neighbours:
     """Neighbours by shell number or by distance; exactly one of the two is given.
 
-    shells: numbers counted from 1, nearest first; (0,) is the same place on another sublattice that shares its sites.
+    shells: numbers counted from 1, nearest first; (0,) is the same position on a sublattice that shares the sites.
     distance_angstrom: (lowest, highest) distance, both included.
     """
 
@@ -28,7 +28,7 @@ class Neighbours:
             _check_range(self.distance_angstrom)
 
     def __str__(self) -> str:
-        """How messages name the choice: "shell 1", "shells 1, 2", "2.6 to 2.9 angstrom"."""
+        """The choice in messages: "shell 1", "shells 1, 2", "2.6 to 2.9 angstrom"."""
         if self.distance_angstrom:
             return f"{self.distance_angstrom[0]:g} to {self.distance_angstrom[1]:g} angstrom"
         numbers = ", ".join(str(n) for n in self.shells)
@@ -41,7 +41,7 @@ def _check_shells(numbers: Sequence[int]) -> None:
     if len(set(numbers)) != len(numbers):
         raise InputError(f"shell = {list(numbers)}: a shell is listed twice")
     if 0 in numbers and len(numbers) > 1:
-        raise InputError(f"shell = {list(numbers)}: shell 0, the same place, cannot be combined with others")
+        raise InputError(f"shell = {list(numbers)}: shell 0, the same position, cannot be combined with others")
 
 
 def _check_range(distance_angstrom: Sequence[float]) -> None:

@@ -1,4 +1,4 @@
-"""Notes for the reader of a run: what was decided, and what to be careful about."""
+"""Notes for the reader of a run: decisions and warnings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Note:
-    """One line for the reader. warning: whether it casts doubt on the results instead of stating a decision."""
+    """One line for the reader. warning: whether it questions the results instead of stating a decision."""
 
     text: str
     warning: bool = False

@@ -1,4 +1,4 @@
-"""In how many dimensions a network of bonds is connected through the whole crystal."""
+"""The number of dimensions in which a network of bonds percolates through the crystal."""
 
 from __future__ import annotations
 

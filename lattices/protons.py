@@ -23,7 +23,7 @@ def with_protons(crystal: Crystal, name: str, oxygen: str, cation: str, displace
     displacement: d, from the oxygen ion along a lattice vector at right angles to the axis of its two cations, in units
     of that vector. From (sqrt(2) - 1)/2 to 1/4 a rotation about the oxygen, sqrt(2) d, is the first shell (2
     neighbours), a transfer to the next oxygen, sqrt(2) (1/2 - d), the second (2), and the opposite site, 2 d, the third
-    (1); derived. Where these distances come close, the shells of the result are told apart by a smaller tolerance.
+    (1); derived. Where these distances are close, a smaller tolerance separates the shells of the result.
     InputError for a name already in use, a displacement outside this range, or a crystal other than a cubic perovskite.
     """
     if name in [sublattice.name for sublattice in crystal.sublattices]:

@@ -12,7 +12,7 @@ from lattices.from_atoms import crystal_from_atoms
 
 @dataclass(frozen=True)
 class Prototype:
-    """A crystal structure that run files name.
+    """A crystal structure that run files select by name.
 
     build: (host, lattice_parameter_angstrom) -> Crystal, called with checked arguments. anions_per_formula: sites of
     the sublattice "anion" in a formula unit. host_keys: keys of crystal.host, each a chemical symbol.

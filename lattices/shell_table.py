@@ -1,4 +1,4 @@
-"""Tables of neighbour shells for a reader who chooses the hops and pairs of a model, and doubts about shells."""
+"""Tables of neighbour shells, for choosing the hops and pairs of a model, and warnings about ambiguous shells."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lattices.symmetry import bond_orbits, crystal_space_group
 
 STRICTER = 0.1  # part of the tolerance at which a shell should still hold together
 LOOSER = 2.0  # multiple of it at which two shells should still be apart
-BESIDE = 1.1  # sites up to this times the nearest distance from a bond's middle are said to stand beside it
+BESIDE = 1.1  # sites up to this times the nearest distance from a bond's middle are listed as being next to it
 SAME_DISTANCE_ANGSTROM = 0.02  # distances from a bond's middle that are listed together
 MIDDLE_REACH = 1.5  # sublattices whose nearest site is farther than this times the nearest of all are left out
 
@@ -27,8 +27,8 @@ class ShellRow:
     """One shell of one pair of sublattices.
 
     neighbours: (fewest, most) of a site of `origin`. distinct_bonds: bonds that no symmetry operation of the crystal
-    takes into one another, a bond and its reverse being one. middle: what stands nearest to the middle of the bonds,
-    as "2 cation at 1.913 angstrom"; of unequal bonds, each once.
+    maps onto each other, a bond and its reverse counting once. middle: the sites nearest to the middle of the bonds,
+    as "2 cation at 1.913 angstrom"; one entry for each kind of bond.
     """
 
     origin: str
@@ -42,9 +42,9 @@ class ShellRow:
 
 
 def shell_table(crystal: Crystal, count: int = 4) -> list[ShellRow]:
-    """The first `count` shells of every pair of sublattices, the crystal's own and not their mirror image.
+    """The first `count` shells of every pair of sublattices; each pair is listed once.
 
-    A pair whose distances run on without a gap is listed as far as its shells can be told apart.
+    A pair whose distances continue without a gap is listed as far as its shells can be distinguished.
     """
     group = crystal_space_group(crystal)
     rows: list[ShellRow] = []
@@ -58,7 +58,7 @@ def shell_table(crystal: Crystal, count: int = 4) -> list[ShellRow]:
 
 
 def shell_doubts(crystal: Crystal, origin: int, target: int, neighbours: Neighbours) -> list[str]:
-    """What a tenth or twice of the tolerance would change in shells that are named by number, a line each."""
+    """One line for each shell given by number that a tenth of the tolerance, or twice the tolerance, would change."""
     tolerance, doubts = crystal.shell_tolerance, []
     _, ranges = shells_of_pairs(crystal, origin, target, max(neighbours.shells))
     for low, high in (ranges[number - 1] for number in neighbours.shells):
@@ -108,7 +108,7 @@ def _row(crystal: Crystal, group: SpaceGroup, origin: int, target: int, number: 
 
 
 def _beside_middle(crystal: Crystal, origin: int, target: int, bond: SitePairs) -> str:
-    """The sites nearest to the middle of one bond, its own two ends aside."""
+    """The sites nearest to the middle of one bond, without its two ends."""
     half = bond.vectors_angstrom[0] / 2
     middle = crystal.sublattices[origin].basis[bond.origin[0]] @ crystal.cell_angstrom + half
     found = []

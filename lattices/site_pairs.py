@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lattices.crystal import Crystal
 
-SAME_SITE_ANGSTROM = 1e-3  # sites of two sublattices that are closer than this share one place
+SAME_SITE_ANGSTROM = 1e-3  # sites of two sublattices that are closer than this share one position
 EQUAL_ANGSTROM = 1e-9  # distances that differ by less are equal up to rounding
 
 
@@ -42,7 +42,7 @@ def pairs_within(crystal: Crystal, origin: int, target: int, reach: int) -> tupl
     """All pairs of two sublattices up to a distance, and that distance in angstrom.
 
     reach: cell offsets from -reach to reach are searched, so that every pair closer than `reach` times the smallest
-    width of the cell is found. Sites that share one place are left out.
+    width of the cell is found. Sites that share one position are left out.
     """
     covered = reach * smallest_width(crystal.cell_angstrom)
     span = np.arange(-reach, reach + 1)

@@ -15,7 +15,7 @@ from lattices.errors import InputError
 if TYPE_CHECKING:
     from spglib import SpaceGroupType
 
-DISTANCE_TOLERANCE_ANGSTROM = 2e-3  # four decimals of a coordinate are wrong by less in a cell of 15 angstrom
+DISTANCE_TOLERANCE_ANGSTROM = 2e-3  # larger than the error of four decimals in a cell of 15 angstrom
 
 
 @dataclass(frozen=True)

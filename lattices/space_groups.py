@@ -1,4 +1,4 @@
-"""Symmetry operations of a space group from its name or number, in the setting that the name or the cell calls for.
+"""Symmetry operations of a space group from its name or number, in the setting that the name or the cell implies.
 
 The table of the 530 settings is spglib's (A. Togo, K. Shinohara and I. Tanaka, Sci. Technol. Adv. Mater. Meth. 4,
 2384822 (2024)), after S. R. Hall, Acta Cryst. A37, 517 (1981).
@@ -105,7 +105,7 @@ def _settings() -> tuple[Setting, ...]:
         full = kind.international_full.replace("_", "")
         names = {full.replace(" ", ""), "".join(part for part in full.split(" ") if part != "1")}
         if not 3 <= kind.number <= 15 or not any(setting.number == kind.number for setting in found):
-            # The short symbol of a monoclinic group names its standard cell only: P2_1/n is not P2_1/c.
+            # The short symbol of a monoclinic group denotes its standard cell only: P2_1/n is not P2_1/c.
             names.add(kind.international_short.replace("_", ""))
         found.append(Setting(hall, kind.number, kind.choice, frozenset(names)))
     return tuple(found)

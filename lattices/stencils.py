@@ -16,7 +16,7 @@ from lattices.errors import InputError
 from lattices.neighbours import Neighbours
 from lattices.site_pairs import EQUAL_ANGSTROM, SAME_SITE_ANGSTROM, SitePairs, pairs_up_to, pairs_within, shell_ranges
 
-WIDEST_SHELL = 1.5  # longest over shortest distance at which a shell without an end is given up
+WIDEST_SHELL = 1.5  # ratio of longest to shortest distance at which the search for the end of a shell is abandoned
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,17 @@ def shells(crystal: Crystal, origin: int, target: int, count: int) -> list[Stenc
     """The first `count` neighbour shells of sublattice `origin` on sublattice `target`, nearest first.
 
     Shells are groups of distances separated by gaps wider than crystal.shell_tolerance times the distance. Neighbours
-    are ordered by cell offset and basis. InputError for a count below 1, or distances that run on without a gap.
+    are ordered by cell offset and basis. InputError for a count below 1, or distances that continue without a gap.
     """
     pairs, ranges = shells_of_pairs(crystal, origin, target, count)
     return [_stencil(crystal, origin, target, _between(pairs, *ends)) for ends in ranges]
 
 
 def stencil_of(crystal: Crystal, origin: int, target: int, neighbours: Neighbours) -> Stencil:
-    """The stencil of the neighbours that a model names.
+    """The stencil of the neighbours that a model specifies.
 
-    InputError for a shell 0 between sublattices that do not share their sites, for distances that run on without a gap
-    where a shell is named, or a range of distances without neighbours.
+    InputError for a shell 0 between sublattices that do not share their sites, for distances that continue without a
+    gap where a shell is given, or for a range of distances without neighbours.
     """
     if neighbours.shells == (0,):
         return _same_place(crystal, origin, target)
@@ -92,7 +92,7 @@ def shells_of_pairs(
 ) -> tuple[SitePairs, list[tuple[float, float]]]:
     """All pairs out to the `count`-th shell and beyond, and (shortest, longest) distance of the first `count` shells.
 
-    InputError for a count below 1, or distances that run on without a gap: then no shell can be told from the next.
+    InputError for a count below 1, or distances that continue without a gap, so that shells cannot be distinguished.
     """
     if count < 1:
         raise InputError(f"a neighbour shell is numbered from 1; got {count}")
@@ -107,8 +107,9 @@ def shells_of_pairs(
         if len(ranges) > len(complete) and covered > WIDEST_SHELL * ranges[-1][0] and reach > 1:
             names = f"{crystal.sublattices[origin].name!r} and {crystal.sublattices[target].name!r}"
             raise InputError(
-                f"shell {count} of {names}: from {ranges[len(complete)][0]:.3f} angstrom the distances run on without "
-                f"a gap of {tolerance:.2%}; give distance_angstrom = [lowest, highest], or crystal.shell_tolerance"
+                f"shell {count} of {names}: from {ranges[len(complete)][0]:.3f} angstrom the distances continue "
+                f"without a gap of {tolerance:.2%}; give distance_angstrom = [lowest, highest], or "
+                "crystal.shell_tolerance"
             )
         reach += 1
 

@@ -1,4 +1,4 @@
-"""Refusals of structures that cannot be meant: cells without volume, wrong units, atoms on top of one another."""
+"""Refuses unphysical structures: cells without volume, wrong units, coinciding atoms."""
 
 from __future__ import annotations
 

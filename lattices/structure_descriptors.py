@@ -3,8 +3,7 @@
 The tolerance factor is t = (<r_A> + r_O)/(sqrt(2) (<r_B> + r_O)), with Shannon radii for twelvefold
 and sixfold coordination, averaged over a mixed site (Goldschmidt 1926). Oxygen vacancies enter through the valence of
 the B site: a B element named without a charge takes the mixture of two successive charges that makes the crystal
-neutral. The lower coordination beside a vacancy is not corrected for, because no correction with a source is known to
-us.
+neutral. The lower coordination next to a vacancy is not corrected for, because no published correction was found.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Structure files: one structure, complete, with what its sites hold where they are shared or partly empty."""
+"""Structure files: one complete structure, with the contents of shared or partly vacant sites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.io.cif import CIFBlock
 
-Content = dict[str, float]  # chemical symbol -> occupancy of a site; what is missing to 1 is vacant
+Content = dict[str, float]  # chemical symbol -> occupancy of a site; the rest to 1 is vacant
 
 OPERATION_KEYS = (
     "_space_group_symop_operation_xyz",
@@ -35,7 +35,7 @@ FULL = 1e-3  # occupancies closer to 1 than this are full
 def read_structure(path: Path | str) -> Atoms:
     """The structure in a CIF or anything else that ASE reads.
 
-    A shared site is one atom, of its most frequent element; `site_contents` tells what else it holds. InputError for a
+    A shared site is one atom, of its most frequent element; `site_contents` gives its full contents. InputError for a
     file that cannot be read, holds more than one structure, or names an unknown space group.
     """
     try:
@@ -44,7 +44,7 @@ def read_structure(path: Path | str) -> Atoms:
             found = _read_cif(Path(path)) if Path(path).suffix.lower() in CIF_SUFFIXES else _read_any(Path(path))
     except InputError as error:
         raise InputError(f"structure file {path}: {error}") from error
-    except Exception as error:  # ASE's readers raise whatever their parsers do
+    except Exception as error:  # ASE's readers raise any error of their parsers
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"cannot read the structure file {path}: {reason}") from error
     if len(found) != 1:
@@ -81,7 +81,7 @@ def _expanded(block: CIFBlock) -> Atoms:
     occupancies = tags.get("_atom_site_occupancy")
     if isinstance(occupancies, list):
         tags["_atom_site_occupancy"] = [_occupancy(value) for value in occupancies]
-    tags[NUMBER_KEYS[0]] = 1  # ASE wants a number, and takes the operations
+    tags[NUMBER_KEYS[0]] = 1  # ASE requires a number, and uses the operations
     return CIFBlock(block.name, tags).get_atoms(fractional_occupancies=True)
 
 
@@ -95,9 +95,9 @@ def _occupancy(value: object) -> float:
 
 
 def site_contents(atoms: Atoms) -> list[Content]:
-    """What the site of each atom holds, by the occupancies that ASE keeps of a CIF, else the atom alone.
+    """Contents of the site of each atom: the occupancies that ASE keeps of a CIF, or else the atom itself.
 
-    InputError where the occupancies of a site add up to more than 1, or do not name its atom (which was changed since).
+    InputError where the occupancies of a site add up to more than 1, or do not include its atom (changed since).
     """
     symbols = atoms.get_chemical_symbols()
     given = atoms.info.get("occupancy")

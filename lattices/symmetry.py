@@ -32,9 +32,9 @@ NO_SYMMETRY = Symmetry("P1 (1)", "1", np.eye(3)[None])
 
 
 def symmetry_of(crystal: Crystal) -> Symmetry:
-    """The symmetry of a crystal, sites of different sublattices being different whatever stands on them.
+    """The symmetry of a crystal, in which sites of different sublattices are always inequivalent.
 
-    Dopants drawn at random on a sublattice leave this symmetry to averages over configurations. Layers that share the
+    Averages over randomly placed dopants have this symmetry. Layers that share the
     sites of another sublattice are left out. Raises InputError if no symmetry is found, which happens for sites
     that coincide.
     """
@@ -72,7 +72,7 @@ def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 
 def bond_orbits(crystal: Crystal, group: SpaceGroup, origin: int, target: int, pairs: SitePairs) -> NDArray[np.int64]:
-    """(n,) label of the symmetry class of each bond; bonds by their two ends, a bond and its reverse being one."""
+    """(n,) label of the symmetry class of each bond, given by its two ends; a bond and its reverse are equivalent."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -1,4 +1,4 @@
-"""Ranges of validity of a set of constants, and warnings where a request lies outside them or they are unknown."""
+"""Ranges of validity of a set of constants, and warnings where a request is outside a range or a range is unknown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def range_lines(
     unknown: Iterable[str],
     asked: Mapping[str, tuple[float, float]],
 ) -> list[str]:
-    """One line for each range of set `name` that the request leaves, and one for ranges that are not known.
+    """One line for each range of set `name` that the request exceeds, and one for ranges that are not known.
 
     asked: key -> lowest and highest value of the request; keys without a range are not checked.
     """

@@ -28,7 +28,7 @@ class Equilibrium:
     "hole", "host_cation" per cation site (B site). thermodynamic_factor_O = (1/2) d ln pO2/d ln c_O and
     thermodynamic_factor_V = -(1/2) d ln pO2/d ln delta at constant temperature and pH2O, None with an entry
     in reasons where the model has none. constants: the numbers used, with unit, source and mark. notes:
-    what their source says about them. warnings: one line for each range that the request leaves.
+    remarks of their source. warnings: one line for each range that the request exceeds.
     """
 
     material: str
@@ -48,7 +48,7 @@ class Equilibrium:
     reasons: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
-        """Flat dict for JSON: null where the model has no figure, the reason under "reasons"."""
+        """Flat dict for JSON: null where the model gives no value, with the reason under "reasons"."""
         fractions: dict[str, float | None] = dict(self.site_fractions)
         for key in self.reasons:
             if key.startswith("site_fraction."):
@@ -73,7 +73,7 @@ class Equilibrium:
 
 
 def list_materials() -> dict[str, str]:
-    """Names that solve_equilibrium accepts, each with its formula in words."""
+    """Names that solve_equilibrium accepts, each with its formula."""
     return {name: material.description for name, material in sorted(load_materials().items())}
 
 
@@ -87,10 +87,10 @@ def solve_equilibrium(
 ) -> Equilibrium:
     """Nonstoichiometry, carriers and thermodynamic factors of a material in equilibrium with a gas.
 
-    material: a name of list_materials(). pH2O_bar: needed by the proton conductors (0: dry), without effect
+    material: a name of list_materials(). pH2O_bar: needed by the proton conductors (0: dry), no effect
     on the others. dopant_fraction: acceptors per cation site (Sr per A site in lsf). constants: None (the
-    material's default), the name of a shipped set, or a mapping of own numbers over a set (keys as in the
-    set, plus "set" and "source"). Raises InputError with one line for bad input.
+    material's default), the name of a shipped set, or a mapping of user values that replace those of a set
+    (keys as in the set, plus "set" and "source"). Raises InputError with one line for bad input.
     """
     request = check_request(material, temperature_K, pH2O_bar, dopant_fraction, constants)
     pO2 = np.asarray([check_pressure("pO2_bar", pO2_bar)])

@@ -31,9 +31,9 @@ class Solve(Protocol):
 class DefectForm:
     """One set of equations.
 
-    equation: as printed with the results. outside: carriers that the form does not describe, with the reason.
+    equation: as printed with the results. outside: carriers that the form does not include, with the reason.
     needs_water: whether pH2O and an acceptor must be given. hole_values: constants of holes that a user may add, all of
-    them or none, and hole_equation what they add to the equation. pair_constant: (constants, temperature_K) -> K_i =
+    them or none; hole_equation: the equation that they add. pair_constant: (constants, temperature_K) -> K_i =
     p n/m^2 of holes, electrons and hosts per cation, where the form has both.
     """
 
@@ -53,7 +53,7 @@ class DefectForm:
         return bool(given)
 
     def text(self, constants: ConstantSet) -> str:
-        """The equations as printed, with those of the constants that a user added."""
+        """The equations as printed, including those of constants that the user added."""
         return self.equation + (self.hole_equation if self.has_holes(constants) else "")
 
 
@@ -102,7 +102,7 @@ FORMS: dict[str, DefectForm] = {
 
 
 def form_of(constants: ConstantSet) -> DefectForm:
-    """The form that a set of constants names; InputError for one that is not registered."""
+    """The form that a set of constants uses; InputError if it is not registered."""
     if constants.form not in FORMS:
         raise InputError(f"form = {constants.form!r} of set {constants.name}: known forms are {', '.join(FORMS)}")
     return FORMS[constants.form]

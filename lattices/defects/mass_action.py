@@ -1,7 +1,7 @@
 """Mass action with site balance and electroneutrality, solved in log space for one unknown.
 
 An oxide with oxygen sites (O_O, V_O, OH_O) and host cation sites (neutral, hole, electron) is in
-equilibrium with a gas. With eta the potential that one positive charge feels, every occupation is a softmax
+equilibrium with a gas. With eta the potential acting on one positive charge, every occupation is a softmax
 over its sublattice,
 
     V_O/O_O = exp(2 eta),                         OH_O/O_O = exp(log_proton + eta),
@@ -9,7 +9,7 @@ over its sublattice,
 
 so site balance holds by construction, the products of mass action contain no eta, and only
 electroneutrality is left: positive charge grows and negative charge falls with eta, hence one root. In this
-gauge pO2 acts on electronic sites alone, so that no derivative below is a difference of nearly equal
+gauge pO2 acts on electronic sites only, so that no derivative below is a difference of nearly equal
 numbers. (Derived; the test compares with finite differences.)
 """
 
@@ -77,7 +77,7 @@ def solve_defects(model: DefectModel, ln_pO2: FloatArray) -> DefectState:
     ln_pO2 = np.asarray(ln_pO2, dtype=np.float64)
     low = np.full_like(ln_pO2, -_BRACKET)
     high = np.full_like(ln_pO2, _BRACKET)
-    # Bisection, not Newton: an evaluation is cheap, the root is unique, and it cannot fail anywhere.
+    # Bisection, not Newton: an evaluation is cheap, the root is unique, and bisection always converges.
     for _ in range(_BISECTIONS):
         middle = 0.5 * (low + high)
         positive = _log_charge_ratio(model, middle, ln_pO2) > 0.0
@@ -100,7 +100,7 @@ def _log_host(model: DefectModel, eta: FloatArray, ln_pO2: FloatArray) -> FloatA
 
 
 def _log_charge_ratio(model: DefectModel, eta: FloatArray, ln_pO2: FloatArray) -> FloatArray:
-    """ln(positive charge) - ln(negative charge), rising in eta; small terms keep their digits."""
+    """ln(positive charge) - ln(negative charge), increasing with eta; small terms keep their digits."""
     _, ln_vacancy, ln_proton = _log_oxygen(model, eta)
     _, ln_hole, ln_electron = _log_host(model, eta, ln_pO2)
     ln_host_sites = np.log(model.host_sites)
@@ -136,7 +136,7 @@ def _theta_vacancy(
     """
     oxygen, vacancy, proton = oxygen_site
     neutral, hole, electron = host_site
-    # A variance as a sum over pairs of (difference of charge)^2: positive terms only.
+    # The variance as a sum over pairs of (difference of charge)^2, which has positive terms only.
     ionic = model.oxygen_sites * (4.0 * vacancy * oxygen + vacancy * proton + proton * oxygen)
     electronic = model.host_sites * (hole * neutral + electron * neutral + 4.0 * hole * electron)
     with np.errstate(divide="ignore", over="ignore"):

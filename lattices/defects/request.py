@@ -1,4 +1,4 @@
-"""Checks a question about a defect equilibrium: material, temperature, gas, dopant and constants."""
+"""Checks the input of a defect equilibrium: material, temperature, gas, dopant and constants."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _THETA = "; Theta_O = (1/2) d ln pO2/d ln c_O, Theta_V = -(1/2) d ln pO2/d ln de
 
 @dataclass(frozen=True)
 class Request:
-    """What solve_equilibrium and brouwer_diagram have in common, checked and looked up."""
+    """The checked input that solve_equilibrium and brouwer_diagram share."""
 
     material: Material
     constants: ConstantSet
@@ -41,7 +41,7 @@ class Request:
         return f"{equation}{_THETA}; constants: {self.constants.name} ({self.constants.title})"
 
     def missing(self, fractions: Mapping[str, FloatArray] | Mapping[str, float]) -> dict[str, str]:
-        """Carriers that this form does not describe, with the reason."""
+        """Carriers that this form does not include, with the reason."""
         return {name: why for name, why in form_of(self.constants).outside.items() if name not in fractions}
 
 
@@ -52,7 +52,7 @@ def check_request(
     dopant_fraction: float | None,
     constants: str | Mapping[str, object] | None,
 ) -> Request:
-    """Everything but pO2 checked and looked up; InputError with one line."""
+    """Check everything except pO2; InputError with one line."""
     found = find_material(material)
     if not _is_number(temperature_K) or not 300.0 <= temperature_K <= 2500.0:
         raise InputError(f"temperature_K = {temperature_K!r}: allowed is 300 to 2500")
@@ -81,7 +81,7 @@ def check_pressure(name: str, value: float) -> float:
 
 
 def collect_warnings(request: Request, pO2_bar: FloatArray, carriers: Carriers) -> tuple[str, ...]:
-    """User numbers without a source, and every range of the constant set that the request leaves."""
+    """User values without a source, and every range of the constant set that the request exceeds."""
     asked: dict[str, tuple[float, float]] = {
         "temperature_K": (request.temperature_K, request.temperature_K),
         "dopant_fraction": (request.dopant_fraction, request.dopant_fraction),
@@ -98,7 +98,7 @@ def collect_warnings(request: Request, pO2_bar: FloatArray, carriers: Carriers) 
 
 
 def _four_digits(values: FloatArray) -> tuple[float, float]:
-    """Lowest and highest of what was computed, with the digits that are printed."""
+    """Lowest and highest of the computed values, with the digits that are printed."""
     return float(f"{values.min():.4g}"), float(f"{values.max():.4g}")
 
 
@@ -125,7 +125,7 @@ def dopant_of(material: Material, given: float | None) -> float:
 
 
 def choose_set(material: Material, constants: str | Mapping[str, object] | None) -> tuple[ConstantSet, list[str]]:
-    """The constant set to use and warnings about user numbers.
+    """The constant set to use and warnings about user values.
 
     constants: None for the material's default, the name of a shipped set, or a mapping whose keys are "set"
     (a name), "source" (text) and numbers that replace or add to that set. InputError for anything else.

@@ -145,7 +145,7 @@ def test_distances_without_a_gap_are_refused() -> None:
     atoms = Atoms("Na60", scaled_positions=generator.uniform(size=(60, 3)), cell=[9, 9, 9], pbc=True)
     crystal = Crystal(np.array(atoms.cell[:]), by_element(Atoms("Na", cell=[9, 9, 9], pbc=True)).sublattices)
     crowd = replace(crystal.sublattices[0], basis=atoms.get_scaled_positions())
-    with pytest.raises(InputError, match=r"run on without a gap of 2\.00%; give distance_angstrom") as caught:
+    with pytest.raises(InputError, match=r"continue without a gap of 2\.00%; give distance_angstrom") as caught:
         shells(replace(crystal, sublattices=(crowd,)), 0, 0, 40)
     assert "\n" not in str(caught.value)
 

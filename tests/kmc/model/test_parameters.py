@@ -99,7 +99,7 @@ NUMBER = {"value": 1.0, "source": "made up for a test", "mark": "derived"}
         (edit("hops", 0, "shell", value=1.5), "hops.0.shell: 1.5 was given; a shell number or a list of"),
         (edit("hops", 0, "shell", value=[]), "hops.0.shell: [] was given; a shell number or a list of"),
         (edit("hops", 0, "shell", value=[1, 1]), "shell = [1, 1]: a shell is listed twice"),
-        (edit("pairs", 0, "shell", value=[0, 1]), "shell 0, the same place, cannot be combined"),
+        (edit("pairs", 0, "shell", value=[0, 1]), "shell 0, the same position, cannot be combined"),
         (
             lambda d: [d["pairs"][0].pop("shell"), d["pairs"][0].update(distance_angstrom=[2.9, 2.6])],
             "distance_angstrom = [2.9, 2.6]: [lowest, highest]",
