@@ -2,9 +2,9 @@
 
     python benchmarks/ambipolar.py --out ambipolar.json
 
-Undoped ceria without interactions but site exclusion, D_e = 10 D_V, Bjerrum length a tenth of the anion spacing, a cell
-of 8 x 8 x 70 anion sites: D~ = tau D_V (1 - x_V) Theta_V, Theta_V = 1/(1 - x_V) + 2/(1 - x_e) (3 D_V t_e when dilute).
-The charges themselves lower Theta a little; the ideal value is the reference. About an hour on two cores.
+Undoped ceria with site exclusion as the only interaction, D_e = 10 D_V, Bjerrum length a tenth of the anion spacing, in
+a cell of 8 x 8 x 70 anion sites: D~ = tau D_V (1 - x_V) Theta_V, Theta_V = 1/(1 - x_V) + 2/(1 - x_e) (3 D_V t_e when
+dilute). The charges lower Theta slightly; the ideal value is the reference. Takes about an hour on two cores.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BJERRUM = 0.1  # of the anion spacing a/2
 
 
 def main() -> int:
-    """One run; writes the JSON."""
+    """Run the case and write the JSON file."""
     parser = argparse.ArgumentParser(description="Ambipolar diffusion by decays against its exact value.")
     parser.add_argument("--out", type=Path, default=Path("ambipolar.json"))
     parser.add_argument("--replicas", type=int, default=48)
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _case(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Figures over the exact value, with errors."""
+    """Ratios to the exact values, with errors."""
     from analysis.report import analyze
     from kmc.files.trajectory import read_trajectory
     from kmc.model.parameters import Model
@@ -85,8 +85,8 @@ def _case(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "vacancies": n,
         "relative_permittivity": permittivity,
-        "D_over_D_V": {name: _ratio(figure, d_v) for name, figure in routes.items()},
-        "D_over_exact": {name: _ratio(figure, exact) for name, figure in routes.items()},
+        "D_over_D_V": {name: _ratio(entry, d_v) for name, entry in routes.items()},
+        "D_over_exact": {name: _ratio(entry, exact) for name, entry in routes.items()},
         "D_of_k_over_exact": [
             [round(m["k_per_m"] * A_ANGSTROM / 2 * 1e-10, 5), m["value"] / exact, m["stderr"] / exact]
             for m in curves.get("diffusivity_of_k", [])
@@ -95,7 +95,7 @@ def _case(arguments: argparse.Namespace) -> dict[str, Any]:
             round(linear_theory(m["k_per_m"] * A_ANGSTROM / 2 * 1e-10, x_v, x_e), 4)
             for m in curves.get("diffusivity_of_k", [])
         ],
-        "theta_over_ideal": {name: _ratio(figure, theta) for name, figure in factors.items()},
+        "theta_over_ideal": {name: _ratio(entry, theta) for name, entry in factors.items()},
         "hops": results["hops"],
         "seconds": round(time.monotonic() - start, 1),
     }
@@ -104,8 +104,8 @@ def _case(arguments: argparse.Namespace) -> dict[str, Any]:
 def linear_theory(k_spacing: float, x_v: float, x_e: float) -> float:
     """D(k)/D(0) of the slower mode of k^2 L chi^-1, chi^-1_ij = d_ij Theta_i/c_i + 4 pi l_B z_i z_j/k^2 (derived).
 
-    k_spacing: k times the anion spacing, the unit of length; D_V is the unit of diffusivity. Charges screened over
-    1/k or more no longer hold the carriers together, which is why D(k) falls.
+    k_spacing: k times the anion spacing, the unit of length; D_V is the unit of diffusivity. Charges with a screening
+    length of 1/k or more no longer couple the carriers, which is why D(k) decreases.
     """
     import numpy as np
 
@@ -129,11 +129,11 @@ def _progress(start: float) -> Any:
     return report
 
 
-def _ratio(figure: dict[str, Any], exact: float) -> list[float] | str:
-    """[value, error] over the exact value, or why there is none."""
-    if figure["value"] is None:
-        return str(figure["reason"])
-    return [round(figure["value"] / exact, 5), round(figure["stderr"] / exact, 5)]
+def _ratio(entry: dict[str, Any], exact: float) -> list[float] | str:
+    """[value, error] divided by the exact value, or the reason why the estimate is unavailable."""
+    if entry["value"] is None:
+        return str(entry["reason"])
+    return [round(entry["value"] / exact, 5), round(entry["stderr"] / exact, 5)]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ BYTES_PER_INSTRUCTION = 16  # from sm_70 on
 
 
 def compile_kernels(architecture: str, cubin: Path) -> str:
-    """ptxas' own report."""
+    """Compile the kernels; returns the report of ptxas."""
     command = ["nvcc", "-cubin", "-O3", f"-arch={architecture}", "-Xptxas", "-v", str(KERNELS / "walk.cu")]
     return subprocess.run([*command, "-o", str(cubin)], capture_output=True, text=True, check=True).stderr
 
@@ -38,7 +38,7 @@ def instructions(cubin: bytes) -> dict[str, int]:
 
 
 def main() -> None:
-    """A line per kernel."""
+    """Print a line for each kernel."""
     architecture = sys.argv[1] if len(sys.argv) > 1 else "sm_90"
     with tempfile.TemporaryDirectory() as folder:
         cubin = Path(folder) / "walk.cubin"

@@ -1,4 +1,4 @@
-"""Writes the README's tables of speeds and of physics from the JSON files here: `python benchmarks/table.py`."""
+"""Writes the tables of speed and of physics in README.md from the JSON files here: `python benchmarks/table.py`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PHYSICS_BEGIN, PHYSICS_END = (
 
 
 def table() -> str:
-    """A Markdown table, a line per row of every JSON file."""
+    """A Markdown table with a line for each row of every JSON file."""
     lines = [
         "| case | backend | device | threads | sites | parallel | accepted hops/s | acceptance |",
         "|---|---|---|---|---|---|---|---|",
@@ -32,7 +32,7 @@ def table() -> str:
 
 
 def physics_table() -> str:
-    """Theta and D~ by route over their exact values, a line per case of physics/*.json."""
+    """Ratios of Theta and D~ by route to their exact values, with a line for each case of physics/*.json."""
     folder = Path(__file__).parent / "physics"
     lines = [
         "| case | Theta: walk | Theta: k -> 0 | D~: t_e Theta D*/H_R | D~: Onsager | D~: decay | D~: wave |",
@@ -48,14 +48,14 @@ def physics_table() -> str:
 
 def _physics_row(name: str, theta: dict[str, Any], row: dict[str, Any]) -> str:
     routes = row["D_over_exact"]
-    figures = [theta["grand_canonical"], theta["structure_factor"]]
-    figures += [routes[key] for key in ("tracer_theta_te", "onsager", "decay", "relaxation")]
-    cells = [f"{f[0]:.4f}({round(f[1] * 1e4)})" if isinstance(f, list) else "-" for f in figures]
+    ratios = [theta["grand_canonical"], theta["structure_factor"]]
+    ratios += [routes[key] for key in ("tracer_theta_te", "onsager", "decay", "relaxation")]
+    cells = [f"{f[0]:.4f}({round(f[1] * 1e4)})" if isinstance(f, list) else "-" for f in ratios]
     return "| " + " | ".join([name, *cells]) + " |"
 
 
 def main() -> None:
-    """Replace what stands between the marks."""
+    """Replace the text between the marks."""
     readme = Path(__file__).parents[1] / "README.md"
     text = readme.read_text(encoding="utf-8")
     before, rest = text.split("<!-- measured: begin", 1)

@@ -2,8 +2,8 @@
 
     python benchmarks/thermodynamics.py --out thermodynamics.json
 
-A neutral gas without interactions has Theta = 1/(1 - c) and D~ = z G l^2/6 at every c. Half an hour on two cores;
-writes what it found with versions and machine.
+A neutral gas without interactions has Theta = 1/(1 - c) and D~ = z G l^2/6 at every c. Takes half an hour on
+two cores; the file also holds versions and machine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LATTICES = {"simple cubic": ("fluorite", (6, 6, 6)), "perovskite anions": ("pero
 
 
 def main() -> int:
-    """Every case in turn; writes the JSON after each."""
+    """Run every case; the JSON file is written after each."""
     parser = argparse.ArgumentParser(description="Theta and D~ by all routes against exact values.")
     parser.add_argument("--out", type=Path, default=Path("thermodynamics.json"))
     parser.add_argument("--replicas", type=int, default=512)
@@ -71,17 +71,17 @@ def _case(lattice: str, c: float, arguments: argparse.Namespace) -> dict[str, An
     return {
         "lattice": lattice,
         "c": c,
-        "theta_times_1_minus_c": {name: _ratio(figure, 1 / (1 - c)) for name, figure in theta.items()},
-        "D_over_exact": {name: _ratio(figure, exact) for name, figure in routes.items()},
+        "theta_times_1_minus_c": {name: _ratio(entry, 1 / (1 - c)) for name, entry in theta.items()},
+        "D_over_exact": {name: _ratio(entry, exact) for name, entry in routes.items()},
         "seconds": round(time.monotonic() - start, 1),
     }
 
 
-def _ratio(figure: dict[str, Any], exact: float) -> list[float] | str:
-    """[value, error] over the exact value, or why there is none."""
-    if figure["value"] is None:
-        return str(figure["reason"])
-    return [round(figure["value"] / exact, 5), round(figure["stderr"] / exact, 5)]
+def _ratio(entry: dict[str, Any], exact: float) -> list[float] | str:
+    """[value, error] divided by the exact value, or the reason why the estimate is unavailable."""
+    if entry["value"] is None:
+        return str(entry["reason"])
+    return [round(entry["value"] / exact, 5), round(entry["stderr"] / exact, 5)]
 
 
 if __name__ == "__main__":

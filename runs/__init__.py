@@ -1,1 +1,1 @@
-"""Run files, the `kmc` command, and everything that ties crystal, engine and analysis together."""
+"""Run files, the `kmc` command, and everything that combines crystal, engine and analysis."""

@@ -1,6 +1,6 @@
 """`kmc bench`: hops per second of the backends on fixed cases. The only place where speed is measured.
 
-Each case is set up, warmed up, and then timed three times for a third of the wanted wall time each; the best counts.
+Each case is set up, warmed up, and timed three times for a third of the requested wall time; the best result counts.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _system(case: Case, lanes: int) -> System:
     model = load_model(case.model)
     cell = Supercell(fluorite({"cation": "Ce"}, 5.411), case.repeats)
     carriers = {"V_O": case.vacancies} | ({"electron": case.electrons} if case.electrons is not None else {})
-    numbers = compose(model, cell, dict(case.doping), carriers)  # type: ignore[arg-type]  # words of the table above
+    numbers = compose(model, cell, dict(case.doping), carriers)  # type: ignore[arg-type]  # species names of the table above
     return build_system(
         model,
         cell,
@@ -188,7 +188,7 @@ def _system(case: Case, lanes: int) -> System:
 
 
 def _begin(system: System, case: Case) -> tuple[State, str]:
-    """(state, selection) to measure from. The equilibration walks few replicas, on the fastest host backend."""
+    """The initial (state, selection). Equilibration uses few replicas on the fastest host backend."""
     if not case.equilibrate:
         return system.initial_state(), "rejection"
     from kmc.backends import available_backends, make_walker
@@ -212,16 +212,16 @@ def _begin(system: System, case: Case) -> tuple[State, str]:
 
 
 def _measure(walker: Walker, system: System, seconds: float, domains: bool) -> tuple[int, int, float]:
-    """(trials, hops, wall seconds) of the best of three stretches after a warm-up."""
+    """(trials, hops, wall seconds) of the best of three measurements after a warm-up."""
     carriers = int(system.tables.counts[system.tables.carrier].max())
     each = sweep = max(int(HOPS_PER_VISIT * carriers), 1) if domains else 64
-    while (wall := _stretch(walker, system, each, -(-each // sweep))[2]) < seconds / 10:
+    while (wall := _timed(walker, system, each, -(-each // sweep))[2]) < seconds / 10:
         each = int(each * min(8.0, max(2.0, 0.15 * seconds / max(wall, 1e-4))))
     each = max(int(each * seconds / 3 / wall), sweep)
-    return max((_stretch(walker, system, each, -(-each // sweep)) for _ in range(3)), key=lambda s: s[1] / s[2])
+    return max((_timed(walker, system, each, -(-each // sweep)) for _ in range(3)), key=lambda s: s[1] / s[2])
 
 
-def _stretch(walker: Walker, system: System, trials: int, sweeps: int) -> tuple[int, int, float]:
+def _timed(walker: Walker, system: System, trials: int, sweeps: int) -> tuple[int, int, float]:
     before = [int(counter.sum()) for counter in walker.counters()]
     start = time.perf_counter()
     walker.advance(np.full(system.replicas, trials, dtype=np.int64), sweeps)

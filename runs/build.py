@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def resolve(config: RunConfig, base: Path, backend: str) -> RunConfig:
-    """The run file as it is carried out: backend chosen, defaults filled in, paths absolute."""
+    """The resolved run file: backend chosen, defaults filled in, paths absolute."""
     parameters = config.model.parameters
     if parameters not in shipped_models() or (base / parameters).is_file():
         parameters = str((base / parameters).resolve())
@@ -38,7 +38,7 @@ def resolve(config: RunConfig, base: Path, backend: str) -> RunConfig:
 
 
 def model_of(config: RunConfig, base: Path) -> Model:
-    """The model that the run file names, with its relative permittivity if it gives one.
+    """The model of the run file, with the relative permittivity of the run file if it gives one.
 
     A relative path starts from `base`.
     """
@@ -52,7 +52,7 @@ def model_of(config: RunConfig, base: Path) -> Model:
 
 
 def crystal_of(config: RunConfig, base: Path, model: Model) -> Crystal:
-    """The unit cell: of a structure file or a prototype, with the layers and proton sites of the model."""
+    """The unit cell of a structure file or a prototype, with the layers and proton sites of the model."""
     from lattices.from_atoms import crystal_from_file
     from lattices.prototypes import crystal_of_prototype
 
@@ -81,7 +81,7 @@ def _with_added_sites(crystal: Crystal, model: Model) -> Crystal:
 
 
 def lattice_parameter(config: RunConfig, model: Model) -> float:
-    """In angstrom: that of the run file, or else that of the model."""
+    """The lattice parameter in angstrom: that of the run file, or else that of the model."""
     if config.crystal.lattice_parameter_angstrom is not None:
         return config.crystal.lattice_parameter_angstrom
     if model.lattice_parameter_angstrom is None:
@@ -98,7 +98,7 @@ def supercell_of(config: RunConfig, base: Path, model: Model) -> Supercell:
 
 
 def settings_of(config: RunConfig, model: Model) -> Settings:
-    """What the engine is asked for at the first temperature of the run file. InputError for values out of range."""
+    """The engine's settings for the first temperature of the run file. InputError for values out of range."""
     from kmc.measure.profile import ProfileSettings
     from kmc.run.settings import DomainSettings, Precision, Settings
 
@@ -117,7 +117,7 @@ def settings_of(config: RunConfig, model: Model) -> Settings:
 
 
 def _length(spec: EquilibrationSpec | DurationSpec) -> Hops | Seconds:
-    """Hops per carrier or seconds, whichever the run file gives."""
+    """The duration that the run file gives, in hops per carrier or seconds."""
     from kmc.run.settings import Hops, Seconds
 
     return Hops(spec.hops_per_carrier) if spec.hops_per_carrier is not None else Seconds(spec.time_s or 0.0)

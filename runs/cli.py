@@ -16,7 +16,7 @@ from lattices.errors import InputError
 
 
 class _Given(float):
-    """A number of the command line that messages show as the user wrote it."""
+    """A number of the command line that messages quote as the user wrote it."""
 
     def __new__(cls, text: str) -> _Given:
         found = super().__new__(cls, text)
@@ -30,16 +30,16 @@ class _Given(float):
 
 
 def number(text: str) -> float:
-    """The value of a numeric argument; argparse names this function in the message about a wrong one."""
+    """The value of a numeric argument; argparse uses the name of this function in its error message."""
     return _Given(text)
 
 
 class _Parser(argparse.ArgumentParser):
-    """Answers a wrong command line with one line too, and takes -1e-3 for a value, not an option."""
+    """A parser whose errors are one line, and which accepts -1e-3 as a value."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        # argparse itself takes -1 and -.5 for numbers, but no exponents before Python 3.14.
+        # argparse itself accepts -1 and -.5 as numbers, but no exponents before Python 3.14.
         self._negative_number_matcher = re.compile(r"^-((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|nan)$")
 
     def error(self, message: str) -> NoReturn:
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--backend", help="auto, or a backend that `kmc info` lists")
     run.add_argument("--seed", type=int)
     run.add_argument("--resume", action="store_true", help="continue a run; FILE may be the output folder")
-    validate = _run_file(commands, "validate", "check a run file and say what it needs", _validate)
+    validate = _run_file(commands, "validate", "check a run file and report what it needs", _validate)
     validate.add_argument("--json", action="store_true")
     study = commands.add_parser("study", help="carry out a run file for every combination of varied keys")
     study.add_argument("file", type=Path, help="a study file (TOML: run, set, vary), or lsf64-delta, ceria-drift")
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seconds", type=float, default=3.0, help="wall time of each row")
     bench.add_argument("--json", action="store_true")
     bench.set_defaults(action=_bench)
-    shells = commands.add_parser("shells", help="neighbour shells of a crystal, to choose hops and pairs by")
+    shells = commands.add_parser("shells", help="neighbour shells of a crystal, for choosing hops and pairs")
     shells.add_argument("crystal", help="a run file, a run folder, an example or a structure file")
     shells.add_argument("--count", type=int, default=4, help="shells of each pair of sublattices (default: 4)")
     shells.add_argument("--json", action="store_true")

@@ -97,7 +97,7 @@ def allowed_keys(error: ValidationError) -> str:
 
 @contextmanager
 def naming(config: RunConfig) -> Iterator[None]:
-    """Put the name of the run file before the message of bad input that is found on lower floors."""
+    """Prefix messages of InputError from lower floors with the name of the run file."""
     try:
         yield
     except InputError as error:
@@ -106,7 +106,7 @@ def naming(config: RunConfig) -> Iterator[None]:
 
 
 def resolved_toml(config: RunConfig, decided: Mapping[str, object] | None = None) -> str:
-    """The run file as TOML. decided: what goes into [resolved]."""
+    """The run file as TOML. decided: the content of [resolved]."""
     import tomli_w
 
     tables = config.model_dump(mode="json", exclude={"resolved"})

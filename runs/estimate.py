@@ -1,4 +1,4 @@
-"""What a run needs and what to expect of it, for `kmc validate` and the head of `kmc run`."""
+"""Requirements and expected properties of a run, for `kmc validate` and the first lines of `kmc run`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRIAL_SITES = 4_000_000  # most sites of all replicas of that walk
 
 @dataclass(frozen=True)
 class Facts:
-    """What `kmc validate` reports. Names carry units; lists over temperatures are in the order of the run file.
+    """The output of `kmc validate`. Names carry units; lists over temperatures are in the order of the run file.
 
     summary: lines for people. barrier_eV: lowest and highest of the model, None without fixed barriers.
     proven_lowest_barrier_eV: bound of each hop family. trajectory_MB: all trajectory files together.
@@ -54,7 +54,7 @@ class Facts:
 
 
 def validate(config: RunConfig, base: Path) -> Facts:
-    """Everything that can be said without running; the acceptance comes from a short walk from random arrangements.
+    """Everything that is known before a run; the acceptance is estimated by a short walk from random arrangements.
 
     base: folder from which relative paths start. InputError for whatever `kmc run` would refuse before it starts (its
     output folder aside).
@@ -96,7 +96,7 @@ def _plain(value: object) -> str:
 
 
 def trajectory_bytes(prepared: PreparedRun) -> int:
-    """Size of all trajectory files together without compression; a wanted precision may need more frames."""
+    """Size of all trajectory files together without compression; a requested precision may need more frames."""
     return sum(file_bytes(job) for job in prepared.jobs)
 
 
@@ -137,7 +137,7 @@ def device_plan(system: System, frames: int) -> str:
 
 
 def _acceptance(system: System) -> float:
-    """Accepted over tried in a short walk of every replica of the system."""
+    """Fraction of accepted trials in a short walk of every replica of the system."""
     from kmc.backends.numpy_walk import NumpyWalker
 
     walker = NumpyWalker(system.tables, system.initial_state(), system.seed)

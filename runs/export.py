@@ -22,8 +22,8 @@ def export(folder: Path | str, form: str, output: Path | str | None = None) -> l
 
     extxyz and traj hold the atoms (mobile and fixed) of every frame with unwrapped positions in angstrom, and time_ps
     and frame in `info`; vacancies are left out. H5MD keeps vacancies as particles of their own species and has
-    the trajectory's orientation of the cell (kmc/files/orientation.py). A PDB file beside it has the names and
-    elements of the particles, for which H5MD has no place: MDAnalysis opens the two with Universe(pdb, h5md).
+    the trajectory's orientation of the cell (kmc/files/orientation.py). A PDB file next to it has the names and
+    elements of the particles, which H5MD cannot store: MDAnalysis opens the two with Universe(pdb, h5md).
     InputError for another format, a folder without a run, or a run without positions. (With run.positions =
     "all" the file holds the other replicas too, but the dopants of replica 0 only.)
     """

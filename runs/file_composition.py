@@ -19,9 +19,9 @@ EQUAL = 1e-3  # occupancies that differ by less are the same
 
 
 def species_of_file(model: Model, supercell: Supercell) -> dict[str, Doping]:
-    """Species -> how its sites are chosen, of everything but the hosts that the crystal's sublattices hold.
+    """Species -> how its sites are chosen, for everything on the crystal's sublattices except the hosts.
 
-    Sites that all have the same occupancies are filled at random; sites that each hold one element keep it where it is.
+    Sites that all have the same occupancies are filled at random; sites with one element each keep it.
     InputError for other mixtures, or an element for which the model has no species, or several.
     """
     found: dict[str, Doping] = {}
@@ -34,7 +34,7 @@ def species_of_file(model: Model, supercell: Supercell) -> dict[str, Doping]:
 
 
 def _with_vacancies(content: Mapping[str, float]) -> dict[str, float]:
-    """The content with what is missing to full occupancy as vacancies."""
+    """The content, completed to full occupancy by vacancies."""
     vacant = 1.0 - sum(content.values())
     return {**content, **({VACANT: vacant} if vacant > EQUAL else {})}
 
@@ -57,7 +57,7 @@ def _doping(supercell: Supercell, s: int, element: str, shares: Sequence[float])
 
 
 def _species(model: Model, sublattice: Sublattice, element: str) -> str:
-    """The species of the model that stands for an element (or a vacancy) on a sublattice."""
+    """The species of the model for an element (or a vacancy) on a sublattice."""
     names = [
         name
         for name in model.on_sublattice(sublattice.name)

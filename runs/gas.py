@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lattices.crystal import Crystal, Supercell
 
 MISSED = 0.2  # relative deviation of a whole number from its equilibrium value, before a warning
-NONE = 0.5  # a smaller equilibrium number counts as none: placing one is a warning
+NONE = 0.5  # a smaller equilibrium number counts as zero: placing a particle gives a warning
 
 
 def carriers_of_gas(
@@ -61,7 +61,7 @@ def check_material(name: str, crystal: Crystal | Supercell) -> None:
 def _doped(
     material: Material, model: Model, supercell: Supercell, doping: dict[str, Amount]
 ) -> tuple[int, float | None]:
-    """(charge of all dopants in e, acceptors per site or None if, but for rounding, they are those of the material)."""
+    """(charge of all dopants in e, acceptors per site, or None if they equal those of the material within rounding)."""
     charge, share, rounding = 0, 0.0, 1e-9
     for name, amount in doping.items():
         species = model.species[model.names[model.code(name)]]
@@ -117,14 +117,14 @@ def nearest_neutral(wanted: dict[str, float], charges: dict[str, int], charge: i
 
 
 def _whole_numbers(numbers: dict[str, int], wanted: dict[str, float]) -> Note:
-    """The numbers placed and those in equilibrium, as a warning where a small supercell cannot approximate them."""
+    """The placed and the equilibrium numbers, as a warning where a small supercell cannot approximate them."""
     parts = ", ".join(f"{key} {number} ({wanted[key]:.2f})" for key, number in numbers.items())
     poor = any(
         abs(number - wanted[key]) > MISSED * wanted[key] if wanted[key] >= NONE else number > 0
         for key, number in numbers.items()
     )
     text = f"whole numbers: {parts}; equilibrium in brackets"
-    return Note(f"{text}; a larger supercell comes nearer" if poor else text, poor)
+    return Note(f"{text}; a larger supercell approximates them better" if poor else text, poor)
 
 
 def _summary(found: Equilibrium) -> str:
@@ -146,7 +146,7 @@ def _kind_of(model: Model, name: str) -> str:
 
 
 def _left_out(found: Equilibrium, model: Model) -> list[Note]:
-    """Warnings about carriers of the equilibrium that matter and that the model does not have."""
+    """Warnings about significant carriers of the equilibrium that the model lacks."""
     notes = []
     held = {_kind_of(model, name) for name in model.electronic} | set(model.species)
     known = max((found.site_fractions.get(name, 0.0) for name in held & {"electron", "hole"}), default=0.0)

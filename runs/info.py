@@ -1,4 +1,4 @@
-"""`kmc info`: versions, backends, and what comes with the package."""
+"""`kmc info`: versions, backends, parameter sets and examples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import metadata
 
 
 def info() -> dict[str, object]:
-    """Versions of this program and of what it uses, backends with their problems, shipped sets and examples."""
+    """Versions of this program and its dependencies, backends with their problems, shipped sets and examples."""
     from kmc.backends import available_backends
     from kmc.model.parameters import shipped_models
     from kmc.version import VERSION

@@ -1,6 +1,6 @@
-"""How one run file is divided into jobs: temperatures, modes of the electronic carriers, lengths of a domain visit.
+"""Division of a run file into jobs: temperatures, modes of the electronic carriers, lengths of a domain visit.
 
-Each job is one trajectory in a folder of its own, described by a run file that repeats it alone.
+Each job is one trajectory in its own folder, described by a run file that repeats it separately.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _modes(config: RunConfig, system: System) -> list[str]:
     from kmc.carriers.coupling import coupled_groups
     from kmc.carriers.polaron_modes import affordable, rate_factors
 
-    rate_factors(system.tables, "auto", config.polarons.scale)  # refuses what lacks a kind of carrier
+    rate_factors(system.tables, "auto", config.polarons.scale)  # refuses models that lack a kind of carrier
     groups = [
         {name in system.model.electronic for name in group} for group in coupled_groups(system.model, system.tables)
     ]
@@ -61,7 +61,7 @@ def _modes(config: RunConfig, system: System) -> list[str]:
 
 
 def _with_mode(config: RunConfig, part: str) -> RunConfig:
-    """The run file of one part of mode "auto", with random numbers of its own."""
+    """The run file of one part of mode "auto", with its own random numbers."""
     from analysis.transport.polaron_modes import MODES
 
     update = {"temperature_index": config.run.temperature_index + MODES.index(part) * PART_STREAMS}
@@ -74,7 +74,7 @@ def _with_mode(config: RunConfig, part: str) -> RunConfig:
 
 
 def _with_visit(config: RunConfig, domains: DomainsSpec, number: int) -> RunConfig:
-    """The run file of one length of a visit, with random numbers of its own."""
+    """The run file of one length of a visit, with its own random numbers."""
     shorter = DomainsSpec(block=domains.block, hops_per_visit=domains.hops_per_visit * WINDOW_SHARES[number])
     update = {
         "parallel": ParallelSpec(domains=shorter),

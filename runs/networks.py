@@ -1,4 +1,4 @@
-"""Whether the bonds of each carrier lead through the crystal, and how sure its neighbour shells are, as notes."""
+"""Notes on the percolation of each carrier's bonds, and on neighbour shells that depend on the tolerance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLURAL = ("0 dimensions", "1 dimension", "2 dimensions", "3 dimensions")
 
 
 def network_notes(system: System, allow_localised_carriers: bool) -> list[Note]:
-    """In how many dimensions the bonds of each carrier percolate, and shells that hang on the tolerance.
+    """Notes on the dimensions in which the bonds of each carrier percolate, and on shells that depend on the tolerance.
 
     InputError for a carrier whose bonds form closed clusters only, unless that is allowed: its motion is local, and
     every long-range transport coefficient of it is zero.
@@ -83,7 +83,7 @@ def _shell_notes(model: Model, crystal: Crystal) -> list[Note]:
 
 
 def _named_shells(model: Model) -> Iterator[tuple[str, str, str, Neighbours]]:
-    """(what for messages, sublattice, sublattice, neighbours) of every hop and pair that names shells by number."""
+    """(name in messages, sublattice, sublattice, neighbours) of every hop and pair that gives shells by number."""
     for hop in model.hops:
         home = model.species[hop.carrier].sublattice
         if any(hop.neighbours.shells):

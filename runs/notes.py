@@ -1,4 +1,4 @@
-"""What a run says about its system: composition, electronic carriers, domains, and how far to trust each."""
+"""Notes of a run on its system: composition, electronic carriers, field and domains, with warnings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 AUTO = 'polarons.mode = "auto": each estimate comes from the mode that yields it; the parts are in sub-folders'
 WORST_ROUNDING = 0.01  # of the work per hop in a field, before a warning
-MINORITY = 0.01  # ratio of the electronic carriers that a model lacks to those that it has, before a warning
+MINORITY = 0.01  # ratio of missing to present electronic carriers above which a warning is given
 
 
 def with_notes(system: System, config: RunConfig) -> System:
-    """The system with notes on its charge balance, field and bonds beside those on its composition, for the file.
+    """The system with notes on its charge balance, field and bonds added to those on its composition.
 
     InputError for carriers that cannot travel (see `network_notes`).
     """
@@ -45,7 +45,7 @@ def describe_system(system: System, config: RunConfig) -> list[str]:
 
 
 def further_notes(system: System, first: System) -> list[Note]:
-    """Notes on a system of another temperature that the first one does not share."""
+    """Notes on a system at another temperature that differ from those of the first one."""
     return [note for note in system.composition.notes if note not in first.composition.notes]
 
 
@@ -119,7 +119,7 @@ def minority_notes(system: System) -> list[Note]:
 
 
 def domain_lines(system: System, config: RunConfig) -> list[str]:
-    """The blocks and the bias to expect. InputError where the supercell cannot be divided so."""
+    """The blocks and the expected bias. InputError if the supercell cannot be divided into them."""
     asked = config.run.parallel.domains
     if asked is None:
         return []
@@ -153,7 +153,7 @@ def field_notes(system: System, wanted: tuple[float, float, float]) -> list[Note
 
 
 def work_rounding(system: System, wanted: tuple[float, float, float]) -> float:
-    """Largest error of the work of any hop in the field over the largest work, from energies with and without rounding.
+    """Largest error of the work of any hop in the field over the largest work, from rounded and exact energies.
 
     wanted: the field of the run file in V/m.
     """

@@ -1,6 +1,6 @@
-"""From a run file to everything that is decided before the first hop: for `kmc run`, `kmc validate` and `kmc study`.
+"""Prepares everything that precedes the first hop, for `kmc run`, `kmc validate` and `kmc study`.
 
-Whatever a run can refuse before it starts (its output folder aside) is refused here, so that the three agree.
+All checks that a run makes before it starts (except those of its output folder) are made here, so that the three agree.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Job:
     """One trajectory.
 
-    config: the resolved run file that repeats it alone. part: its folder, relative to that of the run.
+    config: the resolved run file that repeats it separately. part: its folder, relative to that of the run.
     equilibrated_with: the same particles with the rates of the equilibration; None: the same rates throughout.
     """
 
@@ -40,7 +40,7 @@ class Job:
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that nothing speaks against.
+    """A run that has passed all checks.
 
     config: as resolved. backend_reason: why this backend was chosen. systems: one for each temperature, in the mode of
     the run file (true rates for mode "auto"). jobs: every trajectory, in the order in which they are run.
@@ -90,7 +90,7 @@ def _true_rates(config: RunConfig, base: Path, model: Model, earlier: list[Syste
 
 
 def _same_energies(system: System, contents: Contents) -> bool:
-    """Whether a system's tables of energies hold for these contents: equal cell vectors and particle numbers."""
+    """Whether a system's energy tables apply to these contents: equal cell vectors and particle numbers."""
     supercell = system.tables.supercell
     same_cell = np.array_equal(supercell.vectors_angstrom, contents.supercell.vectors_angstrom)
     return same_cell and system.composition.counts == contents.composition.counts
@@ -128,7 +128,7 @@ def _job(config: RunConfig, part: Path, true_rates: System) -> Job:
 
 
 def check(job: Job) -> None:
-    """InputError for a job that cannot be run as its run file asks."""
+    """InputError for a job that cannot be run as specified."""
     from kmc.measure.profile import check_profile
     from kmc.run.schedule import slowest_carrier, start_equilibration
     from kmc.state.domains import build_domains
@@ -154,7 +154,7 @@ def _check_thermodynamics(system: System, wanted: Thermodynamics) -> None:
 
     component = neutral_component(system.tables, system.model.vacancies)
     if not isinstance(component, Component):
-        return  # such a run is allowed; its results say why they hold no thermodynamic factor
+        return  # such a run is allowed; its results state why there is no thermodynamic factor
     grand_state(system.tables, component, system.at(replicas=1).initial_state(), 0)
     if wanted.relaxation:
         wave_fractions(system, wanted.relaxation)

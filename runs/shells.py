@@ -18,7 +18,7 @@ COLUMNS = ("sublattices", "shell", "distance (angstrom)", "neighbours", "distinc
 
 @dataclass(frozen=True)
 class ShellReport:
-    """What `kmc shells` shows.
+    """The output of `kmc shells`.
 
     sublattices: name -> (element, sites per cell). shell_tolerance: of the crystal, relative (dimensionless).
     """

@@ -56,7 +56,7 @@ class Row:
 def run_study(file: Path, folder: Path, *, resume: bool = False, backend: str | None = None) -> int:
     """Carry out a study file; returns the exit code of `run_all`.
 
-    Raises InputError for anything wrong with the study or any of its runs, before the first of them begins.
+    Raises InputError for an invalid study or run before the first run begins.
     """
     study, base = load_study(file)
     if folder.exists() and not folder.is_dir():
@@ -185,7 +185,7 @@ def _write_csv(path: Path, keys: list[str], rows: list[Row]) -> None:
         writer.writerow([*keys, "temperature_K", *itertools.chain(*((name, f"{name} stderr") for name in names))])
         for row in rows:
             pairs = [row.figures.get(name, {"value": None, "stderr": None}) for name in names]
-            cells = [entry for figure in pairs for entry in (figure["value"], figure["stderr"])]
+            cells = [number for entry in pairs for number in (entry["value"], entry["stderr"])]
             writer.writerow([*(row.varied[key] for key in keys), row.temperature_K, *cells])
 
 

@@ -21,7 +21,7 @@ _STYLES = {
     "electron": (COLOURS[1], "--"),
     "hole": (COLOURS[4], ":"),
 }
-# Below this a carrier plays no part in transport; longer tails only squeeze the picture.
+# Below this a carrier does not contribute to transport, and showing it would only compress the figure.
 _LOWEST_SHOWN = 1e-14
 
 
@@ -30,7 +30,7 @@ def plot_brouwer(diagram: BrouwerDiagram, path: str | Path) -> Path:
 
     Pressures at which the constants are extrapolated are shaded. Raises InputError if the picture cannot be written.
     """
-    # Protons of a dry gas are zero, which has no place on a logarithmic axis.
+    # Protons of a dry gas are zero, which a logarithmic axis cannot show.
     shown = [name for name in _LABELS if name in diagram.site_fractions and diagram.site_fractions[name].max() > 0.0]
     values = np.stack([diagram.site_fractions[name] for name in shown])
     with picture(path) as (_, (axes,)):

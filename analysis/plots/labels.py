@@ -1,4 +1,4 @@
-"""What pictures call species, quantities, routes and varied keys; numbers with errors as Matplotlib sets them."""
+"""Labels of species, quantities, routes and varied keys in figures; numbers with errors in Matplotlib's notation."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def species_label(name: str) -> str:
 
 
 def estimate_label(name: str) -> str:
-    """A dotted key of results.json as a legend calls it: species.V_O.haven_ratio becomes $H_R$ of V_O."""
+    """The legend text of a dotted key of results.json: species.V_O.haven_ratio becomes $H_R$ of V_O."""
     parts = name.split(".")
     if parts[0] == "chemical_diffusivity_m2_s":
         return ROUTES.get(parts[-1], parts[-1].replace("_", " "))
@@ -65,7 +65,7 @@ def estimate_label(name: str) -> str:
 
 
 def key_label(key: str) -> str:
-    """A key of the run file as an axis calls it: its last part in words, with its unit."""
+    """The axis label of a key of the run file: its last part as text, with its unit."""
     parts = key.split(".")
     if parts[-1] in _KEYS:
         return _KEYS[parts[-1]]
@@ -78,7 +78,7 @@ def key_label(key: str) -> str:
 
 
 def varied_label(key: str, value: object) -> str:
-    """One value of a varied key as a legend calls it: nonstoichiometry 0.1, field strength 1e+08 V/m."""
+    """The legend text of one value of a varied key: nonstoichiometry 0.1, field strength 1e+08 V/m."""
     name, unit = re.fullmatch(r"(.+?)(?: \(([^()]+)\))?", key_label(key)).groups()  # type: ignore[union-attr]  # fits any
     text = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
     return f"{name} {text} {unit or ''}".rstrip()

@@ -34,13 +34,13 @@ def plot_folder(folder: Path | str) -> list[Path]:
         if not inner:
             overview = [plot_arrhenius(found, folder / "arrhenius.png")]
             overview.append(plot_conductivities(found, folder / "conductivities.png"))
-        else:  # of several modes the matrix is put together
+        else:  # with several modes the matrix is a combination
             overview = [plot_onsager(found, folder / "onsager.png") if "onsager" in found else None]
     return pictures + [each for each in overview if each]
 
 
 def _of_run(folder: Path, results: Path) -> list[Path]:
-    """Pictures of one trajectory; those of its results only where it was analysed."""
+    """Pictures of one trajectory; those based on results only if it was analysed."""
     from kmc.files.trajectory import read_trajectory
 
     trajectory, curve = read_trajectory(folder / "trajectory.h5"), folder / "msd.png"

@@ -32,7 +32,7 @@ TRANSFERENCE = (
 def plot_arrhenius(results: JsonObject, path: Path | str) -> Path | None:
     """Diffusivities of a list of temperatures against 1000 K/T with the fits of results.json.
 
-    D_sigma is drawn of independent carriers alone: that of their partner is the same but for the ratio of the numbers.
+    D_sigma is drawn for independent carriers only: that of their partner differs by the ratio of the numbers only.
     None if there is nothing to draw.
     """
     runs = results["runs"]
@@ -67,7 +67,7 @@ def _fitted_line(axes: Axes, temperature_K: FloatArray, energy_eV: float, prefac
 
 
 def plot_conductivities(results: JsonObject, path: Path | str) -> Path | None:
-    """Conductivities (above) and transference numbers (below) of a list of temperatures; None for an ion alone."""
+    """Conductivities (above) and transference numbers (below) against temperature; None without electronic carriers."""
     runs = results["runs"]
     if all(run["electronic_conductivity_S_m"]["value"] is None for run in runs):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-_TWO_DIGITS_UP_TO = 354  # leading three digits of an error that is given with two digits
+_TWO_DIGITS_UP_TO = 354  # range of the leading digits of an error that is given with two digits
 _PLAIN_POWERS = range(-2, 4)  # powers of ten that are written without an exponent
 _MOST_DIGITS = 15  # of a float64
 

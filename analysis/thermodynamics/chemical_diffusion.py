@@ -1,4 +1,4 @@
-"""Thermodynamic factor and chemical diffusion for results.json: each estimate by several routes, side by side.
+"""Thermodynamic factor and chemical diffusion for results.json: each estimate by several routes.
 
 Routes to D~: (a) tracer diffusivity times Theta, bare and with t_e or tau and the Haven ratio; (b) the Onsager matrix,
 kT L_amb Theta_V/c_V; (c) decays of density modes; (d) a relaxing composition wave. (c) and (d) are chemical diffusion
@@ -36,7 +36,7 @@ from analysis.transport.tensors import product_tensor
 
 NO_THERMODYNAMICS = "the run had no [thermodynamics]: fluctuations of composition were not sampled"
 ROUTES = ("tracer_theta", "tracer_theta_te", "tracer_theta_tau", "onsager", "decay", "relaxation")
-INDEPENDENT = ("onsager", "decay", "relaxation")  # tau Theta D*/H_R is the Onsager route in other words
+INDEPENDENT = ("onsager", "decay", "relaxation")  # tau Theta D*/H_R is the Onsager route in another form
 
 
 def chemical_json(analysis: TransportAnalysis) -> tuple[ChemicalResults, list[str]]:
@@ -59,7 +59,7 @@ def chemical_json(analysis: TransportAnalysis) -> tuple[ChemicalResults, list[st
 
 
 def _without(analysis: TransportAnalysis, lacking: Unavailable) -> tuple[ChemicalResults, list[str]]:
-    """Of a run without one neutral component; two components have a matrix of D~."""
+    """The entries of a run without a single neutral component; two components have a matrix of D~."""
     entries: ChemicalResults = {
         "thermodynamic_factor_O": lacking.as_json(),
         "thermodynamic_factor_V": lacking.as_json(),
@@ -74,7 +74,7 @@ def _without(analysis: TransportAnalysis, lacking: Unavailable) -> tuple[Chemica
 
 
 def _oxygen_factors(inputs: ChemicalDiffusionInputs, factors: ThermodynamicFactors) -> tuple[Result, Result]:
-    """Theta of oxygen and of its vacancies, which every run has an entry for."""
+    """Theta of oxygen and of its vacancies, for which every run has an entry."""
     if inputs.trajectory.component["per_carrier"] < 0:
         return factors.of_partner, factors.of_carrier["grand_canonical"]
     other = Unavailable(f"the component is {inputs.particle}: see thermodynamics.carrier")

@@ -1,7 +1,7 @@
 """Chemical diffusivity from the decay of density modes.
 
 A mode of small k decays as exp(-D k^2 t). The rate is fitted to ln F over the lags from where F has fallen to three
-quarters of its initial value, when faster modes have decayed, to where it is a quarter or disappears in the noise;
+quarters of its initial value, when faster modes have decayed, to where it reaches a quarter or disappears in the noise;
 D(k) = rate/k^2 is extrapolated to k = 0.
 """
 
@@ -100,8 +100,9 @@ def _fit_lags(samples: FloatArray, value: FloatArray, error: FloatArray, upper: 
 def decays(trajectory: Trajectory, independent: IndependentSamples, weights: FloatArray) -> list[Decay]:
     """The decays of sum_i weights_i rho_i at the wave vectors where one can be fitted.
 
-    In a crystal that is not cubic only those along the axis of the longest wave: diffusion there is that of the axis.
-    Raises UnavailableError with fewer than two wave numbers, with the reason of the longest wave that has no decay.
+    In a crystal that is not cubic, only those along the axis of the longest wave are used: the result is D~ along this
+    axis. Raises UnavailableError with fewer than two wave numbers, with the reason of the longest wave that has no
+    decay.
     """
     interval = float(trajectory.time_s[1])
     lags = max((trajectory.n_frames + 1) // (2 * independent.groups), 3)

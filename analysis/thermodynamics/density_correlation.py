@@ -1,8 +1,8 @@
-"""Correlation functions of density modes, without the part of the densities that the dopants freeze in.
+"""Correlation functions of density modes, without the part of the densities that is frozen by dopants.
 
-With dopants a part of rho(k) does not fluctuate. It is subtracted: by the products of the time means of replicas that
-share a dopant configuration where there are any (the disconnected part, without bias), else by the squared time mean,
-corrected for the thermal fluctuations of that mean.
+With dopants a part of rho(k) does not fluctuate. It is estimated and subtracted: from products of the time means of
+replicas that share a dopant configuration, if there are any (the disconnected part, without bias), or else from the
+squared time mean, corrected for the thermal fluctuations of that mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ComplexArray = NDArray[np.complex128]
 
-LARGEST_SHARE = 0.2  # of the thermal variance that the time mean of a run may keep
+LARGEST_SHARE = 0.2  # largest share of the thermal variance in the time mean of a run
 
 
 def correlation(rho: ComplexArray, trajectory: Trajectory, independent: IndependentSamples, lags: int) -> FloatArray:
@@ -54,7 +54,7 @@ def _frozen(
     mean = rho.mean(axis=0)  # (R, C)
     if np.bincount(member).min() >= 2 and independent.groups == 1:
         return _from_pairs(mean, member, independent)
-    # The time mean of the run fluctuates too: it keeps a share of the thermal variance.
+    # The time mean of the run fluctuates too: it contains a share of the thermal variance.
     own = np.real(np.einsum("ri,rj->rij", mean, mean.conj()))
     pooled = independent.pool(np.repeat(own[:, None], independent.groups, axis=1))
     weight = independent.pool(np.ones((len(own), independent.groups)))

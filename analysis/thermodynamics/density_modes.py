@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_MODES = 4  # per axis
 FEWEST_WAVE_NUMBERS = 3  # for a limit k -> 0
-LARGEST_K_TIMES_HOP = 1.65  # k times the ion's hop length: beyond it a mode is no long wave
+LARGEST_K_TIMES_HOP = 1.65  # k times the ion's hop length: beyond it the wavelength is too short
 NO_MODES = "the run recorded no density modes: it had no [thermodynamics]"
 
 
@@ -41,7 +41,7 @@ def reciprocal_lengths(trajectory: Trajectory) -> FloatArray:
 
 
 def modes_of(trajectory: Trajectory) -> list[Mode]:
-    """Wave vectors that are long waves, by increasing k; UnavailableError with fewer than three different lengths."""
+    """Wave vectors of long waves, by increasing k; UnavailableError with fewer than three different lengths."""
     if not trajectory.planes:
         raise UnavailableError(NO_MODES)
     smallest = reciprocal_lengths(trajectory)

@@ -125,7 +125,7 @@ def theta_samples(trajectory: Trajectory, point: Isotherm) -> tuple[FloatArray, 
 def check_point(point: Isotherm, j: int) -> None:
     """Raise UnavailableError at a point where Theta is not defined or not sampled.
 
-    That is where the supercell is too often full or empty to fluctuate freely, or where the walk was too short.
+    This is the case where the supercell is too often full or empty, or where the walk was too short.
     """
     if point.at_edge[0, j] > MOST_AT_EDGE:
         raise UnavailableError(

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from kmc.files.records import Scan
     from kmc.files.trajectory import Trajectory
 
-LARGEST_SHARE = 0.5  # of the variance that is restored at most: a walk of few correlation times is refused anyway
+LARGEST_SHARE = 0.5  # largest share of the variance that is restored; walks of few correlation times are refused anyway
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Of the number N of ion carriers in each of K pools at one potential, (K,) each.
+    """Moments of the number N of ion carriers in each of K pools at one potential, (K,) each.
 
     mean; variance: thermal. at_edge: probability of the fewest and most carriers possible. at_ends: the larger
     probability of the first and the last number that was visited, unless that is such an edge.
@@ -47,15 +47,16 @@ class JoinedHistograms:
     jackknife sample is the mean over some of the pools.
 
     number: (n,) ion carriers. ratio: (K, n - 1) ln of the ratios of successive canonical weights, NaN where no
-    potential visited both numbers. reservoir: (P,) energy of an ion carrier in the reservoir over kT. mode: (K, P)
-    index of the most frequent number. edge: fewest and most carriers possible. lengths: (P,) correlation times in the
-    walk of one replica. replicas: (K,) walks that each pool is worth. members: pools of each of the U+1 samples.
+    potential visited both numbers. reservoir: (P,) energy of an ion carrier in the reservoir over kT. most_frequent:
+    (K, P) index of the most frequent number. edge: fewest and most carriers possible. lengths: (P,) correlation times
+    in the walk of one replica. replicas: (K,) effective number of walks in each pool. members: pools of each of the U+1
+    samples.
     """
 
     number: FloatArray
     ratio: FloatArray
     reservoir: FloatArray
-    mode: NDArray[np.int64]
+    most_frequent: NDArray[np.int64]
     edge: tuple[int, int]
     lengths: FloatArray
     replicas: FloatArray
@@ -69,11 +70,13 @@ class JoinedHistograms:
         """Moments of N at a reservoir energy.
 
         The numbers that are connected without a gap to the most frequent one at the nearest potential of the scan are
-        used. The mean of a pool fluctuates by 2 tau/T of the variance; the variance about it lacks that share, which
-        is restored.
+        used. The mean of a pool fluctuates by 2 tau/T of the variance; the variance about it is smaller by that share,
+        which is restored.
         """
         nearest = self.nearest(reservoir)
-        ln = np.array([_chain(r - reservoir, m) for r, m in zip(self.ratio, self.mode[:, nearest], strict=True)])
+        ln = np.array(
+            [_chain(r - reservoir, m) for r, m in zip(self.ratio, self.most_frequent[:, nearest], strict=True)]
+        )
         p = np.exp(ln - ln.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
         mean = p @ self.number
@@ -101,7 +104,7 @@ def join_histograms(trajectory: Trajectory, independent: IndependentSamples) -> 
         number=number,
         ratio=np.array([_ratios(histogram, reservoir) for histogram in pools]),
         reservoir=reservoir,
-        mode=pools.argmax(axis=2),
+        most_frequent=pools.argmax(axis=2),
         edge=(0, int(scan.capacity.min())),
         lengths=_lengths(scan, number),
         replicas=pools.sum(axis=(1, 2)) / grouped.sum(axis=(0, 1, 3)).mean(),

@@ -1,6 +1,7 @@
 """The thermodynamic factor from the numbers of carriers in slabs: a check of the structure factors.
 
-The covariance of the numbers in a slab of volume v of a closed supercell is v (1 - v/V) chi_ij, but for its surfaces.
+The covariance of the numbers in a slab of volume v of a closed supercell is v (1 - v/V) chi_ij, apart from surface
+terms.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def theta_of_k(trajectory: Trajectory, chi: FloatArray, order: tuple[int, ...], 
 
 
 def neutral_vector(trajectory: Trajectory) -> tuple[tuple[int, ...], FloatArray]:
-    """(places of ion and electronic carrier among the counted ones, how many of each make the neutral component)."""
+    """(indices of ion and electronic carrier among the counted species, numbers of each in the neutral component)."""
     component = trajectory.component
     names = list(trajectory.plane_species)
     order, n = [names.index(component["carrier"])], [1.0]

@@ -18,7 +18,7 @@ from analysis.statistics.estimates import (
 from analysis.thermodynamics.records import ChemicalMatrix
 from analysis.thermodynamics.structure_factor import check_positive, long_wave_limit, structure_factors
 from analysis.transport.analysis import TransportAnalysis
-from analysis.transport.conductivity import at_zero_current, block, require_positive
+from analysis.transport.conductivity import at_zero_current, require_positive, submatrix
 from lattices.constants import BOLTZMANN_J_K
 
 MATRIX_FORMULA = "D~ = kT A (N^T chi^-1 N), A = L - L z z^T L/(z^T L z) of the ions, n_j = e_j - (z_j/z_h) e_h"
@@ -60,7 +60,7 @@ def _samples(analysis: TransportAnalysis, ions: list[str]) -> FloatArray:
     neutral = np.array([[1.0, 0.0], [0.0, 1.0], [-z[0] / z[2], -z[1] / z[2]]])
     modes, chi = structure_factors(trajectory, available(analysis.independent))
     counted = [list(trajectory.plane_species).index(name) for name in order]
-    chi = block(chi, counted)
+    chi = submatrix(chi, counted)
     check_positive(chi[0])
     factor = np.einsum("ai,ukab,bj->ukij", neutral, np.linalg.inv(chi), neutral)
     k = np.array([mode.k_per_m for mode in modes])

@@ -1,4 +1,4 @@
-"""Chemical diffusivity from the relaxation of a composition wave that the run started from."""
+"""Chemical diffusivity from the relaxation of an initial composition wave."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def wave_diffusivity_samples(trajectory: Trajectory, decay: Decay, shares: Float
     """(U+1,) diffusivity from a relaxing wave, in m2/s.
 
     shares: (C,) of the counted carriers, adding up to one: t_e of the ion and t_V of the electronic carrier of a pair,
-    since L_amb falls with k as the coefficients in series do: s = 1/(t_e/s_V + t_V/s_e) (derived).
+    since L_amb decreases with k like coefficients in series: s = 1/(t_e/s_V + t_V/s_e) (derived).
     """
     s = 1.0 / (shares / _wave_of(trajectory).dispersion).sum()
     return np.asarray(decay.rate_samples / (decay.mode.k_per_m**2 * s))

@@ -1,4 +1,4 @@
-"""The Onsager matrix combined from runs in several modes of the electronic carriers, with errors entry by entry."""
+"""The Onsager matrix combined from runs in several modes of electronic carriers, with independent errors of entries."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class CombinedMatrix:
         return bool(np.allclose(np.nan_to_num(self.tensor), isotropic, rtol=ISOTROPIC, atol=0.0))
 
     def evaluate(self, coefficient: Coefficient, formula: str) -> Estimate:
-        """A coefficient, with the error from the entries of L one by one; unknown entries are zero.
+        """A coefficient, with its error propagated from each entry of L; unknown entries are zero.
 
         Away from cubic symmetry the value is a third of the tensor's trace.
         """
@@ -84,13 +84,13 @@ def _tensor_steps(function: Function, value: FloatArray, stderr: FloatArray) -> 
 
 
 def combined_matrix(by_mode: Mapping[str, RunResults]) -> CombinedMatrix:
-    """L combined from the modes that know each entry best."""
+    """L with each entry taken from the mode that gives it best."""
     scaled = by_mode["scaled"]
     names = [name for mode in NEEDED for name in by_mode[mode]["onsager"]["species"] or []]
     charge: dict[str, float] = {}
     value, stderr = np.full((2, len(names), len(names)), np.nan)
     tensor, tensor_stderr = np.full((2, len(names), len(names), 3, 3), np.nan)
-    for mode in ("kinetic", "scaled", "frozen-ions"):  # later modes overwrite what they know better
+    for mode in ("kinetic", "scaled", "frozen-ions"):  # later modes replace entries that they give better
         own = by_mode[mode]["onsager"]["species"] if mode in by_mode else None
         if not own:
             continue

@@ -93,12 +93,12 @@ class Carriers:
         return both
 
 
-def block(matrix: FloatArray, carriers: list[int]) -> FloatArray:
+def submatrix(matrix: FloatArray, carriers: list[int]) -> FloatArray:
     """The rows and columns of (..., C, C) that belong to some carriers."""
     return matrix[..., carriers, :][..., carriers]
 
 
-def tensor_block(matrix: FloatArray, carriers: list[int]) -> FloatArray:
+def tensor_submatrix(matrix: FloatArray, carriers: list[int]) -> FloatArray:
     """The rows and columns of (..., C, C, 3, 3) that belong to some carriers."""
     return matrix[..., carriers, :, :, :][..., carriers, :, :]
 
@@ -134,7 +134,7 @@ def electronic_share(pair: FloatArray, charges: FloatArray) -> FloatArray:
 def ambipolar_coefficient(pair: FloatArray, charges: FloatArray) -> FloatArray:
     """(...) L_amb, the ion's coefficient at zero electric current: z_e^2 det L/(z^T L z) of a (..., 2, 2) matrix.
 
-    This is element (0, 0) of `at_zero_current`, written so that nothing cancels.
+    This is element (0, 0) of `at_zero_current`, written without cancellation.
     """
     return np.asarray(charges[1] ** 2 * np.linalg.det(pair) / _quadratic(pair, charges))
 
@@ -222,19 +222,19 @@ def conductivity_estimates(
     def in_series() -> Coefficient:
         pair = carriers.pair()
         return Coefficient(
-            lambda m: ambipolar_conductivity(block(m, pair), z[pair]),
-            lambda m: series_tensor(*own_conductivity_tensors(tensor_block(m, pair), z[pair])),
+            lambda m: ambipolar_conductivity(submatrix(m, pair), z[pair]),
+            lambda m: series_tensor(*own_conductivity_tensors(tensor_submatrix(m, pair), z[pair])),
         )
 
     def with_cross_terms() -> Coefficient:
         pair = carriers.pair()
         if no_cross:
             raise UnavailableError(no_cross)
-        require_positive(block(matrix, pair))
+        require_positive(submatrix(matrix, pair))
         factor = (z[pair[0]] * ELEMENTARY_CHARGE_C) ** 2
         return Coefficient(
-            lambda m: factor * ambipolar_coefficient(block(m, pair), z[pair]),
-            lambda m: factor * ambipolar_tensor(tensor_block(m, pair), z[pair]),
+            lambda m: factor * ambipolar_coefficient(submatrix(m, pair), z[pair]),
+            lambda m: factor * ambipolar_tensor(tensor_submatrix(m, pair), z[pair]),
         )
 
     incomplete = no_cross or (carriers.left_out and carriers.names)

@@ -49,12 +49,12 @@ def nonlinearity(trajectory: Trajectory) -> float:
 
 
 def drift_warning(trajectory: Trajectory) -> list[str]:
-    """One line if the field is too strong for a linear response."""
+    """A one-line warning if the field is too strong for a linear response."""
     departure = nonlinearity(trajectory)
     if departure <= LINEAR_WITHIN:
         return []
     return [
-        f"the field is beyond the linear response: hops along it depart from it by up to {departure:.1%} (x^2/6 with "
+        f"the field is beyond the linear response: rates of hops along it deviate by up to {departure:.1%} (x^2/6 with "
         "x = |z| e E l/(2 kT), less x^2 kT/lambda for Marcus rates); the drift conductivity holds for this field only"
     ]
 

@@ -31,7 +31,7 @@ from analysis.statistics.estimates import (
 )
 from analysis.statistics.independent_samples import FitRange, IndependentSamples, group_of_frames
 from analysis.statistics.msd_fit import collective_weights
-from analysis.transport.conductivity import Carriers, Coefficient, block, conductivity_estimates, tensor_block
+from analysis.transport.conductivity import Carriers, Coefficient, conductivity_estimates, submatrix, tensor_submatrix
 from analysis.transport.conductivity import diffusivity as diffusivity_of
 from analysis.transport.tensors import ratio_tensor
 from analysis.transport.tracer import FIELD_REASON, TracerSamples, check_motion, without_true_motion
@@ -70,16 +70,16 @@ class CollectiveSamples:
         return np.asarray(np.trace(self.matrix, axis1=3, axis2=4) / 3.0)
 
     def of_names(self, names: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-        """((U+1, n, n) scalar L of some carriers in this order, (n,) charges moved); UnavailableError if one lacks."""
+        """((U+1, n, n) scalar L of some carriers in order, (n,) charges moved); UnavailableError if one is missing."""
         known = list(self.carriers.names)
         if missing := [name for name in names if name not in known]:
             raise UnavailableError(self.carriers.left_out or f"no {missing[0]} moved")
         chosen = [known.index(name) for name in names]
-        return block(self.scalars, chosen), self.carriers.charges[chosen]
+        return submatrix(self.scalars, chosen), self.carriers.charges[chosen]
 
     def tensors_of(self, names: Sequence[str]) -> FloatArray:
         """(U+1, n, n, 3, 3) L of some carriers in this order, which must be there."""
-        return tensor_block(self.matrix, [self.carriers.names.index(name) for name in names])
+        return tensor_submatrix(self.matrix, [self.carriers.names.index(name) for name in names])
 
 
 def collective_samples(
@@ -129,7 +129,7 @@ def carriers_of(trajectory: Trajectory) -> dict[str, int]:
     Species that exchange with one another keep the sum of their displacements at zero, so that one of them, the
     reference, depends on the others: the current sum of q_i dR_i over all of them is that of the others with charges
     q_i - q_ref (derived). The reference is the partner of the hops (O for vacancies, the host for polarons), of several
-    partners the neutral or else the commonest one; the other partners (F_O beside O) are carriers of their own.
+    partners the neutral or else the most frequent one; the other partners (F_O in addition to O) are carriers as well.
     """
     record = {r.name: r for r in trajectory.species}
     families = [f for f in trajectory.families if record[f.carrier].count]

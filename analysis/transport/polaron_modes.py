@@ -1,4 +1,4 @@
-"""One set of estimates from runs in several modes of the electronic carriers; the mode is named beside each estimate.
+"""One set of estimates from runs in several modes of the electronic carriers; each estimate names its mode.
 
 Ionic estimates come from the scaled walk, electronic ones from the walk on frozen ions, and cross terms of L from true
 kinetics where that was affordable; they are zero between carriers that the model does not couple. A second scaled walk,
@@ -53,7 +53,7 @@ from lattices.errors import InputError
 
 MODES = ("scaled", "scaled-half", "frozen-ions", "kinetic")  # sub-folders of a run in mode "auto"
 SIGNIFICANT = 3.0  # standard errors beyond which scaled walks disagree
-SHARP = 0.1  # if the ratio is known worse than this, warn that the scale check is inconclusive
+SHARP = 0.1  # if the relative error of the ratio is larger, warn that the scale check is inconclusive
 SCALE_CHECKED: dict[SpeciesKey, str] = {"tracer_diffusivity_m2_s": "D*", "collective_diffusivity_m2_s": "D_sigma"}
 
 
@@ -108,7 +108,7 @@ def _from_mode(entry: Entry, mode: str) -> Entry:
 
 
 def _sources(matrix: CombinedMatrix) -> str:
-    """Which entries of L came from which mode."""
+    """The mode from which each entry of L was taken."""
     names, electronic = matrix.carriers.names, matrix.carriers.electronic
     mixed = [
         (names[i], names[j]) for i, j in itertools.combinations(range(len(names)), 2) if electronic[i] != electronic[j]
@@ -166,7 +166,7 @@ def _chemical(
 
 
 def _of_true_kinetics(entries: Mapping[str, SpeciesResults]) -> SpeciesResults:
-    """The species' entry of the mode in which it had its true rates, with the mode beside each estimate."""
+    """The species' entry of the mode in which it had its true rates, with the mode of each estimate."""
     for mode, entry in entries.items():
         if not any(entry[key].get("reason", "").startswith("polarons.mode") for key in SPECIES_KEYS):
             found = copy.deepcopy(entry)
@@ -179,7 +179,7 @@ def _of_true_kinetics(entries: Mapping[str, SpeciesResults]) -> SpeciesResults:
 def _scale_check(by_mode: Mapping[str, RunResults]) -> tuple[dict[str, dict[SpeciesKey, Entry]], list[str]]:
     """(species -> ratios of its diffusivities at the scale to those at half the scale, warnings).
 
-    D* is known best; D_sigma is what the conductivities follow from.
+    D* has the smallest error; the conductivities follow from D_sigma.
     """
     ratios: dict[str, dict[SpeciesKey, Entry]] = {}
     doubts: list[str] = []

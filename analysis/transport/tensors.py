@@ -1,9 +1,9 @@
 """Conductivities, transference numbers and ambipolar coefficients as tensors, from Onsager tensors.
 
 The functions take L as (..., C, C, 3, 3) arrays in 1/(J m s), any leading axes, and charges (C,) in units of e. Where
-all tensors share their principal axes, as symmetry demands down to orthorhombic crystals, each function is the scalar
-formula of conductivity.py along every axis; the matrix forms below hold in any frame and for any symmetry (derived).
-Directions in which nothing conducts give zero: pseudo-inverses are used.
+all tensors share their principal axes, as symmetry requires in orthorhombic and more symmetric crystals, each function
+is the scalar formula of conductivity.py along every axis; the matrix forms below hold in any frame and for any symmetry
+(derived). Directions without conduction give zero: pseudo-inverses are used.
 """
 
 from __future__ import annotations

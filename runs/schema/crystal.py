@@ -39,7 +39,7 @@ class ProfileSpec(Strict):
 
 
 class AmountSpec(Strict):
-    """Exactly one of: fraction of the sublattice's sites, number, sites (indices), profile. A number: fraction."""
+    """Exactly one of: fraction of the sublattice's sites, number, sites (indices), profile. A bare number: fraction."""
 
     fraction: Fraction | None = None
     number: Count | None = None
@@ -76,7 +76,7 @@ class AmountSpec(Strict):
 
 
 class CarrierSpec(AmountSpec):
-    """An amount, "charge-balance" (what makes the supercell neutral), or delta (per formula unit of a prototype)."""
+    """An amount, "charge-balance" (makes the supercell neutral), or delta (per formula unit of a prototype)."""
 
     charge_balance: Literal[True] | None = None
     delta: Annotated[float, Field(strict=True, ge=0, le=3, allow_inf_nan=False)] | None = None

@@ -16,14 +16,14 @@ from runs.schema.crystal import (
     Temperature,
 )
 
-STREAMS = 2**24  # temperature indices that the key of the random numbers can tell apart (kmc/rng/philox.py)
+STREAMS = 2**24  # number of temperature indices in the key of the random numbers (kmc/rng/philox.py)
 PART_STREAMS = 2**16  # distance between the temperature indices of the parts of a run
 
 
 class GasSpec(Strict):
     """[gas]: pressures in bar that set the numbers of carriers through the defect equilibrium of a material.
 
-    material: as in `kmc equilibrium`, by default that of the model. constants: the name of a set, or own numbers.
+    material: as in `kmc equilibrium`, by default that of the model. constants: the name of a set, or user values.
     """
 
     material: str | None = None
@@ -51,14 +51,14 @@ class _OneOf(Strict):
 
 
 class EquilibrationSpec(_OneOf):
-    """Length of the walk before anything is recorded."""
+    """Length of the walk before the first frame."""
 
     hops_per_carrier: NotNegative | None = None
     time_s: NotNegative | None = None
 
 
 class DurationSpec(_OneOf):
-    """Hops per carrier of the slowest mobile species, simulated time in seconds, or the wanted relative error of D*."""
+    """Hops per carrier of the slowest mobile species, simulated time in s, or the requested relative error of D*."""
 
     hops_per_carrier: Positive | None = None
     time_s: Positive | None = None
@@ -109,7 +109,7 @@ class KeptProfileSpec(Strict):
 
 
 class RunSpec(Strict):
-    """[run]. track: "all" follows every mobile particle, "carriers" the carriers alone, in less memory.
+    """[run]. track: "all" follows every mobile particle, "carriers" only the carriers, which needs less memory.
 
     temperature_index: random stream of the first temperature. The run file of one temperature of a list holds its own,
     so that it can be repeated alone. allow_localised_carriers: run even if the bonds of a carrier form closed clusters.

@@ -1,1 +1,1 @@
-"""What `import kmc` offers: systems, simulations and their results, from Python."""
+"""The Python interface of `import kmc`: systems, simulations and their results."""

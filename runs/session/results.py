@@ -9,7 +9,7 @@ from analysis.results import Entry
 from analysis.statistics.estimates import Estimate, Unavailable, from_json
 from lattices.errors import InputError
 
-UNITS = {  # how the last part of a key ends -> unit
+UNITS = {  # ending of a key -> unit
     "_m2_s": "m2/s",
     "_S_m": "S/m",
     "_eV": "eV",
@@ -20,10 +20,10 @@ UNITS = {  # how the last part of a key ends -> unit
 
 
 class Results(Mapping[str, Any]):
-    """What a run gave: the content of results.json as a mapping, and its estimates with value, error and unit.
+    """Results of a run: the content of results.json as a mapping, and its estimates with value, error and unit.
 
-    An estimate that the run cannot give is `Unavailable` and says why. Of a run at several temperatures take one:
-    `results.at(1000.0)`.
+    An estimate that the run cannot give is `Unavailable` and states the reason. For a run at several temperatures,
+    `results.at(1000.0)` selects one.
     """
 
     def __init__(self, content: Mapping[str, Any]) -> None:
@@ -61,7 +61,7 @@ class Results(Mapping[str, Any]):
 
     @property
     def warnings(self) -> list[str]:
-        """Everything that the run warns of."""
+        """All warnings of the run."""
         return list(self._one()["warnings"])
 
     @property

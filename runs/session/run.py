@@ -70,7 +70,7 @@ class Run:
         return export(self.folder, form)
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """A row for each temperature: temperature_K, then value and standard error of every figure.
+        """A row for each temperature: temperature_K, then value and standard error of every estimate.
 
         Needs pandas; InputError says how to install it.
         """

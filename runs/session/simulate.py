@@ -31,16 +31,16 @@ def simulate(
     quiet: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Walk every temperature of a system, analyse and draw; everything lies in `folder` afterwards.
+    """Simulate every temperature of a system, analyse and plot; all files are written to `folder`.
 
     duration, equilibration: hops per carrier of the slowest mobile species, simulated seconds, or (duration alone) the
     relative error of D* at which to stop. frames: uniform in time. positions: which replicas' positions to keep.
     backend: "auto" takes cuda, else cpu, else numpy, and says why. resume: continue from the checkpoint in the folder.
-    quiet: print nothing; log.txt has it all. options: further keys of the run file by dotted name, such as
+    quiet: print nothing; log.txt contains everything. options: further keys of the run file by dotted name, such as
     {"thermodynamics.points": 7, "polarons.mode": "auto", "run.selection": "rejection-free"}.
 
-    Ctrl-C writes a checkpoint, then raises KeyboardInterrupt with the way to resume. Raises InputError for anything
-    that cannot be carried out, before the walk begins.
+    Ctrl-C writes a checkpoint, then raises KeyboardInterrupt with instructions to resume. Raises InputError for
+    anything that cannot be carried out, before the walk begins.
     """
     from runs.launch import RUN_FILE, run_all
 
@@ -54,7 +54,7 @@ def simulate(
         "run.backend": backend,
     }
     config = config_of(keys, {**asked, **(options or {})})
-    if not (folder / RUN_FILE).exists():  # a run that is there keeps the files it began with
+    if not (folder / RUN_FILE).exists():  # an existing run keeps its original files
         _make(folder)
         system.write_files(folder)
     code = run_all(config, system.base_for(folder), folder, resume=resume, quiet=quiet)

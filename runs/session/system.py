@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kmc.state.system import System as EngineSystem
     from lattices.crystal import Crystal
 
-WHERE = "kmc.System"  # how messages name the source of the keys
+WHERE = "kmc.System"  # source of the keys in messages
 PARAMETER_FILE, CRYSTAL_FILE = "parameters.toml", "crystal.json"
 
 
@@ -29,8 +29,8 @@ PARAMETER_FILE, CRYSTAL_FILE = "parameters.toml", "crystal.json"
 class System:
     """A model on a supercell at one temperature or several, with its composition; use `System.build`.
 
-    config: the run file that describes it. base: the folder from which its relative paths start. model, crystal: what
-    was given in memory instead of by name; `simulate` writes them into the folder of the run.
+    config: the run file that describes it. base: the folder from which its relative paths start. model, crystal: given
+    in memory instead of by name; `simulate` writes them into the folder of the run.
     """
 
     config: RunConfig
@@ -94,7 +94,7 @@ class System:
         if gas is not None:
             keys["gas"] = dict(gas)
         system = cls(config_of(keys, more), base, held, crystal)
-        system.engine_systems  # noqa: B018  # everything is refused here that a run would refuse
+        system.engine_systems  # noqa: B018  # refuse here what a run would refuse
         return system
 
     def at(self, **changes: Any) -> System:
@@ -214,7 +214,7 @@ def _atoms(crystal: Crystal) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Sequences and NumPy scalars as TOML knows them."""
+    """Sequences and NumPy scalars as types that TOML supports."""
     if hasattr(value, "tolist"):
         return value.tolist()
     return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value

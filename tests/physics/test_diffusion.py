@@ -30,17 +30,17 @@ def share(backend):
     return 1 / 64 if backend == "numpy" else 1.0
 
 
-def figures(system, folder, backend, fit_range=(0.05, 0.5), **settings):
+def results_of(system, folder, backend, fit_range=(0.05, 0.5), **settings):
     """results.json of a short run."""
     run(system, Settings(**settings, positions="none"), folder, backend=backend)
     return analyze(read_trajectory(folder / "trajectory.h5"), fit_range)
 
 
-def agrees(figure, exact, largest_error):
+def agrees(entry, exact, largest_error):
     """Assert that an estimate is within 4 errors of the exact value, with at most the given relative error."""
-    assert figure["value"] is not None, figure["reason"]
-    assert figure["stderr"] < largest_error * abs(exact), (figure, exact)
-    assert abs(figure["value"] - exact) < 4 * figure["stderr"], (figure, exact)
+    assert entry["value"] is not None, entry["reason"]
+    assert entry["stderr"] < largest_error * abs(exact), (entry, exact)
+    assert abs(entry["value"] - exact) < 4 * entry["stderr"], (entry, exact)
 
 
 def bare(system):
@@ -59,7 +59,7 @@ def test_correlation_factor_of_one_vacancy(backend, cells, exact, tmp_path):
     sites = (2 * cells) ** 3
     system = made_up_system(made_up_model(), (cells,) * 3, vacancies=1, replicas=256, seed=11)
     lags = {"equilibration": Hops(5.0), "duration": Hops(3000.0 * share(backend) * sites), "frames": 256}
-    f = figures(system, tmp_path / "run", backend, (0.003, 0.1), **lags)["species"]["O"]["correlation_factor"]
+    f = results_of(system, tmp_path / "run", backend, (0.003, 0.1), **lags)["species"]["O"]["correlation_factor"]
     assert f["stderr"] < 1e-3 * exact / share(backend) ** 0.5
     assert abs(f["value"] - exact) < 3 * f["stderr"]
 
@@ -72,7 +72,7 @@ def test_collective_diffusivity_of_the_lattice_gas(backend, vacancies, repeats, 
     """D_sigma = (z G l^2/6)(N - M)/(N - 1) at any lag: many short windows, error at most 1.5 %."""
     system = made_up_system(made_up_model(), repeats, vacancies, replicas=1024, seed=5)
     hops = {"equilibration": Hops(1.0), "duration": Hops(30.0), "frames": 30}
-    entry = figures(system, tmp_path / "run", backend, (0.03, 0.2), **hops)["species"]["V_O"]
+    entry = results_of(system, tmp_path / "run", backend, (0.03, 0.2), **hops)["species"]["V_O"]
     agrees(entry["collective_diffusivity_m2_s"], bare(system) * (216 - vacancies) / 215, 0.015)
     if vacancies == 1:
         agrees(entry["tracer_diffusivity_m2_s"], bare(system), 0.015)
@@ -96,7 +96,7 @@ def test_diffusivity_of_one_polaron(backend, prototype, repeats, bonds, length_m
     )
     exact = bonds * 1e13 * np.exp(-barrier_eV / (BOLTZMANN_EV_K * 1200.0)) * length_m**2 / 6
     hops = {"equilibration": Hops(1.0), "duration": Hops(600.0), "frames": 300}
-    entry = figures(system, tmp_path / "run", backend, (1 / 300, 0.05), **hops)["species"]["electron"]
+    entry = results_of(system, tmp_path / "run", backend, (1 / 300, 0.05), **hops)["species"]["electron"]
     for key in ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s"):
         agrees(entry[key], exact, 0.004 * share(backend) ** -0.5)
         assert abs(entry[key]["value"] / exact - 1) < 0.01 * share(backend) ** -0.5
@@ -117,7 +117,7 @@ def test_correlation_factor_against_occupation(backend, occupied, f, tmp_path):
     system = made_up_system(made_up_model(), (8, 8, 8), vacancies, replicas=40, seed=7)
     length = 600.0 * min(1.0, occupied / (1 - occupied)) + 60
     hops = {"equilibration": Hops(2.0), "duration": Hops(length)}
-    seen = figures(system, tmp_path / "run", backend, (0.02, 0.3), **hops)["species"]["O"]["correlation_factor"]
+    seen = results_of(system, tmp_path / "run", backend, (0.02, 0.3), **hops)["species"]["O"]["correlation_factor"]
     assert seen["stderr"] < 0.003 * f
     assert seen["value"] == pytest.approx(f, rel=0.01)
 

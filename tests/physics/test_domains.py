@@ -21,7 +21,7 @@ from kmc.run.settings import DomainSettings, Hops, Settings
 from kmc.state.domains import build_domains, owned, sweep_plan
 from kmc.tables.event_tables import unpack_image
 from lattices.errors import InputError
-from tests.physics.test_diffusion import agrees, bare, figures
+from tests.physics.test_diffusion import agrees, bare, results_of
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, same
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
@@ -228,8 +228,8 @@ def test_transport_agrees_with_replicas_at_the_default_window(backend, tmp_path)
     """D*, f and D_sigma within 0.5 %: D* and f against a run of replicas, D_sigma against its exact value."""
     hops = {"equilibration": Hops(2.0), "duration": Hops(300.0), "frames": 200}
     system = made_up_system(made_up_model(), (12, 12, 12), vacancies=691, replicas=12, seed=21)
-    cut = figures(system, tmp_path / "cut", backend, (0.02, 0.3), domains=DomainSettings(block=6), **hops)["species"]
-    whole = figures(system, tmp_path / "whole", backend, (0.02, 0.3), **hops)["species"]
+    cut = results_of(system, tmp_path / "cut", backend, (0.02, 0.3), domains=DomainSettings(block=6), **hops)["species"]
+    whole = results_of(system, tmp_path / "whole", backend, (0.02, 0.3), **hops)["species"]
     for name, key in (("O", "correlation_factor"), ("O", "tracer_diffusivity_m2_s"), ("V_O", "correlation_factor")):
         ours, theirs = cut[name][key], whole[name][key]
         error = np.hypot(ours["stderr"], theirs["stderr"])
@@ -245,7 +245,7 @@ def test_collective_diffusivity_is_the_exact_one(backend, tmp_path):
     """D_sigma = (z G l^2/6)(N - M)/(N - 1) from many small supercells; error at most 0.8 %."""
     system = made_up_system(made_up_model(), (6, 6, 6), vacancies=86, replicas=1024, seed=22)
     hops = {"equilibration": Hops(1.0), "duration": Hops(40.0), "frames": 80}
-    cut = figures(system, tmp_path / "cut", backend, (0.02, 0.1), domains=DomainSettings(block=3), **hops)["species"]
+    cut = results_of(system, tmp_path / "cut", backend, (0.02, 0.1), domains=DomainSettings(block=3), **hops)["species"]
     agrees(cut["V_O"]["collective_diffusivity_m2_s"], bare(system) * (1728 - 86) / 1727, 0.008)
 
 

@@ -17,7 +17,7 @@ from kmc.files.trajectory import read_trajectory
 from kmc.run.engine import run
 from kmc.run.settings import Hops, Settings
 from kmc.tables.boltzmann import BOLTZMANN_EV_K
-from tests.physics.test_diffusion import figures, share
+from tests.physics.test_diffusion import results_of, share
 from tests.systems import BACKENDS, NOTE, made_up_model, made_up_system, marcus
 
 FAST = [name for name in BACKENDS if name != "numpy"] or ["numpy"]
@@ -77,10 +77,10 @@ def test_drift_of_a_single_carrier(backend, lattice, kind, along, tmp_path):
     asked = Settings(Hops(1.0), Hops(1600.0), frames=4, positions="none")
     run(system, asked, tmp_path, backend=backend)
     exact = closed_form(lattice, kind, system.tables.field_V_per_m)
-    figure = analyze(read_trajectory(tmp_path / "trajectory.h5"))["drift_velocity_m_s"]
-    figure = figure["electron" if exact < 0 else "V_O"]
-    assert np.sign(exact) == np.sign(LATTICES[lattice][0]) and figure["stderr"] < 0.01 * abs(exact)
-    assert abs(figure["value"] - exact) < 4 * figure["stderr"]
+    entry = analyze(read_trajectory(tmp_path / "trajectory.h5"))["drift_velocity_m_s"]
+    entry = entry["electron" if exact < 0 else "V_O"]
+    assert np.sign(exact) == np.sign(LATTICES[lattice][0]) and entry["stderr"] < 0.01 * abs(exact)
+    assert abs(entry["value"] - exact) < 4 * entry["stderr"]
 
 
 def gas(**more):
@@ -108,7 +108,7 @@ def test_drift_and_onsager_conductivity_agree_in_the_linear_range(backend, build
     looser = 10.0 if backend == "numpy" else 1.0
     common = {"replicas": round(2048 * share(backend)), "tracked": False}
     still, blown = build(seed=33, **common), build(seed=34, field_V_per_m=np.full(3, field / 3**0.5), **common)
-    seen = figures(
+    seen = results_of(
         still,
         tmp_path / "still",
         backend,

@@ -103,8 +103,8 @@ def test_modes_agree_with_true_kinetics(backend, tmp_path):
             agree(one, other, 0.02, looser)
         agree(diagonal, slow["ionic_conductivity_S_m"], 0.02, looser)
         assert slow["polaron_mode"] == "scaled"
-        for figure in (slow["species"]["electron"]["tracer_diffusivity_m2_s"], slow["electronic_conductivity_S_m"]):
-            assert figure["value"] is None and "slowed down" in figure["reason"]
+        for entry in (slow["species"]["electron"]["tracer_diffusivity_m2_s"], slow["electronic_conductivity_S_m"]):
+            assert entry["value"] is None and "slowed down" in entry["reason"]
         assert slow["total_conductivity_S_m"]["value"] is None and slow["onsager"]["species"] == ["V_O"]
         assert "cross terms" in slow["ionic_conductivity_S_m"]["formula"]
     still, slow = (separated(mode, replicas=2 * replicas, seed=3) for mode in ("frozen-ions", "scaled"))
@@ -157,8 +157,8 @@ def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
     assert len(enumerate_cell(still.tables, occupants).occupants) == 14  # sites free for the electron only
     asked = Settings(Hops(50.0), Hops(400.0), frames=100, positions="none")
     run(still, asked, tmp_path, backend=backend, prepare=slow)
-    figures = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.3))["species"]["electron"]
-    found, error = (figures["collective_diffusivity_m2_s"][key] for key in ("value", "stderr"))
+    entries = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.02, 0.3))["species"]["electron"]
+    found, error = (entries["collective_diffusivity_m2_s"][key] for key in ("value", "stderr"))
     assert error < 0.015 * found and abs(found - exact) < 4 * error
 
 

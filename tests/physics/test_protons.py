@@ -101,10 +101,10 @@ def test_a_lone_proton(temperature_K, tmp_path):
     assert np.trace(diffusivity(cell.collective("H"))) / 3 == pytest.approx(exact, rel=1e-4)
     system = barium_zirconate((6, 6, 6), 3, temperature_K=temperature_K, replicas=2048, seed=2, tracked=False)
     run(system, Settings(Hops(20.0), Hops(600.0), 200, "none"), tmp_path, backend=FAST)
-    figure = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.015, 0.05))["species"]["H"][
+    entry = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.015, 0.05))["species"]["H"][
         "tracer_diffusivity_m2_s"
     ]
-    assert figure["stderr"] < 0.004 * exact and abs(figure["value"] - exact) < 0.01 * exact
+    assert entry["stderr"] < 0.004 * exact and abs(entry["value"] - exact) < 0.01 * exact
 
 
 def moments_after(system, occupants, mean, backend):
@@ -151,13 +151,13 @@ def test_blocking_at_long_times_through_run_and_analyze(tmp_path):
     found = analyze(read_trajectory(tmp_path / "trajectory.h5"), (0.01, 0.05))["species"]["H"]
     gr, gt = rates(800.0)
     bare = (A_ANGSTROM * 1e-10) ** 2 / 6 * gr * gt / (gr + gt)
-    for figure, chain, number in (
+    for entry, chain, number in (
         (found["collective_diffusivity_m2_s"], small.collective("H"), 2),
         (found["tracer_diffusivity_m2_s"], small.tagged("H"), 1),
     ):
         exact = np.trace(diffusivity(chain)) / 3 / number
-        assert exact < 0.93 * bare and figure["stderr"] < 0.015 * exact
-        assert abs(figure["value"] - exact) < 4 * figure["stderr"]
+        assert exact < 0.93 * bare and entry["stderr"] < 0.015 * exact
+        assert abs(entry["value"] - exact) < 4 * entry["stderr"]
 
 
 @pytest.mark.slow

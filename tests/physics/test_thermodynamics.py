@@ -46,8 +46,8 @@ def test_a_gas_without_interactions(prototype, repeats, c, tmp_path):
     rate = 1e13 * math.exp(-0.5 / KT)
     length = float(system.tables.hop_length_angstrom[0]) * 1e-10
     exact = int(system.tables.directions[0]) * rate * length**2 / 6
-    for figure in results["thermodynamics"]["thermodynamic_factor_of_carrier"].values():
-        near(figure, 1 / (1 - c), 0.04)
+    for entry in results["thermodynamics"]["thermodynamic_factor_of_carrier"].values():
+        near(entry, 1 / (1 - c), 0.04)
     near(results["thermodynamic_factor_V"], 1 / (1 - c), 0.02)
     near(results["thermodynamic_factor_O"], 1 / c, 0.02)
     for route in ("tracer_theta_te", "tracer_theta_tau", "onsager", "decay", "relaxation"):
@@ -249,9 +249,9 @@ def test_a_neutral_pair_by_the_onsager_route(tmp_path):
     near(results["thermodynamic_factor_V"], theta, 0.01)
     exact = 2 * d_e / (4 * d_v + 2 * d_e) * d_v * theta
     for route in ("onsager", "tracer_theta_tau"):
-        figure = results["chemical_diffusivity_m2_s"][route]
-        near(figure, exact, 0.0085)
-        assert abs(figure["value"] / exact - 1) < 0.03
+        entry = results["chemical_diffusivity_m2_s"][route]
+        near(entry, exact, 0.0085)
+        assert abs(entry["value"] / exact - 1) < 0.03
     assert "not held together" in results["chemical_diffusivity_m2_s"]["decay"]["reason"]
     assert set(results["chemical_diffusion"]["decay_of_species"]) == {"V_O", "electron"}
 

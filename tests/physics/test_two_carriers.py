@@ -22,7 +22,7 @@ from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 from lattices.crystal import Supercell, with_layers
 from lattices.doping import Doping
 from lattices.prototypes import fluorite
-from tests.physics.test_diffusion import agrees, figures, share
+from tests.physics.test_diffusion import agrees, results_of, share
 from tests.physics.test_domains import COMPILED, FAST, sweeps_of
 from tests.systems import NOTE, made_up_model, made_up_system, marcus, same
 
@@ -52,7 +52,7 @@ def test_onsager_matrix_of_a_bound_pair(backend, prototype, repeats, polarons, t
     per_m3 = 1.0 / (np.prod(repeats) * (5.4e-10 if prototype == "fluorite" else 4e-10) ** 3)
     exact = tensor.reshape(2, 3, 2, 3).trace(axis1=1, axis2=3) / 3 * per_m3 / (BOLTZMANN_J_K * TEMPERATURE_K)
     hops = {"equilibration": Hops(20.0), "duration": Hops(800.0), "frames": 100}
-    seen = figures(system, tmp_path / "run", backend, (0.02, 0.2), **hops)
+    seen = results_of(system, tmp_path / "run", backend, (0.02, 0.2), **hops)
     assert seen["onsager"]["species"] == ["V_O", "electron"] and seen["coupled_groups"] == [["V_O", "electron"]]
     value, error = (np.array(seen["onsager"]["matrix_1_per_J_m_s"][key]) for key in ("value", "stderr"))
     assert (np.abs(value - exact) < 4 * error).all() and exact[0, 1] > 10 * error[0, 1] * share(backend) ** 0.5

@@ -19,8 +19,8 @@ def ran(system, folder, hops, frames, **asked):
     return read_trajectory(folder / "trajectory.h5")
 
 
-def near(figure, exact, most):
+def near(entry, exact, most):
     """Assert that an estimate is within 4 errors of the exact value, with a relative error of at most `most`."""
-    assert figure["value"] is not None, figure["reason"]
-    assert figure["stderr"] < most * exact, figure
-    assert abs(figure["value"] - exact) < 4 * figure["stderr"], (figure, exact)
+    assert entry["value"] is not None, entry["reason"]
+    assert entry["stderr"] < most * exact, entry
+    assert abs(entry["value"] - exact) < 4 * entry["stderr"], (entry, exact)

@@ -48,8 +48,8 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert len(results["runs"]) == 2
     for run in results["runs"]:
-        figure = run["species"]["H" if "bzy" in name else "O"]["tracer_diffusivity_m2_s"]
-        assert figure["reason"] if figure["value"] is None else figure["value"] > 0  # such a short run may give none
+        entry = run["species"]["H" if "bzy" in name else "O"]["tracer_diffusivity_m2_s"]
+        assert entry["reason"] if entry["value"] is None else entry["value"] > 0  # such a short run may give none
         assert all(family["accepted"] > 0 for family in run["hops"]["families"].values())
 
 

@@ -48,9 +48,9 @@ def assert_agrees(walk: Path, outside: float) -> None:
     4 joint standard errors are allowed; an error from 4 replicas is uncertain by 40 %, so that about 1 % of new seeds
     give a false alarm.
     """
-    figure = json.loads((walk / "results.json").read_text())["species"]["O"]["tracer_diffusivity_m2_s"]
-    assert abs(outside - figure["value"]) < 4 * 5**0.5 * figure["stderr"]
-    assert abs(outside / figure["value"] - 1) < 0.2
+    entry = json.loads((walk / "results.json").read_text())["species"]["O"]["tracer_diffusivity_m2_s"]
+    assert abs(outside - entry["value"]) < 4 * 5**0.5 * entry["stderr"]
+    assert abs(outside / entry["value"] - 1) < 0.2
 
 
 @pytest.mark.statistical

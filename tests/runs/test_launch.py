@@ -165,9 +165,9 @@ def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monke
     with monkeypatch.context() as patched:
         patched.setattr(runs.launch, "signals", lambda: nullcontext(never))
         assert main(["run", "ideal-fluorite", "--out", str(whole), *arguments(PRECISE)]) == 0
-    figure = json.loads((whole / "results.json").read_text())["species"]["O"]["tracer_diffusivity_m2_s"]
+    entry = json.loads((whole / "results.json").read_text())["species"]["O"]["tracer_diffusivity_m2_s"]
     frames = len(datasets(whole / "trajectory.h5")["kmc/time_s"]) - 1
-    assert figure["stderr"] / figure["value"] <= 0.02
+    assert entry["stderr"] / entry["value"] <= 0.02
     assert frames > 4 * 20  # longer than the lags of the first production can support
     assert 4 * datasets(whole / "trajectory.h5")["kmc/msd/lag_frames"][-1] > frames
     with monkeypatch.context() as patched:
@@ -223,15 +223,15 @@ def test_three_lengths_of_a_visit_are_extrapolated(tmp_path, capsys):
     overrides = [word for change in changes for word in ("--set", change)]
     assert main(["run", "ideal-fluorite", *overrides, "--out", str(tmp_path / "run")]) == 0
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    figure = results["species"]["O"]["tracer_diffusivity_m2_s"]
+    entry = results["species"]["O"]["tracer_diffusivity_m2_s"]
     parts = [json.loads((tmp_path / "run" / f"window{k}" / "results.json").read_text()) for k in (1, 2, 3)]
     h = np.array([part["hops_per_visit"] for part in parts])
     assert np.allclose(h, [1.0, 0.5**0.5, 0.5], rtol=0.12) and results["hops_per_visit"] == h.tolist()
     each = [part["species"]["O"]["tracer_diffusivity_m2_s"] for part in parts]
     value, stderr = (np.array([entry[key] for entry in each]) for key in ("value", "stderr"))
-    assert len(set(value.tolist())) == 3 and figure["by_window"] == value.tolist()
+    assert len(set(value.tolist())) == 3 and entry["by_window"] == value.tolist()
     _, intercept = np.polyfit(h**2, value, 1, w=1 / stderr)
-    assert figure["value"] == pytest.approx(intercept) and "h^2" in figure["formula"]
+    assert entry["value"] == pytest.approx(intercept) and "h^2" in entry["formula"]
     h = np.array([1.0, 0.5**0.5, 0.5])
     best, error = fit_at_zero(h, np.array([3.0, 2.0, 1.5]), np.ones(3))
     assert best == pytest.approx(1.0) and error == pytest.approx(

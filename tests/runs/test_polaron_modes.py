@@ -127,8 +127,8 @@ def test_slowed_carriers_give_no_estimates(tmp_path, capsys):
     field, profile = (json.loads((tmp_path / f / "results.json").read_text()) for f in ("field", "profile"))
     local = profile["profile"]["species"]["electron"]["local_tracer_diffusivity_m2_s"]
     own = profile["chemical_diffusion"]["decay_of_species"]["electron"]["decay"]
-    for figure in (field["drift_conductivity_S_m"], field["drift_velocity_m_s"]["electron"], local, own):
-        assert figure["value"] is None and "electronic carriers were slowed down" in figure["reason"]
+    for entry in (field["drift_conductivity_S_m"], field["drift_velocity_m_s"]["electron"], local, own):
+        assert entry["value"] is None and "electronic carriers were slowed down" in entry["reason"]
     assert field["drift_velocity_m_s"]["V_O"]["value"] is not None
     assert profile["scale_check"]["reason"].startswith("only one scale was run")
     for changes in (["run.field_V_per_m=[1e8, 0, 0]"], ["polarons.scale=0.8"]):

@@ -51,7 +51,7 @@ def test_the_variance_of_the_mean_of_pooled_replicas_is_restored() -> None:
         number=np.array([10.0, 11.0, 12.0]),
         ratio=np.log([[2.0, 0.5]]),
         reservoir=np.zeros(1),
-        mode=np.array([[1]]),
+        most_frequent=np.array([[1]]),
         edge=(0, CAPACITY),
         lengths=np.array([40.0]),
         replicas=np.array([2.0]),
