@@ -35,7 +35,7 @@ class Log:
 
 
 class Stop:
-    """True once SIGINT or SIGTERM has arrived: the run then ends at the next frame with a checkpoint."""
+    """True once SIGINT or SIGTERM has arrived: the run then ends after the window being walked, with a checkpoint."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -49,7 +49,7 @@ class Stop:
         if self.signal:
             raise KeyboardInterrupt
         self.signal = number
-        print("stopping at the next frame; press Ctrl-C again to abort immediately", file=sys.stderr, flush=True)
+        print("stopping with a checkpoint; press Ctrl-C again to abort immediately", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -24,10 +24,15 @@ from kmc.run.thermodynamics import sample_thermodynamics
 from kmc.state.replicas import check_images, unwrapped_grid_positions
 from kmc.version import VERSION
 
+MOST_PENDING_BYTES = 2**28  # of frames that wait for the next checkpoint
+
 
 @dataclass
 class ProductionWalk:
-    """A production run in progress. start_trials, start_accepted: (R, F) int64 counters at frame 0."""
+    """A production run in progress. start_trials, start_accepted: (R, F) int64 counters at frame 0.
+
+    windows: walked since the last frame.
+    """
 
     task: RunTask
     walker: Walker
@@ -37,6 +42,7 @@ class ProductionWalk:
     start_trials: NDArray[np.int64]
     start_accepted: NDArray[np.int64]
     frame: int = 0
+    windows: int = 0
     pending: list[Frame] = field(default_factory=list)  # not yet in the file
 
     @classmethod
@@ -61,19 +67,21 @@ class ProductionWalk:
         writer = _writer(task)
         writer.resume(production.frame + 1, production.crc)
         start = production.start_trials, production.start_accepted
-        return cls(task, walker, production.schedule, observers, writer, *start, production.frame)
+        return cls(task, walker, production.schedule, observers, writer, *start, production.frame, production.windows)
 
     def run(self, frames: int) -> bool:
         """Simulate up to frame `frames` and sample thermodynamics if requested; False if asked to stop."""
         self.observers.extend(frames, self.frame, self._positions())
         last_written = time.monotonic()
         while self.frame < frames:
-            self._walk_frame()
+            self._walk_window()
+            if not self.windows:
+                self._report("production", self.frame, frames)
             finished = self.frame >= frames
             due = time.monotonic() - last_written > self.task.settings.checkpoint_every_s
-            self._report("production", self.frame, frames)
+            many = sum(frame.nbytes for frame in self.pending) > MOST_PENDING_BYTES
             asked = self.task.stop()
-            if finished or due or asked:
+            if finished or due or many or asked:
                 self.save()
                 last_written = time.monotonic()
             if asked and not finished:
@@ -101,17 +109,21 @@ class ProductionWalk:
             self.writer.append(first, self.pending, totals, self.observers.attributes(), self._facts())
             self.pending = []
         start = self.start_trials, self.start_accepted
-        production = SavedProduction(self.schedule, self.frame, *start, self.observers.state(), self.writer.crc)
+        production = SavedProduction(
+            self.schedule, self.frame, self.windows, *start, self.observers.state(), self.writer.crc
+        )
         SavedRun(self.task.identity, self.task.clock.elapsed_s, self.walker.read(), production).write(self.task.folder)
 
-    def _walk_frame(self) -> None:
+    def _walk_window(self) -> None:
+        """Walk one window; the last one of a frame ends it."""
         schedule = self.schedule
         length = schedule.trials_per_window, schedule.trials_per_sweep
-        for _ in range(schedule.windows_per_frame):
-            advance_window(self.walker, self.task.system, self.task.settings, schedule.selection, *length)
-        check_images(self.task.system.tables.supercell, self.walker.live())
-        self.frame += 1
-        self.record_frame()
+        advance_window(self.walker, self.task.system, self.task.settings, schedule.selection, *length)
+        self.windows += 1
+        if self.windows == schedule.windows_per_frame:
+            check_images(self.task.system.tables.supercell, self.walker.live())
+            self.frame, self.windows = self.frame + 1, 0
+            self.record_frame()
 
     def _positions(self) -> Positions:
         return unwrapped_grid_positions(self.task.system.tables, self.walker.live())

@@ -27,7 +27,7 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-Stop = Callable[[], bool]  # asked between windows or frames; true ends the run with a checkpoint
+Stop = Callable[[], bool]  # asked after every window; true ends the run with a checkpoint
 Advance = Callable[[int, int], None]  # reports `done` of `total` of one phase
 PhaseReport = Callable[[Phase, int, int], None]  # reports `done` of `total` of any phase
 

@@ -79,9 +79,9 @@ def relax(task: RunTask, asked: Relaxation, schedule: Schedule, report: Advance)
     waves = []
     for number in range(asked.waves):
         planes = _follow(task, asked, schedule, frames, number)
-        report(number + 1, asked.waves)
-        if task.stop():
+        if planes is None:
             return None
+        report(number + 1, asked.waves)
         waves.append(planes)
     tables = task.system.tables
     return Wave(asked.axis, np.array(waves), plane_fractions(tables, asked.axis), dispersion(task.system, asked.axis))
@@ -122,8 +122,8 @@ def slowest(bonds: list[tuple[Stencil, float]], k: NDArray[np.float64]) -> float
     return float(np.linalg.eigvalsh(matrix)[0])
 
 
-def _follow(task: RunTask, asked: Relaxation, schedule: Schedule, frames: int, number: int) -> NDArray[np.int32]:
-    """(T + 1, R, C, P) planes of one wave."""
+def _follow(task: RunTask, asked: Relaxation, schedule: Schedule, frames: int, number: int) -> NDArray[np.int32] | None:
+    """(T + 1, R, C, P) planes of one wave; None if asked to stop."""
     system, settings = task.system, task.settings
     walker = task.walker(waved_state(system, asked, number), schedule.selection, snapshots=False)
     length = schedule.trials_per_window, schedule.trials_per_sweep
@@ -133,4 +133,6 @@ def _follow(task: RunTask, asked: Relaxation, schedule: Schedule, frames: int, n
         kept.append(plane_numbers(system.tables, positions, (asked.axis,))[0])
         for _ in range(schedule.windows_per_frame if frame < frames else 0):
             advance_window(walker, system, settings, schedule.selection, *length)
+            if task.stop():
+                return None
     return np.array(kept)

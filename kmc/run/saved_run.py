@@ -41,14 +41,15 @@ class Identity:
 
 @dataclass(frozen=True)
 class SavedProduction:
-    """Production up to a frame. start_trials, start_accepted: (R, F) int64 counters at frame 0.
+    """Production up to a frame, and `windows` windows beyond it.
 
-    observers: the state of every observer by its name. crc: CRC-32 of what trajectory.h5 holds up to this frame, by
-    growing dataset.
+    start_trials, start_accepted: (R, F) int64 counters at frame 0. observers: the state of every observer by its name.
+    crc: CRC-32 of what trajectory.h5 holds up to this frame, by growing dataset.
     """
 
     schedule: Schedule
     frame: int
+    windows: int
     start_trials: NDArray[np.int64]
     start_accepted: NDArray[np.int64]
     observers: Mapping[str, Arrays]
@@ -78,7 +79,7 @@ class SavedRun:
             meta["equilibration"] = asdict(self.phase)
         else:
             schedule, frame, crc = asdict(self.phase.schedule), self.phase.frame, dict(self.phase.crc)
-            meta["production"] = {"schedule": schedule, "frame": frame, "crc": crc}
+            meta["production"] = {"schedule": schedule, "frame": frame, "windows": self.phase.windows, "crc": crc}
             arrays |= {"start/trials": self.phase.start_trials, "start/accepted": self.phase.start_accepted}
             for observer, kept in self.phase.observers.items():
                 arrays |= {f"observers/{observer}/{name}": np.asarray(value) for name, value in kept.items()}
@@ -99,7 +100,8 @@ class SavedRun:
                 observers.setdefault(observer, {})[name] = value
             production = meta["production"]
             schedule, start = Schedule(**production["schedule"]), (arrays["start/trials"], arrays["start/accepted"])
-            phase = SavedProduction(schedule, production["frame"], *start, observers, production["crc"])
+            reached = production["frame"], production["windows"]
+            phase = SavedProduction(schedule, *reached, *start, observers, production["crc"])
         return cls(Identity(**meta["identity"]), meta["wall_s"], state, phase)
 
     @property

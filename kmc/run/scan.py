@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kmc.backends import GrandWalker, make_grand_walker
 from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.files.records import Scan
+from kmc.run.limits import longest_stretch
 from kmc.run.progress import Advance, Stop
 from kmc.run.settings import Thermodynamics
 from kmc.state.grand_state import GrandState, grand_state
@@ -30,7 +31,6 @@ SEARCH_STAGE = 2**16  # random numbers of the search; smaller stages belong to t
 SEARCH_TRIALS = 20  # per ion carrier and step
 MOST_STEP_KT = 3.0  # largest step of the search, in kT
 BLOCKS = 16  # smallest product of time blocks and replicas
-LONGEST = 2**30  # trials of a window: the counter of the random numbers must hold two calls per trial
 HALF_UNITS = 2_000_000  # per eV
 EQUILIBRATION_SHARE = 0.25  # equilibration trials before those of a point, as a fraction of their number
 
@@ -56,7 +56,10 @@ def scan(
     if settings.mu_eV:
         potentials = np.array(settings.mu_eV)
     else:
-        middle, found = _search(system, component, state, backend, carriers)
+        searched = _search(system, component, state, backend, carriers, stop)
+        if searched is None:
+            return None
+        middle, found = searched
         potentials = middle + (np.arange(settings.points) - (settings.points - 1) / 2) * settings.step_kT * kt
     trials = max(int(settings.trials_per_carrier * carriers), 64)
     blocks = max(-(-BLOCKS // system.replicas), 2)
@@ -66,23 +69,28 @@ def scan(
         grand = grand_state(system.tables, component, state, _field2(system.tables, component, mu))
         capacity = _capacity(grand)
         walker = make_grand_walker(backend, system, grand)
-        _walk(walker, int(EQUILIBRATION_SHARE * trials), point)
+        if not _walk(walker, int(EQUILIBRATION_SHARE * trials), point, stop):
+            return None
         kept = []
         for _ in range(blocks):
             walker.clear()
-            _walk(walker, -(-trials // blocks), point)
-            kept.append(walker.read().histogram.copy())
-            if stop():
+            if not _walk(walker, -(-trials // blocks), point, stop):
                 return None
+            kept.append(walker.read().histogram.copy())
         histograms.append(np.array(kept))
         counters.append(grand.counters.copy())
         report(point + 1, len(potentials))
     return _trimmed(potentials, np.array(histograms), np.array(counters), capacity, found)
 
 
-def _walk(walker: GrandWalker, trials: int, stage: int) -> None:
-    for begin in range(0, trials, LONGEST):
-        walker.advance(min(trials - begin, LONGEST), stage)
+def _walk(walker: GrandWalker, trials: int, stage: int, stop: Stop) -> bool:
+    """Walk `trials` trials of each replica; False if asked to stop meanwhile."""
+    longest = longest_stretch(walker.read().replicas)
+    for begin in range(0, trials, longest):
+        walker.advance(min(trials - begin, longest), stage)
+        if stop():
+            return False
+    return True
 
 
 def _field2(tables: EventTables, component: Component, mu_eV: float) -> int:
@@ -110,8 +118,12 @@ def _capacity(grand: GrandState) -> NDArray[np.int64]:
     return np.asarray(np.minimum(both, ions + room))
 
 
-def _search(system: System, component: Component, state: State, backend: str, carriers: int) -> tuple[float, bool]:
+def _search(
+    system: System, component: Component, state: State, backend: str, carriers: int, stop: Stop
+) -> tuple[float, bool] | None:
     """(chemical potential in eV whose mean number of carriers is that of the run, whether it was found).
+
+    None if asked to stop.
 
     Damped Newton steps on <N>(mu), whose slope is the variance of N over kT, starting from the ideal solution.
     """
@@ -125,7 +137,8 @@ def _search(system: System, component: Component, state: State, backend: str, ca
     for step in range(SEARCH_STEPS):
         grand.field2[:] = _field2(system.tables, component, mu)
         walker.clear()
-        _walk(walker, trials, SEARCH_STAGE + step)
+        if not _walk(walker, trials, SEARCH_STAGE + step, stop):
+            return None
         mean, variance = _moments(walker.read().histogram)
         off = float((mean - wanted).mean())
         scale = math.sqrt(max(float(variance.mean()), 0.25))

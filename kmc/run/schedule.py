@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from kmc.backends import Walker
 from kmc.rng.philox import STREAM_POISSON, stream_key, words64
-from kmc.rng.poisson import MAX_MEAN, poisson_counts
+from kmc.rng.poisson import poisson_counts
+from kmc.run.limits import check_durations, check_schedule, longest_window
 from kmc.run.settings import Seconds, Settings
 from kmc.state.system import System
 from kmc.tables.event_tables import EventTables
@@ -24,7 +25,6 @@ from lattices.errors import InputError
 Selection = Literal["rejection", "rejection-free"]
 FREE_BELOW = 10  # rejection-free selection where less than one trial in FREE_BELOW is accepted
 ENOUGH_HOPS, ENOUGH_TRIALS = 1000, 2**22  # of all replicas: either is enough to judge the acceptance
-LONGEST_WINDOW = 2**50  # trials of a window that needs no Poisson number of them
 PATIENCE = 2**33  # trials of all replicas without a hop of the slowest carrier, after which the run is refused
 
 
@@ -103,8 +103,9 @@ def slowest_carrier(tables: EventTables, accepted: NDArray[np.int64]) -> tuple[i
 def start_equilibration(system: System, settings: Settings) -> Equilibration:
     """The first windows have about one trial per carrier and direction.
 
-    Raises InputError where the selection or the domains do not suit the system.
+    Raises InputError where the selection or the domains do not suit the system, or a duration is absurd.
     """
+    check_durations(system, settings)
     slots = sum(system.tables.proposals(f) for f in range(system.tables.n_families))
     selection = "" if settings.selection == "auto" else settings.selection
     if selection == "rejection-free" and not system.tables.tracked:
@@ -114,8 +115,9 @@ def start_equilibration(system: System, settings: Settings) -> Equilibration:
             'Coulomb energies have no cut-off: parallel = "replicas" and selection = "rejection" are needed'
         )
     none = np.zeros(system.tables.n_families, dtype=np.int64)
+    longest = longest_window(system, settings, "rejection", 0, 0)
     return Equilibration(
-        trials_per_window=min(max(slots, 16), MAX_MEAN),
+        trials_per_window=min(max(slots, 16), longest),
         half_accepted=none.tolist(),
         selection=selection,
         trials_per_sweep=sweep_trials(system, settings, none, 0),
@@ -186,15 +188,11 @@ def equilibrated(
     goal = max(Fraction(settings.equilibration.per_carrier) * particles * system.replicas, Fraction(100))
     share = Fraction(hops) / goal
     _record_half(progress, 2 * share >= 1, accepted)
-    longest = longest_window(settings, progress.selection)
+    hops_of_all = int(accepted.sum())
+    longest = longest_window(system, settings, progress.selection, hops_of_all, elapsed, progress.trials_per_sweep)
     if progress.windows >= 4 and 32 * share < progress.windows and progress.trials_per_window < longest:
         progress.trials_per_window = min(2 * progress.trials_per_window, longest)
     return share >= 1 and elapsed > progress.half_elapsed, float(min(share, Fraction(1)))
-
-
-def longest_window(settings: Settings, selection: str) -> int:
-    """Most mean trials of a window; only where trials are drawn one by one does it need a Poisson number of them."""
-    return LONGEST_WINDOW if selection == "rejection-free" or settings.domains else MAX_MEAN
 
 
 def _record_half(progress: Equilibration, reached: bool, accepted: NDArray[np.int64]) -> None:
@@ -221,7 +219,10 @@ def freeze(system: System, settings: Settings, accepted: NDArray[np.int64], prog
             raise InputError("no hop of the slowest carrier during equilibration: lengthen it")
         total = Fraction(duration.per_carrier) * particles * elapsed / hops
     per_frame = total / settings.frames
-    windows = max(1, math.ceil(per_frame / longest_window(settings, progress.selection)))
+    all_hops, sweep = int(accepted.sum()), sweep_trials(system, settings, accepted, elapsed)
+    check_schedule(system, settings, progress.selection, per_frame, all_hops, elapsed)
+    longest = longest_window(system, settings, progress.selection, all_hops, elapsed, sweep)
+    windows = max(1, math.ceil(per_frame / longest))
     trials = max(1, round(per_frame / windows))
     return Schedule(
         trials_per_window=trials,
@@ -230,5 +231,5 @@ def freeze(system: System, settings: Settings, accepted: NDArray[np.int64], prog
         acceptance=acceptance,
         slowest=tables.species[code],
         selection="rejection-free" if progress.selection == "rejection-free" else "rejection",
-        trials_per_sweep=sweep_trials(system, settings, accepted, elapsed),
+        trials_per_sweep=sweep,
     )
