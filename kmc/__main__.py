@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Make Ctrl-C one line and exit code 130 from the first import on; a walk has its own (runs/progress.py)."""
+    """Make Ctrl-C give one line and exit code 130 during start-up; a run has its own handler (runs/progress.py)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -38,7 +38,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """End at once: an exception would meet imports and callbacks that report it in their own way, or swallow it."""
+    """Exit immediately, because imports and callbacks could catch an exception or report it differently."""
     os.write(2, b"kmc: interrupted\n")
     os._exit(128 + number)
 

@@ -1,4 +1,4 @@
-"""Finds files of the user that hide one of this program's packages, such as an analysis.py beside a script.
+"""Finds files of the user that hide one of this program's packages, such as an analysis.py next to a script.
 
 Imports nothing of this program, because any of its packages may be the hidden one.
 """
@@ -18,7 +18,7 @@ def shadowing_problem() -> str:
     for name in PACKAGES:
         found = importlib.util.find_spec(name)
         if found is None or found.origin is None:
-            return f"the package {name!r} is missing beside {home / 'kmc'}: install miec-kmc again"
+            return f"the package {name!r} is missing next to {home / 'kmc'}: install miec-kmc again"
         if os.path.realpath(found.origin) != str(home / name / "__init__.py"):
             return f"{found.origin} hides the package {name!r} of miec-kmc: rename this file, or work in another folder"
     return ""

@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     _folder(commands, "plot", "plot a finished run again", _plot)
     export = _folder(commands, "export", "export the trajectory for other programs", _export)
     export.add_argument("--format", default="extxyz", help="extxyz, traj or h5md")
-    export.add_argument("--output", type=Path, help="file to write (default: beside each trajectory)")
+    export.add_argument("--output", type=Path, help="file to write (default: next to each trajectory)")
     bench = commands.add_parser("bench", help="measure hops per second")
     bench.add_argument("--backend", action="append", help="default: every usable one")
     bench.add_argument("--case", action="append", help="default: ideal-8000 and gdc-1000K")

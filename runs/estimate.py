@@ -56,8 +56,8 @@ class Facts:
 def validate(config: RunConfig, base: Path) -> Facts:
     """Everything that is known before a run; the acceptance is estimated by a short walk from random arrangements.
 
-    base: folder from which relative paths start. InputError for whatever `kmc run` would refuse before it starts (its
-    output folder aside).
+    base: folder from which relative paths start. InputError for everything that `kmc run` would refuse before it starts
+    (its output folder aside).
     """
     from kmc.tables.pair_energies import MICRO
 

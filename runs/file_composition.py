@@ -49,7 +49,7 @@ def _doping(supercell: Supercell, s: int, element: str, shares: Sequence[float])
         raise InputError(
             f"sublattice {sublattice.name!r}: the structure file gives its sites different shares of "
             f"{'vacancies' if element == VACANT else element} ({min(shares):g} to {max(shares):g}); give each kind of "
-            "site a sublattice of its own"
+            "site its own sublattice"
         )
     taken = np.flatnonzero(np.asarray(shares) > 0.5)
     cells = np.arange(supercell.n_cells, dtype=np.int64)[:, None] * sublattice.n_basis

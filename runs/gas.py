@@ -89,7 +89,7 @@ def _wanted(found: Equilibrium, material: Material, model: Model, supercell: Sup
     oxygen = supercell.n_sites_of(supercell.crystal.index(model.species[vacancies[0]].sublattice))
     of_all = sum(supercell.n_sites_of(s) for s, one in enumerate(supercell.crystal.sublattices) if one.element == "O")
     if oxygen != of_all:
-        raise InputError(f"gas: {vacancies[0]} can stand on {oxygen} of {of_all} oxygen sites; all are needed")
+        raise InputError(f"gas: {vacancies[0]} can occupy {oxygen} of {of_all} oxygen sites; all are needed")
     wanted = {vacancies[0]: found.site_fractions["V_O"] * oxygen}
     if "H" in model.species and "H" in found.site_fractions:
         wanted["H"] = found.site_fractions["H"] * oxygen

@@ -50,7 +50,7 @@ def further_notes(system: System, first: System) -> list[Note]:
 
 
 def mode_lines(system: System) -> list[str]:
-    """The mode of the electronic carriers beside ions, and the factors on rates."""
+    """The mode of the electronic carriers, and the factors on rates."""
     if system.mode == "kinetic":
         kinds = {
             hop.carrier in system.model.electronic

@@ -1,4 +1,4 @@
-"""Progress of a run for people: the log, a progress bar or lines, and the signals that stop it."""
+"""Progress of a run for the user: the log, a progress bar or lines, and the signals that stop it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run is divided into independent samples, and its time axis into groups and ranges of lags.
+"""Division of a run into independent samples, and of its time axis into groups and ranges of lags.
 
 The errors of all estimates are the spread over these samples:
 
@@ -68,7 +68,7 @@ def check_range(fit_range: FitRange) -> None:
 def planned_range(trajectory: Trajectory, fit_range: FitRange) -> FitRange:
     """The fit range as fractions of the whole run, given its lower end as a fraction of the run as first planned.
 
-    Where a run was extended, the shortest lag keeps its length: the windows grow in number and the error falls.
+    Where a run was extended, the shortest lag keeps its length: the number of windows grows and the error decreases.
     """
     if fit_range is None:
         return None
@@ -77,7 +77,7 @@ def planned_range(trajectory: Trajectory, fit_range: FitRange) -> FitRange:
 
 
 def independent_samples(trajectory: Trajectory, fit_range: FitRange = None) -> IndependentSamples:
-    """Divide the run by the rule given at the head of this file.
+    """Divide the run by the rule in the docstring of this module.
 
     Raises UnavailableError if the run holds too few windows.
     """

@@ -1,30 +1,30 @@
-"""Which lags a slope is fitted to: chosen from the data by a fixed rule, the same for D*, D_sigma and every L_ij.
+"""Choice of the lags of a fit from the data, by a fixed rule that is the same for D*, D_sigma and every L_ij.
 
 Short lags have the smallest errors, because there are many windows; the motion is diffusive at long lags only.
-With weights from the Brownian covariance (msd_fit.py) a fit from a lag on is determined by about the first octave above
-it, so that only its shortest lag, the start, must be chosen. Starts are an octave apart. A start is acceptable if
+With weights from the Brownian covariance (msd_fit.py) a fit is determined by about the first octave above its shortest
+lag, so that only this lag, the start, must be chosen. Starts are an octave apart. A start is acceptable if
 
 - its slope agrees with those from all longer starts, at a false-alarm rate of FALSE_ALARM for each comparison. The
-  variance of a difference is the mean of the jackknife's and of that of Brownian walks, which is the difference of the
-  variances of the two slopes, scaled by the jackknife variances of all slopes; Student's t with twice the degrees of
-  freedom of the jackknife. With the jackknife alone, whose error of a difference is itself uncertain by a quarter for 8
-  replicas, one of several starts fails too often; and
+  variance of a difference is the mean of its jackknife variance and of its variance for Brownian walks, which is the
+  difference of the variances of the two slopes, scaled by the jackknife variances of all slopes; the test is Student's
+  t with twice the degrees of freedom of the jackknife. With the jackknife alone, whose error of a difference is itself
+  uncertain by a quarter for 8 replicas, one of several starts fails too often; and
 - the local exponent g = d ln MSD/d ln t there is not below LEAST_EXPONENT by more than its standard error, or else a
-  longer start shows that the slope does not go on falling as that of a power law would, by 2^(g - 1) per octave (same
-  rate). A carrier that rattles in a trap has an exponent of 0.4 to 0.7 over decades, and its slope falls by so little
-  per octave that the errors of a short run hide it; where the fall is over, errors that are small enough show it.
+  longer start shows that the slope does not decrease further as for a power law, by 2^(g - 1) per octave (same rate). A
+  carrier that rattles in a trap has an exponent of 0.4 to 0.7 over decades, and its slope decreases so little per
+  octave that the errors of a short run hide it; sufficiently small errors show where the decrease ends.
 
 The fit starts one octave beyond the first acceptable start, which squares the relative bias that an exponential
-relaxation has left and raises the error by a factor sqrt(2). It starts later still while the bias that is known to
-remain exceeds BIAS_SHARE of the standard error: the slope begins at the rate of hops times their squared length, the
-bare rate, so that an exponential relaxation with offset A has the relaxation time tau = A/(bare - slope) and the
-remaining bias (bare - slope) exp(-t1/tau) at a start t1 (derived; see `correlation_doubt` in msd_fit.py).
+relaxation has left and raises the error by a factor sqrt(2). It starts later while the known remaining bias exceeds
+BIAS_SHARE of the standard error: the slope begins at the rate of hops times their squared length, the bare rate, so
+that an exponential relaxation with offset A has the relaxation time tau = A/(bare - slope) and the remaining bias (bare
+- slope) exp(-t1/tau) at a start t1 (derived; see `correlation_doubt` in msd_fit.py).
 
-A relaxation that is both weak and slow, such as a slope that falls by a tenth over many frames, hides in the errors of
-the long lags while it exceeds those of the short ones: it is found only where the run is long enough.
+A relaxation that is both weak and slow, such as a slope that falls by a tenth over many frames, is hidden by the errors
+of the long lags although it exceeds those of the short ones: it is found only where the run is long enough.
 
-Where no start is acceptable the fit is to the longest lags, and it says that it is a bound: the slope of a walk whose
-exponent is below 1 falls with time, so that the estimate is too high.
+Where no start is acceptable, the longest lags are fitted and the result is reported as a bound: the slope of a walk
+whose exponent is below 1 decreases with time, so that the estimate is too high.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ are far too small.
 
 The covariance is used only for the weights: it fixes one weight vector per run, the same for every replica and
 independent of the data, so that the estimate is linear in the observed squared displacements and its error is
-valid whatever the real covariance is: it is the spread over independent samples (independent_samples.py).
+valid for any true covariance, because it is the spread over independent samples (independent_samples.py).
 """
 
 from __future__ import annotations

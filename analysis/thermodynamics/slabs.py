@@ -52,6 +52,6 @@ def _numbers_in_slabs(trajectory: Trajectory, order: tuple[int, ...]) -> FloatAr
     slabs = next((number for number in NUMBERS_OF_SLABS if trajectory.repeats[axis] % number == 0), 0)
     if not slabs:
         raise UnavailableError(f"{trajectory.repeats[axis]} cells along axis {axis} cannot be cut into equal slabs")
-    # A plane on a border belongs to the slab above it, whatever the last digit of its position.
+    # A plane on a border belongs to the slab above it, independent of rounding of its position.
     slab_of = np.floor(trajectory.plane_fractions[axis] * slabs + 1e-9)
     return np.stack([numbers[..., slab_of == slab].sum(axis=-1) for slab in range(slabs)], axis=-1)

@@ -1,4 +1,4 @@
-"""The fits of mean-square displacements, as results.json holds them."""
+"""Entries of results.json on the fits of mean-square displacements."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Opening, changing and creating HDF5 files so that nothing is lost, and their datasets with checksums.
 
 Every dataset has a Fletcher-32 checksum, or lies in the object header if it is a scalar; the format of HDF5 1.10 has
-checksums on headers and indices. So damage is an error when it is read, not another number.
+checksums on headers and indices. Reading damaged data therefore raises an error instead of returning wrong numbers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BLOCK_BYTES = 2**24  # of a chunk of a dataset of fixed shape, and read at a tim
 
 @contextmanager
 def reading(path: Path | str) -> Iterator[h5py.File]:
-    """An HDF5 file open for reading, without locking it; every error inside the block is one InputError with its name.
+    """An HDF5 file open for reading, without a lock; every error inside the block becomes an InputError that names it.
 
     h5py gets a file object, so that it does not matter whether this process or another has opened the file already.
     """
@@ -50,9 +50,9 @@ def reading(path: Path | str) -> Iterator[h5py.File]:
 
 @contextmanager
 def changing(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file open for changes that happen as a whole or not at all (journal.py).
+    """An HDF5 file open for atomic changes (journal.py).
 
-    OSError of the disk passes through; InputError for a damaged file.
+    Raises OSError for a disk error and InputError for a damaged file.
     """
     import h5py
 
@@ -71,7 +71,7 @@ def changing(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def creating(path: Path) -> Iterator[h5py.File]:
-    """A new HDF5 file that takes its place, and that of any file before it, when it is complete."""
+    """A new HDF5 file, which appears under its name, replacing any earlier file, when it is complete."""
     import h5py
 
     temporary = path.with_name(path.name + ".new")
@@ -94,12 +94,12 @@ def _closing(stored: JournaledFile) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, on one line."""
+    """The text of an error on one line."""
     return str(error).splitlines()[0] if str(error) else repr(error)
 
 
 def refuse_links(file: h5py.File) -> None:
-    """InputError where a file refers to another one, or holds links that are not hard ones: ours never does."""
+    """InputError where a file contains soft links or refers to other files; this program writes no such links."""
     import h5py
 
     def soft(name: bytes, info: h5py.h5l.LinkInfo) -> bytes | None:
@@ -145,7 +145,7 @@ def fixed(group: h5py.Group, name: str, value: Array, dtype: np.dtype | None = N
 
 
 def _scalar(group: h5py.Group, name: str, value: Array) -> h5py.Dataset:
-    """A new dataset inside the object header; h5py has no other way to ask for that."""
+    """A new dataset inside the object header; h5py offers no other way to request it."""
     import h5py
 
     folder, _, own = name.rpartition("/")
@@ -159,7 +159,7 @@ def _scalar(group: h5py.Group, name: str, value: Array) -> h5py.Dataset:
 
 
 def replace(group: h5py.Group, arrays: Mapping[str, Array]) -> None:
-    """Write datasets; those of the same shape are overwritten, because the room of a deleted one is not reused."""
+    """Write datasets; those of the same shape are overwritten, because the space of a deleted one is not reused."""
     for name, value in arrays.items():
         if name in group and group[name].shape == value.shape:
             group[name][...] = value
@@ -170,7 +170,7 @@ def replace(group: h5py.Group, arrays: Mapping[str, Array]) -> None:
 
 
 def text_attribute(item: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
-    """A text attribute as a string of variable length, as H5MD wants its units. It has no checksum."""
+    """A text attribute as a string of variable length, as H5MD requires for units. It has no checksum."""
     import h5py
 
     item.attrs.create(name, text, dtype=h5py.string_dtype())

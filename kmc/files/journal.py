@@ -1,8 +1,8 @@
-"""Changes of a file that happen as a whole or not at all, whatever interrupts them.
+"""Atomic changes of a file: an interruption leaves either the old or the new content.
 
-Bytes beyond the old end of the file are written at once; bytes that replace others are kept in memory. `commit` writes
-the latter to a journal beside the file, then to their places, and removes the journal. Until the journal is complete
-the old content stands; from then on `recover` can complete the change.
+Bytes beyond the old end of the file are written immediately; bytes that replace others are kept in memory. `commit`
+writes the latter to a journal next to the file, then to the file itself, and removes the journal. Until the journal is
+complete the old content is valid; from then on `recover` can complete the change.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Pages = dict[int, bytearray]  # place in the file in units of PAGE -> content
 class JournaledFile:
     """A binary file object for h5py. Errors of the disk are kept for `commit`: HDF5 does not survive them everywhere.
 
-    With a journal beside the file, a read-only one shows the content as `recover` would leave it.
+    If the file has a journal, a read-only object shows the content that `recover` would produce.
     """
 
     def __init__(self, path: Path, *, writable: bool = True) -> None:
@@ -40,24 +40,24 @@ class JournaledFile:
             self._size, self._pages = pending
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As of any file object."""
+        """As for any file object."""
         self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         return self._at
 
     def tell(self) -> int:
-        """As of any file object."""
+        """As for any file object."""
         return self._at
 
     def flush(self) -> None:
         """Nothing happens before the commit."""
 
     def read(self, n: int = -1) -> bytes:
-        """As of any file object."""
+        """As for any file object."""
         buffer = bytearray(max(self._size - self._at, 0) if n < 0 else n)
         return bytes(buffer[: self.readinto(buffer)])
 
     def readinto(self, buffer: bytearray | memoryview) -> int:
-        """As of any file object."""
+        """As for any file object."""
         view = memoryview(buffer).cast("B")
         view = view[: max(min(len(view), self._size - self._at), 0)]
         _pread(self._descriptor, view, self._at)
@@ -69,7 +69,7 @@ class JournaledFile:
         return len(view)
 
     def write(self, data: bytes | memoryview) -> int:
-        """As of any file object, but for errors."""
+        """As for any file object, except for errors."""
         view = memoryview(data).cast("B")
         below = max(min(len(view), self._kept - self._at), 0)
         for page, inside, of_view in _pages_of(self._at, below):
@@ -81,14 +81,14 @@ class JournaledFile:
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
-        """As of any file object, but for errors."""
+        """As for any file object, except for errors."""
         self._size = self._at if size is None else size
         if self._size >= self._kept:
             self._attempt(lambda: os.ftruncate(self._descriptor, self._size))
         return self._size
 
     def commit(self) -> None:
-        """Bring every change to the disk. After an OSError nothing has changed, or `recover` completes the change."""
+        """Write every change to the disk. After an OSError nothing has changed, or `recover` completes the change."""
         if self._error is not None:
             raise self._error
         os.fsync(self._descriptor)
@@ -105,7 +105,7 @@ class JournaledFile:
         self._committed = True
 
     def close(self) -> None:
-        """Undo what was not committed."""
+        """Undo uncommitted changes."""
         try:
             if not self._committed and os.fstat(self._descriptor).st_size > self._kept:
                 self._attempt(lambda: os.ftruncate(self._descriptor, self._kept))
@@ -131,7 +131,7 @@ def journal_of(path: Path) -> Path:
 
 
 def recover(path: Path) -> None:
-    """Complete a change that was interrupted while it was carried out, and drop one that was not begun."""
+    """Complete a change whose journal is complete, and drop an incomplete journal."""
     journal = journal_of(path)
     if not journal.exists():
         return
@@ -156,7 +156,7 @@ def _pages_of(at: int, n: int) -> Iterable[tuple[int, slice, slice]]:
 
 
 def _pread(descriptor: int, view: memoryview, at: int) -> None:
-    """Read as much of the file as there is; what lies beyond its end is zero."""
+    """Read as much of the file as exists; bytes beyond its end are zero."""
     done = 0
     while done < len(view) and (got := os.preadv(descriptor, [view[done:]], at + done)):
         done += got
@@ -196,7 +196,7 @@ def _write_journal(journal: Path, size: int, pages: Pages) -> None:
 
 
 def _read_journal(journal: Path) -> tuple[int, Pages] | None:
-    """(size of the file, pages) of a complete journal; None where there is none, or it was not completed."""
+    """(size of the file, pages) of a complete journal; None if it is missing or incomplete."""
     try:
         text = journal.read_bytes()
     except FileNotFoundError:

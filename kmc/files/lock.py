@@ -1,4 +1,4 @@
-"""A lock on a folder for as long as a run writes there. It ends with the process, whatever ends that."""
+"""A lock on a folder while a run writes there. It is released when the process ends, for any reason."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock file `path` inside the block and remove it afterwards; its folder must exist.
 
-    InputError, with the number of the other process, if the lock is held already. OSError of a read-only folder passes
-    through. A file system that has no locks (some network mounts) does not protect the folder.
+    InputError, with the number of the other process, if the lock is held already. Raises OSError for a
+    read-only folder. A file system without locks (some network mounts) does not protect the folder.
     """
     descriptor = _acquire(path)
     try:

@@ -1,15 +1,15 @@
 """Writes trajectory.h5: H5MD for viewers, and our own integers under /kmc.
 
 /h5md and /particles/trajectory (mobile sublattices of replica 0, vacancies included as particles; the only group there,
-because MDAnalysis takes the first by name); /kmc/replicas/NNNN holds the same for the other replicas
-(positions = "all"), /kmc/lattice the sites that never move, with the dopants of replica 0. /kmc has the attributes
-"description" and "run" (header.py), by frame the datasets time_s, trials and accepted, and whatever the observers of
-the run write (kmc/measure): growing datasets with one row per frame, and totals that are replaced. Afterwards a run may
-add grand_canonical and relaxation (records.py). The file is open only while something is written, and never locked:
-whoever reads it meanwhile neither stops the run nor sees half a change.
+because MDAnalysis takes the first by name); /kmc/replicas/NNNN holds the same for the other replicas (positions =
+"all"), /kmc/lattice the sites that never move, with the dopants of replica 0. /kmc has the attributes "description" and
+"run" (header.py), the datasets time_s, trials and accepted by frame, and the datasets of the observers (kmc/measure):
+growing datasets with one row per frame, and totals that are replaced. Afterwards a run may add grand_canonical and
+relaxation (records.py). The file is open only while something is written, and never locked: a concurrent reader neither
+stops the run nor sees an incomplete change.
 
 Positions and boxes of a cell whose first vector is not along x, or whose second is not in the plane of x and y, are
-turned into that orientation (orientation.py): the particle groups then have the attribute "rotation", R (3, 3), with
+rotated into that orientation (orientation.py): the particle groups then have the attribute "rotation", R (3, 3), with
 position = position in the crystal @ R. All data in /kmc other than the lattice are in the crystal's own orientation.
 """
 
@@ -111,10 +111,10 @@ class TrajectoryWriter:
         attributes: Mapping[str, Mapping[str, str]],
         facts: RunFacts,
     ) -> None:
-        """Write frames `first`, first + 1, ..., and the observers' totals as they stand after the last of them.
+        """Write frames `first`, first + 1, ..., and the observers' totals after the last of them.
 
         Raises InputError where an observer uses a path of the file's own or the file does not end before frame `first`,
-        OSError where the disk is full: then the file is as before.
+        OSError where the disk is full; the file is then unchanged.
         """
         self._check_room(sum(frame.nbytes for frame in frames), totals)
         _check_paths(frames, totals)
@@ -140,7 +140,7 @@ class TrajectoryWriter:
         self.crc = crc
 
     def _check_room(self, frames_bytes: int, totals: Arrays) -> None:
-        """OSError before anything is touched on a disk that is full: the library would crash in the middle."""
+        """OSError before anything is written to a full disk, because the library would crash during the write."""
         needed = frames_bytes + 2 * sum(value.nbytes for value in totals.values()) + SPARE_BYTES
         if shutil.disk_usage(self.path.parent).free < needed:
             raise OSError(errno.ENOSPC, f"no space left on the disk ({needed / 1e6:.0f} MB are needed)")
@@ -157,7 +157,7 @@ class TrajectoryWriter:
                 item.resize(frames, axis=0)
 
         if not self.path.is_file():
-            raise InputError(f"{self.path}: has gone; the checkpoint beside it continues no run without it")
+            raise InputError(f"{self.path}: is missing; the checkpoint next to it cannot continue the run without it")
         with changing(self.path) as file:
             refuse_links(file)
             file.visititems(lambda _, item: refuse_foreign_storage(item) if isinstance(item, h5py.Dataset) else None)
@@ -165,7 +165,7 @@ class TrajectoryWriter:
             for path, expected in crc.items():
                 if len(group[path]) < frames or rows_crc(group[path], frames) != expected:
                     raise InputError(
-                        f"{self.path}: {path} is not what the checkpoint says of it: damaged, or of another run"
+                        f"{self.path}: {path} does not match the checkpoint: it is damaged or belongs to another run"
                     )
             file.visititems(shorten)  # hard links to one dataset are visited once
         self.crc = dict(crc)

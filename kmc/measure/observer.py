@@ -69,7 +69,7 @@ class Observers:
     def __init__(self, members: Sequence[Observer]) -> None:
         self._members = tuple(members)
         if len(set(self.names)) != len(self.names):
-            raise InputError(f"observers = {', '.join(self.names)}: every observer needs a name of its own")
+            raise InputError(f"observers = {', '.join(self.names)}: every observer needs its own name")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -84,11 +84,11 @@ class ProfileObserver(Observer):
         return {}
 
     def datasets(self) -> Arrays:
-        """The profile as it stands."""
+        """The profile so far."""
         return {f"profile/{name}": value for name, value in self._kept.arrays().items()}
 
     def state(self) -> Arrays:
-        """The profile as it stands."""
+        """The profile so far."""
         return self._kept.arrays()
 
     def restore(self, tables: EventTables, live: State, state: Arrays) -> None:

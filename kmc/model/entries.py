@@ -85,7 +85,7 @@ class Hop(Strict):
     shell: one neighbour shell by its number, or a list of them; the default is the first. distance_angstrom: all bonds
     of lengths from the first to the second value, in place of shells.
     rate: "kra", with a barrier for each gate, or "marcus", with a reorganisation energy and a transfer integral.
-    gate: sublattices with sites beside the bond whose species decide the barrier (the hop environment of the tables).
+    gate: sublattices with sites next to the bond whose species decide the barrier (the hop environment of the tables).
     Gate sites are the shared neighbours of both ends, or lie within gate_distance_angstrom = [lowest, highest] of the
     bond's middle, or within gate_end_distance_angstrom of both of its ends.
     """
@@ -181,7 +181,7 @@ def _neighbours(shells: tuple[int, ...] | None, distance_angstrom: tuple[float, 
 
 
 class OxygenExchange(Strict):
-    """Enthalpy and entropy of 1/2 O2 + V_O + n hosts -> O + n carriers at 1 bar, beside the energies of the model.
+    """Enthalpy and entropy of 1/2 O2 + V_O + n hosts -> O + n carriers at 1 bar, apart from the energies of the model.
 
     The n = 2 electronic carriers are created if they are holes, and removed if they are electrons.
     """

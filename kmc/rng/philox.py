@@ -13,7 +13,7 @@ Words = NDArray[np.uint64]
 Count = int | np.integer | NDArray[np.integer]  # arrays are broadcast together
 Counter = tuple[Count, Count, Count, Count]
 
-# Streams: every purpose has numbers of its own.
+# Streams: every purpose has its own numbers.
 STREAM_DOPANTS = 1
 STREAM_CARRIERS = 2
 STREAM_POISSON = 3

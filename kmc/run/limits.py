@@ -1,4 +1,4 @@
-"""How long a window of a walk may be, so that a request to stop is answered soon, and which runs are refused as absurd.
+"""Limits of the length of a window, so that a stop request is answered soon, and of the length of a run.
 
 All limits are fixed numbers of trials or hops, never times, so that the windows are the same on every machine.
 """
@@ -23,14 +23,14 @@ MOST_CLOCK = 2**62  # trials of the rejection clock of one replica, which are co
 
 
 def longest_stretch(replicas: int) -> int:
-    """Most trials of each of so many replicas before a request to stop is looked at."""
+    """Largest number of trials of each of `replicas` replicas between two checks for a stop request."""
     return max(LANE_TRIALS, WINDOW_TRIALS // replicas)
 
 
 def longest_window(
     system: System, settings: Settings, selection: str, hops: int, trials: int, trials_per_sweep: int = 0
 ) -> int:
-    """Most mean trials of a window and replica.
+    """Largest mean number of trials of a window and replica.
 
     hops, trials: of all replicas and families so far, for rejection-free selection, whose cost lies in the hops. With
     domains a window holds at least one sweep.
@@ -46,7 +46,7 @@ def longest_window(
 
 
 def check_durations(system: System, settings: Settings) -> None:
-    """InputError for an equilibration or a duration that no machine can walk, or shorter than a trial per frame."""
+    """InputError for an equilibration or a duration that is too long for any machine, or below one trial per frame."""
     clock = Fraction(system.tables.total_rate_per_s)
     carriers = {int(c) for c in system.tables.carrier[system.tables.proposal_rate_per_s > 0]}
     fewest = min((int(system.tables.counts[c]) for c in carriers if system.tables.counts[c]), default=1)
@@ -76,7 +76,7 @@ def _check_hops(name: str, length: Hops, carriers: int) -> None:
 def check_schedule(
     system: System, settings: Settings, selection: str, per_frame: Fraction, hops: int, trials: int
 ) -> None:
-    """InputError where the production that a schedule asks for would take years.
+    """InputError for a schedule whose production would take years.
 
     per_frame: trials of the rejection clock per frame and replica. hops, trials: measured, of all replicas together.
     """

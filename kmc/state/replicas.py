@@ -114,7 +114,7 @@ def exchange_potential(tables: EventTables, occupants: NDArray[np.uint8]) -> NDA
 
 
 def check_allowed(tables: EventTables, state: State) -> None:
-    """InputError if a carrier stands in a forbidden contact."""
+    """InputError if a carrier is in a forbidden contact."""
     for f in range(tables.n_families):
         offset = int(tables.potential_offset[f])
         if offset < 0:

@@ -25,8 +25,8 @@ TERMS_OF_CRYSTAL = frozenset({"pairs", "coulomb"})  # energy terms with the symm
 class System:
     """Model, tables and composition, with the seed and the numbers of replicas.
 
-    mode, scale: treatment of electronic carriers beside ions. rate_factor: family -> factor on its true rate that
-    follows from them; see kmc/carriers/polaron_modes.py.
+    mode, scale: treatment of electronic carriers in the presence of ions. rate_factor: family -> factor on its true
+    rate that follows from them; see kmc/carriers/polaron_modes.py.
     """
 
     model: Model

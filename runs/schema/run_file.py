@@ -178,7 +178,7 @@ class RunSpec(Strict):
 
 
 class PolaronSpec(Strict):
-    """[polarons]: how electronic carriers move beside ions; see kmc/carriers/polaron_modes.py.
+    """[polarons]: treatment of electronic carriers in the presence of ions; see kmc/carriers/polaron_modes.py.
 
     scale: of mode "scaled", the fastest electronic rate over the fastest ionic rate.
     """

@@ -1,7 +1,7 @@
-"""A process with failing_io.c preloaded that runs a small system again and again in forks of itself.
+"""A process with failing_io.c preloaded that repeatedly runs a small system in forks of itself.
 
-Usage: python -m tests.kill.process FOLDER MODE [CALL ...]. The first line of its output is the number of calls of a run
-that nothing stops; then comes a line of JSON for each CALL: how the stopped run ended, and whether the resumed one has
+Usage: python -m tests.kill.process FOLDER MODE [CALL ...]. The first line of its output is the number of calls of an
+uninterrupted run; then follows a line of JSON for each CALL: how the stopped run ended, and whether the resumed run has
 the same file. MODE as in failing_io.c.
 """
 
@@ -29,7 +29,7 @@ COUNT, HALF_THEN_KILL, FULL_DISK, IO_ERROR = range(4)
 
 
 def carry_out(folder: Path, resume: bool, backend: str) -> int:
-    """The run without its analysis; returns its exit code, and raises what it raises."""
+    """Run without the analysis; returns the exit code and raises the errors of the run."""
     import runs.launch
     from runs.config import load_config
 
@@ -39,12 +39,12 @@ def carry_out(folder: Path, resume: bool, backend: str) -> int:
 
 
 def arm(call: int, mode: int) -> None:
-    """From now on call number `call` fails."""
+    """Make call number `call` fail."""
     ctypes.CDLL(None).failing_io_arm(ctypes.c_long(call), ctypes.c_int(mode))
 
 
 def in_fork(action: Callable[[], int], said: Path) -> tuple[int, str]:
-    """(exit code, or -signal, of a fork that runs `action`; what it said of an error)."""
+    """(exit code, or -signal, of a fork that runs `action`; its error message)."""
     from lattices.errors import InputError
 
     said.unlink(missing_ok=True)
@@ -79,12 +79,12 @@ def same_datasets(one: Path, other: Path) -> bool:
 
 
 def warm_up(folder: Path) -> None:
-    """Load everything that a run loads, so that its forks need not."""
+    """Load everything that a run needs, so that the forks do not have to."""
     carry_out(folder, False, "numpy")
 
 
 def count(folder: Path) -> int:
-    """Calls of a whole run."""
+    """Number of calls of a complete run."""
 
     def counted() -> int:
         arm(0, COUNT)
@@ -97,7 +97,7 @@ def count(folder: Path) -> int:
 
 
 def main(folder: Path, mode: int, calls: list[int]) -> None:
-    """Print what the module's docstring says."""
+    """Print the output described in the docstring of the module."""
     warm_up(folder / "warm")
     print(count(folder / "whole"), flush=True)
     for call in calls:

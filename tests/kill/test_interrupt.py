@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment of the start of a command is one line and exit code 130."""
+"""Ctrl-C at any time while a command starts gives one line and exit code 130."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-# The n-th import from the start of kmc.__main__ on sends the signal.
+# The n-th import after the start of kmc.__main__ sends the signal.
 SCRIPT = """
 import os, signal, sys
 class Finder:
@@ -26,7 +26,7 @@ sys.exit(kmc.__main__.main())
 
 @pytest.mark.slow
 @pytest.mark.parametrize("imported", [1, 5, 60, 300])
-def test_an_interrupt_during_start_up_is_one_line(imported: int) -> None:
+def test_an_interrupt_during_start_up_gives_one_line(imported: int) -> None:
     command = [sys.executable, "-c", SCRIPT, str(imported), "validate", "smallest"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert (done.returncode, done.stderr, done.stdout) == (128 + signal.SIGINT, "kmc: interrupted\n", "")

@@ -1,8 +1,8 @@
-"""A run that is killed, or whose disk fails, at any call that changes a file: resumed, it equals an uninterrupted one.
+"""Runs that are killed, or whose disk fails, at any call that changes a file: resumed, they equal uninterrupted ones.
 
-By count of calls, not by time; half of the bytes of the fatal write still arrive. The resumed half runs on the other
-backend every second time. KMC_KILLS in the environment is the number of calls tried for each kind of fault; 0 tries
-every one.
+Faults are placed by the number of calls, not by time; half of the bytes of the fatal write are still written. Every
+second run is resumed on the other backend. The environment variable KMC_KILLS is the number of calls tried for each
+kind of fault; 0 tries every call.
 """
 
 from __future__ import annotations
@@ -59,6 +59,6 @@ def test_a_run_stopped_at_any_call_is_resumed_exactly(preloaded: Path, calls: in
     expected = -signal.SIGKILL if mode == HALF_THEN_KILL else 2
     for outcome in outcomes:
         assert outcome["same"], outcome
-        assert outcome["code"] in (expected, 0), outcome  # 0: a full disk matters to no later call
+        assert outcome["code"] in (expected, 0), outcome  # 0: a full disk affects no later call
         assert "\n" not in outcome["text"], outcome
     assert sum(outcome["code"] == expected for outcome in outcomes) >= 0.9 * len(outcomes)

@@ -31,7 +31,7 @@ PLACES = np.array([[0.0, 0.137, 0.291], [0.5003, 0.4127, 0.291], [0.999995, 0.64
 
 
 def crooked(repeats=(3, 2, 4), particles=11, **more):
-    """Ions on three sites at arbitrary positions of a triclinic cell, beside an immobile atom."""
+    """Ions on three sites at arbitrary positions of a triclinic cell, and an immobile atom."""
     vectors = [[4.0, 0.0, 0.0], [0.4, 4.3, 0.0], [0.2, 0.3, 4.7]]
     atoms = Atoms("He3Fe", scaled_positions=[*PLACES, [0.2511, 0.9, 0.53]], cell=vectors, pbc=True)
     nu = {"value": 1e13, **NOTE}

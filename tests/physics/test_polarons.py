@@ -1,4 +1,4 @@
-"""The treatments of fast electronic carriers beside ions agree with true kinetics in a small supercell.
+"""The treatments of fast electronic carriers agree with true kinetics in a small supercell with ions.
 
 Fixed seeds; estimates agree within 4 joint standard errors (false alarms 6e-5 each).
 """
@@ -139,7 +139,7 @@ def frozen_limit(small):
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", FAST)
 def test_frozen_ions_against_the_exact_solution(backend, tmp_path):
-    """An electron beside a vacancy that binds it, and dopants that attract the vacancy: D_sigma with frozen ions.
+    """An electron next to a vacancy that binds it, and dopants that attract the vacancy: D_sigma with frozen ions.
 
     Random instead of equilibrium arrangements would give a quarter less; backward correlation takes 14 %. Two axes have
     three cells: with two cells the bonds of an axis join the same two sites, and nothing would be correlated.

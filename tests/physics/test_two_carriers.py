@@ -1,5 +1,5 @@
 """Vacancies and electrons together: the Onsager matrix of a bound pair, from the simulation through the file to the
-analysis, against the exact solution; and Marcus electrons beside vacancies in domains, bit for bit.
+analysis, against the exact solution; and Marcus electrons with vacancies in domains, bit for bit.
 
 Fixed seeds; each estimate lies within 4 of its own standard errors (false alarms 6e-5 each).
 """
@@ -88,7 +88,7 @@ def layered(repeats):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", COMPILED)
 @pytest.mark.parametrize("kind", ["fluorite", "perovskite", "layer"])
-def test_backends_agree_for_marcus_polarons_beside_vacancies(backend, kind):
+def test_backends_agree_for_marcus_polarons_with_vacancies(backend, kind):
     """Two families with barriers that depend on the surroundings: bit for bit, and both families make many hops."""
     if kind == "layer":
         system = layered((8, 8, 8))

@@ -1,4 +1,4 @@
-"""The lags that are chosen: as good as the best fixed ones for a plain walk, none where a walk is not diffusive."""
+"""The chosen lags: as good as the best fixed range for a random walk, and a bound where a walk is not diffusive."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def subdiffusive(seed: int, power: float, frames: int, replicas: int = 8, partic
 @pytest.mark.statistical
 @pytest.mark.parametrize("replicas", [4, 8, 32])
 def test_the_error_is_near_that_of_the_best_range_and_covers_the_truth(replicas: int) -> None:
-    """300 plain walks: rms error within 1.5 times that of a fit from the first lag on, the best of all.
+    """300 random walks: rms error within 1.5 times that of a fit from the first lag on, which is the best one.
 
-    The sampling error of the ratio is 4 %, so that it is held to 1.65 (false alarm below 1e-3); 95 % intervals of
+    The sampling error of the ratio is 4 %, so that 1.65 is allowed (false alarm below 1e-3); 95 % intervals of
     Student's t cover the truth within binomial bounds (false alarm 1e-4 each).
     """
     chosen, best, outside, sets = [], [], 0, 300
@@ -56,7 +56,7 @@ def test_the_error_is_near_that_of_the_best_range_and_covers_the_truth(replicas:
 @pytest.mark.statistical
 @pytest.mark.parametrize("power", [0.5, 0.65])
 def test_subdiffusion_is_an_upper_bound_at_every_length(power: float) -> None:
-    """Ten walks of each kind; all must say so."""
+    """Ten walks of each kind; all must be reported as bounds."""
     for seed in range(10):
         for frames in (60, 200):
             fit: LineFit = of_walk(subdiffusive(seed, power, frames)).fit

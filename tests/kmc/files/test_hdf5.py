@@ -1,4 +1,4 @@
-"""Changes that happen as a whole or not at all, locks, links, readers, and damage that is noticed."""
+"""Atomic changes of HDF5 files, locks, links, concurrent readers, and detection of damage."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def system():
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """A finished run: do not change it."""
+    """A finished run, which tests must not change."""
     folder = tmp_path_factory.mktemp("finished")
     assert run(system(), ASKED, folder, backend="numpy")
     return folder
@@ -59,7 +59,7 @@ def change(path: Path) -> None:
 
 
 def errno_of_change(path: Path) -> int | None:
-    """Of the OSError of a change; None if there is none."""
+    """The errno of the OSError that a change raises; None if it raises none."""
     try:
         change(path)
     except OSError as error:
@@ -82,7 +82,7 @@ CALLS = ("pwrite", "ftruncate", "fsync", "unlink")
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 def test_an_error_of_the_disk_at_any_call_leaves_the_old_or_the_new_content(file, monkeypatch, code):
-    """Every call in turn fails, from there on (as a full disk does); what a reader sees, and what recovery leaves."""
+    """Each call and all later ones fail, as on a full disk: check what a reader sees, and what recovery produces."""
     content_before = file.read_bytes()
     outcomes = []
     for failing in range(1, 200):
@@ -115,7 +115,7 @@ def test_an_error_of_the_disk_at_any_call_leaves_the_old_or_the_new_content(file
     assert outcomes[0] == BEFORE and outcomes[-1] == AFTER
 
 
-def test_a_change_that_raises_is_no_change(file):
+def test_a_change_that_raises_has_no_effect(file):
     before = file.read_bytes()
 
     def half() -> None:
@@ -140,8 +140,8 @@ def test_a_journal_that_was_not_completed_is_dropped(file, monkeypatch):
     assert not journal_of(file).exists() and content(file) == BEFORE
 
 
-def test_readers_do_not_stop_a_run_and_see_no_half_of_a_change(file):
-    """Another process holds the file open with HDF5's lock; this one too."""
+def test_readers_do_not_stop_a_run_and_never_see_half_of_a_change(file):
+    """Another process holds the file open with HDF5's lock, and so does this process."""
     hold = f"import h5py, sys; f = h5py.File({str(file)!r}, 'r'); print('open', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", hold], stdin=-1, stdout=-1, text=True) as reader:
         assert reader.stdout.readline() == "open\n"
@@ -165,7 +165,7 @@ def test_a_lock_names_its_holder_and_ends_with_it(tmp_path):
     assert run(system(), ASKED, tmp_path, backend="numpy") and not (tmp_path / LOCK).exists()
 
 
-def test_a_lock_that_is_held_in_this_process_is_held(tmp_path):
+def test_a_lock_also_excludes_its_own_process(tmp_path):
     with locked(tmp_path / LOCK), pytest.raises(InputError, match=f"process {os.getpid()};"), locked(tmp_path / LOCK):
         pass
     with locked(tmp_path / LOCK):
@@ -200,14 +200,14 @@ def test_times_that_do_not_rise_evenly_are_refused(finished, tmp_path):
         read_trajectory(path)
 
 
-def test_a_resumed_run_refuses_what_its_checkpoint_did_not_write(finished, tmp_path):
+def test_a_resumed_run_refuses_a_file_that_does_not_match_its_checkpoint(finished, tmp_path):
     path = copied(finished, tmp_path)
     with h5py.File(path, "r+") as opened:
         opened["kmc/accepted"][2, 0, 0] += 1
-    with pytest.raises(InputError, match="accepted is not what the checkpoint says of it"):
+    with pytest.raises(InputError, match="accepted does not match the checkpoint"):
         run(system(), ASKED, tmp_path, backend="numpy", resume=True)
     path.unlink()
-    with pytest.raises(InputError, match=r"trajectory.h5: has gone"):
+    with pytest.raises(InputError, match=r"trajectory.h5: is missing"):
         run(system(), ASKED, tmp_path, backend="numpy", resume=True)
 
 
@@ -229,7 +229,7 @@ def test_links_to_other_files_are_refused(finished, tmp_path):
 
 
 def test_every_dataset_has_a_checksum(finished):
-    """Fletcher-32, or a place in the object header, which has a checksum in this format; empty ones have no data."""
+    """Fletcher-32, or storage in the object header, which has a checksum; empty datasets have no data."""
     seen = set()
 
     def check(name, item):
@@ -253,8 +253,8 @@ def everything(path: Path) -> dict[str, bytes]:
     return found
 
 
-def test_damage_is_one_line_or_no_matter(finished, tmp_path):
-    """Flipped bits, cuts and zeroed stretches: what is read is what was written, or nothing."""
+def test_damage_gives_a_one_line_error_or_has_no_effect(finished, tmp_path):
+    """Flipped bits, truncation and zeroed ranges: the data are read as written, or an error is raised."""
     path = copied(finished, tmp_path)
     sound, expected = path.read_bytes(), everything(path)
     generator = np.random.default_rng(5)
@@ -277,7 +277,7 @@ def test_damage_is_one_line_or_no_matter(finished, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["cut", "empty", "text"])
-def test_a_file_that_cannot_be_read_is_one_line_everywhere(finished, tmp_path, what):
+def test_an_unreadable_file_gives_a_one_line_error_everywhere(finished, tmp_path, what):
     path = copied(finished, tmp_path)
     path.write_bytes({"cut": path.read_bytes()[:5000], "empty": b"", "text": b"no trajectory"}[what])
     with pytest.raises(InputError, match="not a complete trajectory file"):
@@ -297,8 +297,8 @@ SMALL_WINDOWS = {
 
 @pytest.mark.parametrize("door", ["create", "append"])
 @pytest.mark.parametrize("asked", SMALL_WINDOWS.values(), ids=SMALL_WINDOWS)
-def test_a_run_stopped_at_the_very_end_of_equilibration_has_no_window_more(tmp_path, monkeypatch, asked, door):
-    """The disk is full when the trajectory file is to be begun; the last checkpoint is one of equilibration."""
+def test_a_run_stopped_at_the_end_of_equilibration_continues_without_another_window(tmp_path, monkeypatch, asked, door):
+    """The disk is full when the trajectory file is created; the last checkpoint is one of equilibration."""
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

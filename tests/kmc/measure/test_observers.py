@@ -164,7 +164,7 @@ def test_observers_need_different_names_and_datasets(tmp_path):
         def datasets(self):
             return {"relaxation/toy": self.total}
 
-    with pytest.raises(InputError, match="observers = a, a: every observer needs a name of its own"):
+    with pytest.raises(InputError, match="observers = a, a: every observer needs its own name"):
         Observers([named("a"), named("a")])
     with pytest.raises(InputError, match="observer another: another observer writes toy/summed_z already"):
         run(system(), settings(observers=(Displaced, Same)), tmp_path / "same", backend="numpy")

@@ -1,4 +1,4 @@
-"""Windows that end soon enough to be interrupted, runs that are stopped inside a frame, and absurd lengths."""
+"""Windows short enough for an interruption, runs that are stopped inside a frame, and unreasonable lengths."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def test_a_window_has_a_bounded_cost(replicas):
     assert free * replicas * 3e-9 <= max(limits.WINDOW_HOPS, limits.LANE_HOPS * replicas)
     domains = Settings(domains=DomainSettings())
     assert longest_window(walked, domains, "rejection", 0, 0, 10) * replicas <= max(2**25, 2**17 * replicas)
-    assert longest_window(walked, domains, "rejection", 0, 0, 2**40) == 2**40  # never less than a sweep
+    assert longest_window(walked, domains, "rejection", 0, 0, 2**40) == 2**40  # never shorter than a sweep
 
 
 def test_usual_runs_have_one_window_per_frame():
-    """Eight replicas of rejection keep the window that a Poisson number allows."""
+    """With rejection and eight replicas, the window is as long as a Poisson number allows."""
     assert longest_window(system(replicas=8), Settings(), "rejection", 0, 0) == MAX_MEAN
 
 
 @pytest.mark.parametrize("selection", ["rejection", "rejection-free"])
-def test_a_run_that_is_stopped_inside_a_frame_goes_on_there(tmp_path, monkeypatch, selection):
-    """Windows of at most two trials or hops; stopped after every window in turn, on any backend."""
+def test_a_run_stopped_inside_a_frame_continues_there(tmp_path, monkeypatch, selection):
+    """Windows of at most two trials or hops; the run is stopped after each of them, on any backend."""
     for name in ("WINDOW_TRIALS", "LANE_TRIALS", "WINDOW_HOPS", "LANE_HOPS"):
         monkeypatch.setattr(limits, name, 2)
     asked = Settings(Hops(1.0), Hops(8.0), frames=2, selection=selection)
@@ -59,7 +59,7 @@ def test_a_run_that_is_stopped_inside_a_frame_goes_on_there(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("equilibration", "duration", "said"),
+    ("equilibration", "duration", "message"),
     [
         (Hops(1e300), Hops(1.0), "equilibration: hops_per_carrier = 1e\\+300 of 8 carriers: at most 4.5e\\+15"),
         (Hops(1.0), Hops(1e300), "duration: hops_per_carrier = 1e\\+300 .* a year at 10\\^9 hops/s"),
@@ -68,16 +68,16 @@ def test_a_run_that_is_stopped_inside_a_frame_goes_on_there(tmp_path, monkeypatc
         (Hops(1.0), Seconds(1e-300), "duration: time_s = 1e-300 s: 5 frames of a trial each need"),
     ],
 )
-def test_absurd_lengths_are_refused_before_the_run(tmp_path, equilibration, duration, said):
+def test_unreasonable_lengths_are_refused_before_the_run(tmp_path, equilibration, duration, message):
     asked = Settings(equilibration, duration, frames=5)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         check_durations(system(), asked)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         run(system(), asked, tmp_path, backend="numpy")
 
 
 def test_a_schedule_of_years_is_refused():
-    """2^61 trials by rejection; the same clock without rejection if the hops are few."""
+    """2^61 trials are too many with rejection; without it the same simulated time is allowed if hops are few."""
     per_frame = Fraction(2**61, 2 * 200)
     with pytest.raises(InputError, match="a year on the fastest machine"):
         check_schedule(system(), Settings(), "rejection", per_frame, 1, 10**9)
