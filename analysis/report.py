@@ -20,7 +20,7 @@ from analysis.results import (
     TemperatureResults,
     TransportKey,
 )
-from analysis.statistics.arrhenius import arrhenius_json
+from analysis.statistics.arrhenius import arrhenius_json, scaled
 from analysis.statistics.estimates import Unavailable
 from analysis.statistics.independent_samples import FitRange
 from analysis.thermodynamics.chemical_diffusion import chemical_json
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 DIFFUSIVITIES: tuple[SpeciesKey, ...] = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s")
 CONDUCTIVITIES: tuple[TransportKey, ...] = ("ionic_conductivity_S_m", "electronic_conductivity_S_m")
+SIGMA_T_FORMULA = "ln(sigma T) against 1/kT"
+COMPOSITION_CHANGES = "the composition changes with temperature: the energy mixes composition and mobility"
 ONE_SCALE = 'only one scale was run: compare with a run at another, or take polarons.mode = "auto", which does so'
 
 
@@ -244,11 +246,33 @@ def _arrhenius(runs: list[RunResults]) -> dict[str, ArrheniusResults]:
     """Fits of every diffusivity, and of sigma T for conductivities, by their dotted key."""
     fits: dict[str, ArrheniusResults] = {}
     temperatures = [run["temperature_K"] for run in runs]
+    densities = [{name: each["number_density_m3"] for name, each in run["species"].items()} for run in runs]
+    constant = all(each == densities[0] for each in densities)
+    note = None if constant else COMPOSITION_CHANGES
     for name in runs[0]["species"]:
         for key in DIFFUSIVITIES:
             entries = [run["species"][name][key] for run in runs]
-            fits[f"species.{name}.{key}"] = arrhenius_json(temperatures, entries, "ln D against 1/kT")
+            fits[f"species.{name}.{key}"] = arrhenius_json(temperatures, entries, "ln D against 1/kT", note=note)
     for sigma in CONDUCTIVITIES:
         entries = [run[sigma] for run in runs]
-        fits[sigma] = arrhenius_json(temperatures, entries, "ln(sigma T) against 1/kT", temperatures)
+        fits[sigma] = arrhenius_json(temperatures, entries, SIGMA_T_FORMULA, temperatures, note)
+    carrier = _single_carrier(runs)
+    if carrier is not None and constant:  # sigma T = c (z e)^2 D_sigma/k: one measurement, one fit
+        name, sigma = carrier
+        diffusion, current = runs[0]["species"][name]["collective_diffusivity_m2_s"], runs[0][sigma]
+        if diffusion["value"] and current["value"] is not None:
+            factor = current["value"] * temperatures[0] / diffusion["value"]
+            of_diffusion = fits[f"species.{name}.collective_diffusivity_m2_s"]
+            fits[sigma] = scaled(
+                of_diffusion, factor, f"{SIGMA_T_FORMULA}: the fit of D_sigma of {name}, times a constant"
+            )
     return fits
+
+
+def _single_carrier(runs: list[RunResults]) -> tuple[str, TransportKey] | None:
+    """The only carrier of every run and the conductivity that it makes up; None where there are several."""
+    carriers = runs[0]["onsager"]["species"]
+    if carriers is None or len(carriers) != 1 or any(run["onsager"]["species"] != carriers for run in runs):
+        return None
+    electronic = runs[0]["species"][carriers[0]]["kind"] == "electronic"
+    return carriers[0], "electronic_conductivity_S_m" if electronic else "ionic_conductivity_S_m"

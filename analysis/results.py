@@ -41,6 +41,8 @@ class Entry(TypedDict):
 
     value: float | None
     stderr: float | None
+    interval_95: NotRequired[list[float]]
+    dof: NotRequired[float]
     formula: NotRequired[str]
     reason: NotRequired[str]
     note: NotRequired[str]
@@ -57,6 +59,7 @@ class ListEntry(TypedDict):
 
     value: list[float | None] | None
     stderr: list[float | None] | None
+    dof: NotRequired[int]
     formula: NotRequired[str]
     reason: NotRequired[str]
 

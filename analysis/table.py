@@ -13,6 +13,7 @@ from analysis.results import (
     TransportKey,
     runs_of,
 )
+from analysis.statistics.estimates import half_width_95
 from analysis.statistics.notation import uncertainty_notation
 
 COLUMNS: dict[SpeciesKey, str] = {
@@ -101,10 +102,11 @@ def format_table(results: FolderResults) -> str:
             shared = ["", ""]
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines += _interval_lines(runs)
     if "arrhenius" in results:
         for name, fit in results["arrhenius"].items():
             if (energy := fit["activation_energy_eV"])["value"] is not None:
-                lines.append(f"activation energy of {name}: {with_error(energy)} eV")
+                lines.append(f"activation energy of {name}: {with_error(energy)} eV{_interval(energy)}")
     for run in runs:
         lines += _transport_lines(run) + _thermodynamic_lines(run)
     if any(row[5].startswith("[") for row in rows):
@@ -112,6 +114,30 @@ def format_table(results: FolderResults) -> str:
     notes = set(_reasons(runs))
     notes |= {warning for run in runs for warning in run["warnings"]}
     return "\n".join([*lines, *(f"note: {note}" for note in sorted(notes))])
+
+
+def _interval_lines(runs: list[RunResults]) -> list[str]:
+    """How many standard errors, which the brackets hold, make half of a 95 % interval."""
+    known = {
+        int(entry[key]["dof"])
+        for run in runs
+        for entry in run["species"].values()
+        for key in SPECIES_KEYS
+        if "dof" in entry[key]
+    }
+    return [
+        f"in brackets: standard errors; 95 % intervals are +-{half_width_95(1.0, dof):.2f} of them "
+        f"({dof + 1} independent samples)"
+        for dof in sorted(known)
+    ]
+
+
+def _interval(entry: Entry) -> str:
+    """` (95 %: 0.71 to 0.79)`."""
+    if "interval_95" not in entry:
+        return ""
+    low, high = entry["interval_95"]
+    return f" (95 %: {low:.3g} to {high:.3g})"
 
 
 def _reasons(runs: list[RunResults]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -178,9 +179,9 @@ def _precise(folder: Path, wanted: float, log: Log) -> bool:
             continue
         found, _ = tracer_estimates(analysis.tracer(record.name))
         if isinstance(found, Estimate):
-            reached = found.stderr / found.value
+            reached = found.stderr / abs(found.value) if found.value else math.inf
             log(f"relative error of D* of {record.name}: {reached:.2g} (wanted {wanted:g})")
-            return reached <= wanted
+            return reached <= wanted and analysis.diffusive(record.name)
     return False
 
 

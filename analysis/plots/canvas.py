@@ -57,6 +57,8 @@ def picture(
                 panel.xaxis.set_major_locator(MaxNLocator(MOST_X_INTERVALS))
             if panel.get_legend_handles_labels()[0]:
                 panel.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
+        if any(panel.containers for panel in axes):
+            figure.text(0.005, 0.005, "error bars: 95 % intervals", fontsize="x-small", color="0.4")
         try:
             figure.savefig(path)
         except OSError as error:

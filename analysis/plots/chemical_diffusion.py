@@ -12,7 +12,7 @@ import numpy as np
 from analysis.plots.canvas import COLOURS, MARKERS, picture, time_unit
 from analysis.plots.labels import ROUTES, species_label, typeset
 from analysis.plots.results import JsonObject, heading
-from analysis.statistics.estimates import Estimate, from_json
+from analysis.statistics.estimates import Estimate, from_json, half_width_95
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def plot_routes(results: JsonObject, path: Path) -> Path | None:
             axes.errorbar(
                 [result.value],
                 [row],
-                xerr=[result.stderr],
+                xerr=[half_width_95(result.stderr, result.dof)],
                 fmt="o",
                 color=COLOURS[row % len(COLOURS)],
                 markerfacecolor="white" if hollow else COLOURS[row % len(COLOURS)],
@@ -98,7 +98,7 @@ def _decays(axes: Axes, curves: list[tuple[str, JsonObject]]) -> None:
     for (label, curve), colour, marker in zip(curves, itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False):
         t, value, stderr = (np.array(curve[key]) for key in ("lag_s", "value", "stderr"))
         seen = value > stderr
-        points, errors = value[seen], stderr[seen]
+        points, errors = value[seen], half_width_95(1.0, curve.get("dof")) * stderr[seen]
         axes.errorbar(
             t[seen] * per_second,
             points,

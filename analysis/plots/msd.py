@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.plots.canvas import COLOURS, MARKERS, picture, time_unit
 from analysis.plots.labels import result_text, species_label
-from analysis.statistics.estimates import Estimate, Result, Unavailable
+from analysis.statistics.estimates import Estimate, Result, Unavailable, half_width_95
 from analysis.statistics.independent_samples import FitRange
 from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.tracer import msd_curve, tracer_estimates
@@ -43,7 +43,7 @@ def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: FitRange = Non
             axes.errorbar(
                 curve.time_s[shown] * per_second,
                 curve.msd_m2[shown] * ANGSTROM2_PER_M2,
-                np.nan_to_num(curve.stderr_m2[shown]) * ANGSTROM2_PER_M2,
+                half_width_95(1.0, curve.dof) * np.nan_to_num(curve.stderr_m2[shown]) * ANGSTROM2_PER_M2,
                 fmt=marker,
                 color=colour,
                 label=f"{species_label(name)}\n$D^*$ {_equals(tracer)}",

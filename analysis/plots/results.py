@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from analysis.statistics.estimates import Estimate, FloatArray, Result
+from analysis.statistics.estimates import Estimate, FloatArray, Result, half_width_95
 from lattices.errors import InputError
 
 JsonObject: TypeAlias = Mapping[str, Any]
@@ -36,8 +36,12 @@ def opened(path: Path) -> Iterator[JsonObject]:
 
 
 def columns(points: Iterable[tuple[float, Result]]) -> FloatArray:
-    """(3, n) abscissa, value and standard error of the points whose result is available."""
-    known = [(x, result.value, result.stderr) for x, result in points if isinstance(result, Estimate)]
+    """(3, n) abscissa, value and half of the 95 % interval of the points whose result is available."""
+    known = [
+        (x, result.value, half_width_95(result.stderr, result.dof))
+        for x, result in points
+        if isinstance(result, Estimate)
+    ]
     return np.array(known, dtype=float).reshape(-1, 3).T
 
 

@@ -65,7 +65,7 @@ def scalar_estimates(results: JsonObject) -> dict[str, Entry]:
             return
         if {"value", "stderr"} <= set(entry):
             if not isinstance(entry["value"], list):
-                found[name] = {key: entry[key] for key in ("value", "stderr", "reason") if key in entry}
+                found[name] = {key: entry[key] for key in ("value", "stderr", "interval_95", "reason") if key in entry}
             return
         for key, inner in entry.items():
             walk(inner, f"{name}.{key}" if name else key)
@@ -122,7 +122,8 @@ def _series(rows: Iterable[JsonObject], key: str, kind: Kind) -> list[Series]:
             if _kind_of(name) == kind and entry["value"] is not None and x is not None:
                 about = ", ".join(others)
                 series = found.setdefault((name, about), Series(name, about))
-                series.points.append((x, entry["value"], entry["stderr"]))
+                low, high = entry["interval_95"]
+                series.points.append((x, entry["value"], (high - low) / 2.0))
     return list(found.values())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.plots.canvas import COLOURS, picture, scale
 from analysis.plots.labels import THETA_METHODS, species_label
 from analysis.plots.results import JsonObject, columns, heading
-from analysis.statistics.estimates import FloatArray, from_json
+from analysis.statistics.estimates import FloatArray, from_json, half_width_95
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +68,7 @@ def _thetas(axes: Axes, known: JsonObject, points: list[JsonObject]) -> list[Flo
 
 
 def _curve_between(above: Axes, below: Axes, known: JsonObject, gas: bool) -> None:
-    """Composition and Theta between the points, by reweighting, with bands of one standard error."""
+    """Composition and Theta between the points, by reweighting, with bands of the 95 % intervals."""
     curve = known.get("isotherm_curve", {})
     if not curve.get("mu_eV"):
         return
@@ -79,7 +79,8 @@ def _curve_between(above: Axes, below: Axes, known: JsonObject, gas: bool) -> No
     at = _pressures(known, mu) if gas else mu
     for axes, x, value, stderr in ((above, at, fraction, fraction_stderr), (below, fraction, theta, theta_stderr)):
         axes.plot(x, value, color=COLOURS[0])
-        axes.fill_between(x, value - stderr, value + stderr, color=COLOURS[0], alpha=0.2, linewidth=0)
+        half = half_width_95(1.0, curve.get("dof")) * stderr
+        axes.fill_between(x, value - half, value + half, color=COLOURS[0], alpha=0.2, linewidth=0)
 
 
 def _pressures(known: JsonObject, mu_eV: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 from analysis.plots.canvas import COLOURS, picture
 from analysis.plots.labels import species_label, typeset
 from analysis.plots.results import JsonObject, heading
-from analysis.statistics.estimates import FloatArray
+from analysis.statistics.estimates import FloatArray, half_width_95
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,4 +82,5 @@ def _steps(axes: Axes, position_nm: FloatArray, entry: JsonObject, label: str, c
     value = np.array(entry["value"], dtype=float)
     stderr = np.array(entry["stderr"], dtype=float) if entry["stderr"] else np.zeros(len(value))
     axes.step(position_nm, value, where="mid", color=colour, linewidth=0.8)
-    axes.errorbar(position_nm, value, np.nan_to_num(stderr), fmt=".", color=colour, capsize=2, label=label)
+    half = half_width_95(1.0, entry.get("dof")) * np.nan_to_num(stderr)
+    axes.errorbar(position_nm, value, half, fmt=".", color=colour, capsize=2, label=label)

@@ -7,6 +7,9 @@ correlation with every other such quantity, so ratios such as D*/D_sigma need no
 (delete-one jackknife; Efron and Stein, Ann. Stat. 9 (1981) 586). For a mean over independent samples of equal weight
 the jackknife error is the usual standard error of the mean.
 
+Jackknife samples also give the bias of a nonlinear quantity, as of a ratio of two estimates, to first order in 1/U, and
+it is subtracted. Intervals are those of Student's t with U - 1 degrees of freedom.
+
 A result that the run cannot support is an `Unavailable` with its reason. Deep inside a calculation it is raised as
 `UnavailableError`, which carries the `Unavailable`; `attempt` is the only place that catches it, and `available` raises
 it again where a result is needed for another one.
@@ -16,7 +19,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
@@ -32,7 +35,9 @@ T = TypeVar("T")
 SIGNIFICANT = 3.0  # joint standard errors beyond which two estimates of one quantity disagree
 ISOTROPIC = 1e-9  # relative anisotropy that rounding can leave in a tensor of a cubic crystal
 NOT_CUBIC = "not cubic: see principal_values and tensor"
-MOST_BIAS = 0.1  # largest bias, relative to the value, that is subtracted
+MOST_BIAS = 0.1  # largest bias, relative to the value, of estimates that are refused beyond it
+NOT_SIGNIFICANT = "not above two standard errors"
+TOO_FEW_SAMPLES = "biased by more than its standard error: too few independent samples"
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ class Estimate:
 
     formula: the expression used. tensor, tensor_stderr: (3, 3) float64 in the unit of `value`, in Cartesian axes.
     principal, principal_stderr: (3,) its principal values, rising; None where the crystal is cubic. note: a remark for
-    the reader. unit: for printing; keys of results.json name it.
+    the reader. unit: for printing; keys of results.json name it. dof: degrees of freedom of the error; None where it is
+    taken to be known.
     """
 
     value: float
@@ -80,6 +86,13 @@ class Estimate:
     unit: str = ""
     principal: FloatArray | None = field(default=None, compare=False)
     principal_stderr: FloatArray | None = field(default=None, compare=False)
+    dof: float | None = None
+
+    @property
+    def interval_95(self) -> tuple[float, float]:
+        """The 95 % confidence interval of Student's t."""
+        half = half_width_95(self.stderr, self.dof)
+        return self.value - half, self.value + half
 
     def noting(self, note: str | None) -> Estimate:
         """The estimate with one more remark for the reader, or itself where that is None."""
@@ -93,7 +106,9 @@ class Estimate:
 
     def as_json(self) -> Entry:
         """The entry of results.json; `value` and `stderr` are always present, the rest where it is set."""
-        entry: Entry = {"value": self.value, "stderr": self.stderr}
+        entry: Entry = {"value": self.value, "stderr": self.stderr, "interval_95": list(self.interval_95)}
+        if self.dof is not None:
+            entry["dof"] = self.dof
         if self.formula is not None:
             entry["formula"] = self.formula
         if self.note is not None:
@@ -116,7 +131,8 @@ def from_json(entry: Entry, unit: str = "") -> Result:
         return Unavailable(entry["reason"], formula)
     tensor = np.array(entry["tensor"]) if "tensor" in entry else None
     error = np.array(entry["tensor_stderr"]) if "tensor_stderr" in entry else None
-    return Estimate(entry["value"], entry["stderr"], formula, tensor, error, entry.get("note"), unit)
+    note, dof = entry.get("note"), entry.get("dof")
+    return Estimate(entry["value"], entry["stderr"], formula, tensor, error, note, unit, dof=dof)
 
 
 def attempt(build: Callable[[], T], formula: str | None = None) -> T | Unavailable:
@@ -156,21 +172,35 @@ def student_quantile(dof: float, outside: float) -> float:
     return float(stdtrit(dof, 1.0 - outside / 2.0))
 
 
+def half_width_95(stderr: float, dof: float | None) -> float:
+    """Half of the 95 % interval; dof None: of a Gaussian."""
+    return student_quantile(math.inf if dof is None else dof, 0.05) * stderr
+
+
+def satterthwaite(variances: Sequence[float], dof: Sequence[float | None]) -> float | None:
+    """Degrees of freedom of a sum of independent variances with dof each (Welch and Satterthwaite); None: known.
+
+    F. E. Satterthwaite, Biometrics Bull. 2 (1946) 110.
+    """
+    spread = sum(v**2 / d for v, d in zip(variances, dof, strict=True) if d is not None)
+    return sum(variances) ** 2 / spread if spread > 0.0 else None
+
+
 def student_limit(samples: FloatArray, false_alarm: float) -> float:
     """Magnitude that a (U+1,) quantity of mean zero exceeds with a given probability (Student's t, U - 1 dof)."""
     return student_quantile(len(samples) - 2, false_alarm) * float(jackknife_stderr(samples))
 
 
-def without_bias(samples: FloatArray, what: str) -> FloatArray:
-    """The jackknife samples of a nonlinear estimate, its first-order bias subtracted: U x - (U-1) <x left out>.
+def jackknife_bias(samples: FloatArray) -> FloatArray:
+    """(...) first-order bias of sample 0 of (U+1, ...) jackknife samples: (U - 1)(<x left out> - x)."""
+    return np.asarray((len(samples) - 2) * (samples[1:].mean(axis=0) - samples[0]))
 
-    Raises UnavailableError where the bias exceeds MOST_BIAS of the value: too few independent samples.
-    """
-    number = len(samples) - 1
-    corrected = number * samples[0] - (number - 1) * samples[1:].mean(axis=0)
-    if not abs(float(corrected - samples[0])) <= MOST_BIAS * abs(float(samples[0])):
+
+def check_bias(samples: FloatArray, what: str) -> FloatArray:
+    """The jackknife samples; UnavailableError where their bias exceeds MOST_BIAS of the value."""
+    if not abs(float(jackknife_bias(samples))) <= MOST_BIAS * abs(float(samples[0])):
         raise UnavailableError(f"{what}: too few independent samples; take more replicas or a longer run")
-    return np.concatenate([corrected[None], samples[1:]])
+    return samples
 
 
 def from_samples(
@@ -181,19 +211,24 @@ def from_samples(
 ) -> Estimate:
     """Estimate of a scalar given as (U+1,) jackknife samples, with a tensor given as (U+1, 3, 3) where wanted.
 
+    The bias is subtracted unless it exceeds the standard error, where a series in 1/U makes no sense; a note says so.
     Raises UnavailableError if the value or its error is not a finite number.
     """
-    value, stderr = float(samples[0]), float(jackknife_stderr(samples))
+    value, stderr, bias = float(samples[0]), float(jackknife_stderr(samples)), float(jackknife_bias(samples))
     if not (math.isfinite(value) and math.isfinite(stderr)):
         raise UnavailableError("not a finite number for this run: too few events")
-    found = Estimate(value, stderr, formula, note=note)
+    corrected = abs(bias) <= stderr
+    found = Estimate(value - bias if corrected else value, stderr, formula, note=note, dof=len(samples) - 2)
+    if not corrected:
+        found = found.noting(TOO_FEW_SAMPLES)
     if tensor_samples is None:
         return found
 
     def errors(axes: FloatArray) -> FloatArray:
         return jackknife_stderr(np.einsum("ak,uab,bk->uk", axes, tensor_samples, axes))
 
-    return with_tensor(found, tensor_samples[0], jackknife_stderr(tensor_samples), errors)
+    tensor = tensor_samples[0] - jackknife_bias(tensor_samples) if corrected else tensor_samples[0]
+    return with_tensor(found, tensor, jackknife_stderr(tensor_samples), errors)
 
 
 def with_tensor(
@@ -221,16 +256,13 @@ def positive_from_samples(
 
 
 def above_two_errors(estimate: Estimate) -> Estimate:
-    """The estimate of a quantity that is positive by definition.
+    """The estimate of a quantity that is positive by definition, with a note where it is not above two standard errors.
 
-    Raises UnavailableError unless its value exceeds two standard errors.
+    Raises UnavailableError where value and error are both zero: there is nothing to estimate it from.
     """
-    if not estimate.value > 2.0 * estimate.stderr:
-        raise UnavailableError(
-            f"estimate {estimate.value:.3g} with error {estimate.stderr:.2g} is not above two errors: "
-            "take a longer run or more replicas"
-        )
-    return estimate
+    if estimate.value == 0.0 == estimate.stderr:
+        raise UnavailableError("zero in every independent sample: nothing moved")
+    return estimate if estimate.value > 2.0 * estimate.stderr else estimate.noting(NOT_SIGNIFICANT)
 
 
 def disagreements(results: Mapping[str, Result], what: str) -> list[str]:

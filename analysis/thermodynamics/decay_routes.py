@@ -109,4 +109,5 @@ def _curve(decay: Decay) -> DecayCurve:
         "lag_s": decay.lag_s[:end:step].tolist(),
         "value": decay.value[:end:step].tolist(),
         "stderr": decay.stderr[:end:step].tolist(),
+        "dof": len(decay.rate_samples) - 2,
     }

@@ -73,6 +73,7 @@ def isotherm_curve(trajectory: Trajectory, histograms: JoinedHistograms) -> Isot
         "site_fraction_stderr": column(0, "stderr"),
         "theta_carrier": column(1, "value"),
         "theta_carrier_stderr": column(1, "stderr"),
+        "dof": next((each[0].dof for each in points if not isinstance(each, Unavailable)), None),
     }
 
 

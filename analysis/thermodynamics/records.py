@@ -34,6 +34,7 @@ class DecayCurve(TypedDict):
     lag_s: list[float]
     value: list[float]
     stderr: list[float]
+    dof: int
 
 
 class DecayCurves(TypedDict, total=False):
@@ -82,6 +83,7 @@ class IsothermCurve(TypedDict, total=False):
     site_fraction_stderr: OptionalNumbers
     theta_carrier: OptionalNumbers
     theta_carrier_stderr: OptionalNumbers
+    dof: float | None
 
 
 class ThermodynamicResults(TypedDict):

@@ -12,8 +12,8 @@ from analysis.statistics.estimates import (
     Unavailable,
     attempt,
     available,
+    check_bias,
     positive_from_samples,
-    without_bias,
 )
 from analysis.thermodynamics.density_modes import values_by_mode
 from analysis.thermodynamics.inputs import ChemicalDiffusionInputs
@@ -88,10 +88,10 @@ def _from_structure_factors(inputs: ChemicalDiffusionInputs, of_k: list[ModeValu
     at_zero = long_wave_limit(np.array([mode.k_per_m for mode in modes]), samples)
     numbers = "(" + ", ".join(f"{value:g}" for value in n) + ")"
     return positive_from_samples(
-        without_bias(at_zero, "inverse of the structure factors"), STRUCTURE_FORMULA.format(inputs.carrier, numbers)
+        check_bias(at_zero, "inverse of the structure factors"), STRUCTURE_FORMULA.format(inputs.carrier, numbers)
     )
 
 
 def _from_slabs(inputs: ChemicalDiffusionInputs) -> Estimate:
-    samples = without_bias(slab_theta(inputs.trajectory, inputs.independent), "inverse of the covariance of slabs")
+    samples = check_bias(slab_theta(inputs.trajectory, inputs.independent), "inverse of the covariance of slabs")
     return positive_from_samples(samples, SLAB_FORMULA.format(inputs.carrier))

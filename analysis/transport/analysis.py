@@ -45,6 +45,11 @@ class TransportAnalysis:
         """The Onsager matrix."""
         return attempt(lambda: collective_samples(self.trajectory, available(self.independent), self.fit_range))
 
+    def diffusive(self, name: str) -> bool:
+        """Whether the run has lags at which the tracer motion of a species is diffusive."""
+        found = self.tracer(name)
+        return not isinstance(found, Unavailable) and found.fit.doubt is None
+
     def tracer(self, name: str) -> TracerSamples | Unavailable:
         """D* and f of a mobile species."""
         if name not in self._tracers:

@@ -78,7 +78,8 @@ def _local_samples(analysis: TransportAnalysis, s: int) -> FloatArray:
 
 def _with_error(samples: FloatArray) -> ListEntry:
     errors = jackknife_stderr(samples) if len(samples) > 1 else np.full(samples.shape[1], np.nan)
-    return {"value": _list(samples[0]), "stderr": _list(errors)}
+    found: ListEntry = {"value": _list(samples[0]), "stderr": _list(errors)}
+    return found | {"dof": len(samples) - 2} if len(samples) > 2 else found
 
 
 def _initial(values: FloatArray) -> ListEntry:

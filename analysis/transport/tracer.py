@@ -41,12 +41,16 @@ FIELD_REASON = "run in a field: fluctuations are analysed at zero field only; se
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean-square displacement of a species. time_s, msd_m2, stderr_m2: (K,); fit: (offset in m2, slope in m2/s)."""
+    """Mean-square displacement of a species.
+
+    time_s, msd_m2, stderr_m2: (K,); fit: (offset in m2, slope in m2/s); dof: degrees of freedom of the errors.
+    """
 
     time_s: FloatArray
     msd_m2: FloatArray
     stderr_m2: FloatArray
     fit: tuple[float, float] | None
+    dof: int | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,7 @@ def msd_curve(trajectory: Trajectory, name: str, samples: TracerSamples | Unavai
     if not isinstance(samples, Unavailable):
         weights, fitted = samples.fit.weights, msd[0, samples.stored]
         fit = (float(weights.offset @ fitted), float(weights.slope @ fitted) / interval)
-    return Curve(lags_s, msd[0], jackknife_stderr(msd), fit)
+    return Curve(lags_s, msd[0], jackknife_stderr(msd), fit, independent.n_samples - 1)
 
 
 def _msd_samples(trajectory: Trajectory, independent: IndependentSamples, s: int) -> FloatArray:

@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 
 from analysis.results import RunResults
-from analysis.statistics.estimates import FloatArray
+from analysis.statistics.estimates import Estimate, FloatArray
 
 LEAST_RATIO = 1.2  # of the longest visit to the shortest
 TOO_ALIKE = (
@@ -48,15 +48,20 @@ def _at_zero(values: Sequence[object], h: FloatArray, note: str) -> object:
         return values[-1]
     last = entries[-1]
     if "value" not in last or "stderr" not in last:
-        return {key: _at_zero([entry[key] for entry in entries], h, note) for key in last}
+        common = [key for key in last if all(key in entry for entry in entries)]
+        return {key: _at_zero([entry[key] for entry in entries], h, note) for key in common}
     missing = next((entry for entry in entries if entry["value"] is None), None)
     if missing is not None:
         return missing
     value, stderr = (np.array([entry[key] for entry in entries], dtype=float) for key in ("value", "stderr"))
     best, error = fit_at_zero(h, value, stderr)
     formula = f"{last['formula']}; {note}" if "formula" in last else note
-    kept = {key: entry for key, entry in last.items() if key not in ("tensor", "tensor_stderr")}
-    return kept | {"value": best.tolist(), "stderr": error.tolist(), "formula": formula, "by_window": value.tolist()}
+    kept = {key: entry for key, entry in last.items() if not key.startswith(("tensor", "principal", "interval"))}
+    found = kept | {"value": best.tolist(), "stderr": error.tolist(), "formula": formula, "by_window": value.tolist()}
+    if best.ndim == 0:
+        dof = min((cast(float, entry["dof"]) for entry in entries if "dof" in entry), default=None)
+        found["interval_95"] = list(Estimate(float(best), float(error), dof=dof).interval_95)
+    return found
 
 
 def fit_at_zero(h: FloatArray, value: FloatArray, stderr: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -37,9 +37,17 @@ def summary(temperatures: tuple[float, ...] = (1073.0,)) -> dict[str, Any]:
             "varied": {"gas.pO2_bar": pressure, "run.temperature_K": temperature},
             "temperature_K": temperature,
             "figures": {
-                "ionic_conductivity_S_m": {"value": 3.0 * pressure**0.25, "stderr": 0.1},
-                "ambipolar_onsager_conductivity_S_m": {"value": 200.0 * pressure**0.25, "stderr": 1.0},
-                "scale_check.O.drift_conductivity_S_m": {"value": 1.0, "stderr": 0.1},  # a ratio of two runs
+                "ionic_conductivity_S_m": {"value": 3.0 * pressure**0.25, "stderr": 0.1, "interval_95": [0.8, 1.2]},
+                "ambipolar_onsager_conductivity_S_m": {
+                    "value": 200.0 * pressure**0.25,
+                    "stderr": 1.0,
+                    "interval_95": [0.0, 9.0],
+                },
+                "scale_check.O.drift_conductivity_S_m": {
+                    "value": 1.0,
+                    "stderr": 0.1,
+                    "interval_95": [0.8, 1.2],
+                },  # a ratio of two runs
                 "species.O.haven_ratio": {"value": None, "stderr": None, "reason": "too short"},
             },
         }
@@ -75,11 +83,13 @@ def test_a_study_without_a_numeric_key_has_no_pictures(tmp_path: Path) -> None:
 
 
 def test_scalar_estimates_are_found_by_their_dotted_keys() -> None:
-    entry = {"value": 1.0, "stderr": 0.1, "formula": "f"}
+    entry = {"value": 1.0, "stderr": 0.1, "interval_95": [0.8, 1.2], "formula": "f"}
     results = {
         "temperature_K": 1000.0,
         "species": {"O": {"charge_e": -2, "haven_ratio": entry}},
         "onsager": {"matrix_1_per_J_m_s": {"value": [[1.0]], "stderr": [[0.1]]}},
         "profile": {"a": entry},
     }
-    assert scalar_estimates(results) == {"species.O.haven_ratio": {"value": 1.0, "stderr": 0.1}}
+    assert scalar_estimates(results) == {
+        "species.O.haven_ratio": {"value": 1.0, "stderr": 0.1, "interval_95": [0.8, 1.2]}
+    }

@@ -8,13 +8,14 @@ import pytest
 from analysis.statistics.estimates import (
     Estimate,
     Unavailable,
-    UnavailableError,
     attempt,
     available,
     from_json,
+    from_samples,
     jackknife_stderr,
     leave_one_out,
     positive_from_samples,
+    satterthwaite,
 )
 
 
@@ -39,10 +40,39 @@ def test_the_reason_of_an_unavailable_result_is_passed_on_to_derived_results() -
     assert other == Unavailable(lacking.reason, "another")
 
 
-def test_a_positive_estimate_within_two_errors_of_zero_is_refused() -> None:
+def test_a_positive_estimate_within_two_errors_of_zero_keeps_its_value_with_a_note() -> None:
+    """Leaving such values out would bias the mean of those that are left."""
     samples = leave_one_out(np.array([1.0, -1.0, 1.0, -0.5])) / leave_one_out(np.ones(4))
-    with pytest.raises(UnavailableError, match="not above two errors"):
-        positive_from_samples(samples)
+    estimate = positive_from_samples(samples)
+    assert estimate.value == pytest.approx(0.125) and estimate.note == "not above two standard errors"
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("number", [4, 8])
+def test_a_ratio_has_no_bias_and_its_interval_covers_the_truth(number: int) -> None:
+    """8000 ratios of means with 15 % errors over `number` samples: the plain ratio is 2 % high, the estimate is not.
+
+    It is held to 0.75 %, 3 errors of the mean; 95 % intervals cover 94 to 97.5 % (5 binomial errors are 1.2 %).
+    """
+    rng = np.random.default_rng(5)
+    plain, estimates = [], []
+    for _ in range(8000):
+        above, below = (1.0 + 0.15 * np.sqrt(number) * rng.normal(size=number) for _ in range(2))
+        samples = leave_one_out(above) / leave_one_out(below)
+        plain.append(samples[0])
+        estimates.append(from_samples(samples))
+    assert np.mean(plain) > 1.015
+    assert abs(np.mean([each.value for each in estimates]) - 1.0) < 0.0075
+    covered = np.mean([each.interval_95[0] < 1.0 < each.interval_95[1] for each in estimates])
+    assert 0.94 < covered < 0.975
+    assert estimates[0].dof == number - 1
+
+
+def test_degrees_of_freedom_add_up() -> None:
+    """Two equal variances have the degrees of both, one that dominates its own, known ones none."""
+    assert satterthwaite([1.0, 1.0], [3, 3]) == pytest.approx(6.0)
+    assert satterthwaite([1.0, 1e-9], [3, 3]) == pytest.approx(3.0)
+    assert satterthwaite([1.0], [None]) is None
 
 
 def test_jackknife_of_a_mean_is_its_standard_error() -> None:
