@@ -1,4 +1,4 @@
-# Every target builds the same environment in .venv and uses it. `make demo` and `make test` are the two to know.
+# Every target builds the same environment in .venv and uses it. `make demo` and `make test` are the most important ones.
 PYTHON ?= python3
 BIN := .venv/bin
 # Processes that run the tests: a number, or auto for one per core.
@@ -20,7 +20,7 @@ demo: venv
 	$(BIN)/kmc run gdc --out demo
 	@echo "pictures: demo/arrhenius.png and demo/T1000K/msd.png"
 
-# Everything that a change must pass.
+# All checks that a change must pass.
 test: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,7 +28,7 @@ test: venv
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
-# What to run while working: under a minute on two cores. Leaves out the tests marked `slow` and the type check.
+# For use while working: under a minute on two cores. Leaves out the tests marked `slow` and the type check.
 test-quick: venv
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports

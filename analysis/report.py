@@ -47,7 +47,7 @@ ONE_SCALE = 'only one scale was run: compare with a run at another, or take pola
 
 
 def analyze(trajectory: Trajectory, fit_range: FitRange = None) -> RunResults:
-    """All estimates of one trajectory, as results.json holds them.
+    """All estimates of one trajectory, in the form of results.json.
 
     fit_range: lags of the fits, as fractions of the run; the lower one as a fraction of the run as first planned, where
     the run was extended. None: chosen from the data. Raises InputError for a fit range that is not allowed.
@@ -135,7 +135,7 @@ def _hops(trajectory: Trajectory) -> HopResults:
 
 
 def analyze_folder(folder: Path | str, fit_range: FitRange = None) -> FolderResults:
-    """Analyse the run in a folder, or each of its temperatures, and write results.json beside every trajectory.
+    """Analyse the run in a folder, or each of its temperatures, and write results.json next to every trajectory.
 
     Where the folder is part of a run that was analysed before, as a temperature or a mode is, the results of that run
     are made again from those of its parts. Raises InputError for a folder without a run, or for a trajectory that

@@ -1,7 +1,7 @@
 """The shape of results.json.
 
 Every estimate is an `Entry`; an unavailable one has the value null and a reason. Keys name the unit of their values.
-The parts on thermodynamics and chemical diffusion are described where they are made (analysis/thermodynamics).
+The parts on thermodynamics and chemical diffusion are described in analysis/thermodynamics/records.py.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class ProfileResults(TypedDict):
 
 
 class ModeResults(TypedDict):
-    """What is left of each part of a run in mode "auto"."""
+    """The contribution of each part of a run in mode "auto"."""
 
     hops: HopResults
     elapsed_time_s: float | None

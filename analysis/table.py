@@ -141,7 +141,7 @@ def _interval(entry: Entry) -> str:
 
 
 def _reasons(runs: list[RunResults]) -> list[str]:
-    """Why estimates of species are null; the estimates that a reason concerns are named unless it concerns all."""
+    """Reasons for null estimates of species; the estimates are named unless a reason applies to all of them."""
     concerned: dict[str, list[str]] = {}
     total = 0
     for run in runs:

@@ -33,7 +33,7 @@ ROOMS = {
     "kmc.model": "species, hops, energies; composition",
     "kmc.rng": "Philox, Poisson",
     "kmc.errors": "errors that are not bad input",
-    "kmc.arrays": "NumPy and CuPy alike",
+    "kmc.arrays": "NumPy and CuPy arrays",
     "kmc.version": "one number",
     "kmc.shadowing": "name clashes",
     "lattices.defects": "defect equilibria in a gas",

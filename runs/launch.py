@@ -20,7 +20,7 @@ from runs.progress import Log, Stop, progress, signals
 if TYPE_CHECKING:
     from kmc.state.system import System
 
-MOST_DOUBLINGS = 8  # of a run that is to reach a precision: 256 times the first stretch
+MOST_DOUBLINGS = 8  # of a run with a requested precision: 256 times the first production
 RUN_FILE = "run.toml"
 LOCK = "run.lock"
 
@@ -107,7 +107,7 @@ def _run_job(job: Job, folder: Path, backend: str, resume: bool, stop: Stop, log
     precision = job.config.run.duration.precision
     continuing, reached = _progress_of(folder) if resume else (False, 0)
     frames = job.settings.frames
-    while frames < reached:  # a stretch that was begun is finished before its precision is examined
+    while frames < reached:  # a production that was started is finished before its precision is checked
         frames *= 2
     while True:
         with progress(log) as report:

@@ -1,6 +1,6 @@
-"""The canvas of every picture: style, panels, scales of axes, legend beside the curves, writing of the file.
+"""The canvas of every picture: style, panels, scales of axes, legend next to the curves, writing of the file.
 
-Matplotlib is used through its object interface: no pyplot, no display, no figure that outlives its picture.
+Matplotlib is used through its object interface: no pyplot, no display, and figures are closed after writing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def picture(
     width_inches: float = 8.0,
     shared: bool = False,
 ) -> Iterator[tuple[Figure, list[Axes]]]:
-    """(figure, its panels from top to bottom); the picture is written on leaving, with a legend beside every panel.
+    """(figure, its panels from top to bottom); the picture is written on exit, with a legend next to every panel.
 
     shared: the panels have a common abscissa. Raises InputError if the file cannot be written.
     """
@@ -64,7 +64,7 @@ def picture(
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
         except ValueError as error:
-            if "is not supported" not in str(error):  # Matplotlib's word for an unknown suffix
+            if "is not supported" not in str(error):  # Matplotlib's message for an unknown suffix
                 raise
             raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
 

@@ -17,12 +17,12 @@ from analysis.statistics.estimates import Estimate, from_json, half_width_95
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SAME = 1e-9  # relative difference of routes that are one expression in other words
+SAME = 1e-9  # relative difference of routes that are equivalent expressions
 UNCORRELATED = ("tracer_theta",)  # routes that leave correlations out: drawn hollow
 
 
 def plot_routes(results: JsonObject, path: Path) -> Path | None:
-    """D~ by route, side by side, with errors; routes that are equal by definition share a line. None without any."""
+    """D~ by route, with errors; routes that are equal by definition share a line. None without any."""
     entries = results.get("chemical_diffusivity_m2_s", {})
     lines: list[tuple[list[str], Estimate]] = []
     for name in ROUTES:
@@ -92,7 +92,7 @@ def _curves(results: JsonObject) -> JsonObject:
 
 
 def _decays(axes: Axes, curves: list[tuple[str, JsonObject]]) -> None:
-    """Decays that exceed their standard errors, and the exponentials through their fitted stretches, in one panel."""
+    """Decays that exceed their standard errors, and the exponentials through their fitted ranges, in one panel."""
     per_second, unit = time_unit(max(curve["lag_s"][-1] for _, curve in curves))
     lowest = 1.0
     for (label, curve), colour, marker in zip(curves, itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False):

@@ -1,4 +1,4 @@
-"""What pictures take from results.json."""
+"""Reading of results.json for pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JsonObject: TypeAlias = Mapping[str, Any]
 
 @contextmanager
 def opened(path: Path) -> Iterator[JsonObject]:
-    """The contents of a results.json, for as long as pictures are drawn from them.
+    """The contents of a results.json, inside a block that draws pictures from them.
 
     Raises InputError where the file cannot be read, is not JSON, or lacks what a picture needs.
     """

@@ -44,7 +44,7 @@ KINDS = (
 
 @dataclass
 class Series:
-    """One quantity of the runs that differ in the varied key alone. others: what sets them apart from further runs."""
+    """One quantity of the runs that differ in the varied key alone. others: the values of the other varied keys."""
 
     name: str
     others: str

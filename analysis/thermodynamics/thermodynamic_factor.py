@@ -1,4 +1,4 @@
-"""The thermodynamic factor by three methods, side by side: grand-canonical walk, structure factors, slabs."""
+"""The thermodynamic factor by three methods: grand-canonical walk, structure factors, slabs."""
 
 from __future__ import annotations
 

@@ -114,9 +114,9 @@ def label_exchange(trajectory: Trajectory) -> dict[str, str]:
 
 
 def check_motion(trajectory: Trajectory, name: str) -> None:
-    """Raise UnavailableError for a species whose recorded displacements are no motion of its particles.
+    """Raise UnavailableError for a species whose recorded displacements do not represent the motion of its particles.
 
-    They are not recorded at all, or are an exchange of labels, or were made at rates that are not the true ones.
+    They were not recorded, or they are an exchange of labels, or the rates were not the true ones.
     """
     record = next(record for record in trajectory.species if record.name == name)
     if reason := label_exchange(trajectory).get(name):

@@ -16,7 +16,7 @@ static int mode, armed;
 void failing_io_arm(long n, int how) { calls = 0, target = n, mode = how, armed = 1; }
 long failing_io_count(void) { return calls; }
 
-// Whether this call fails; errno is set. needs_room: whether a full disk matters to it.
+// Whether this call fails; errno is set. needs_room: whether it fails on a full disk.
 static int fails(int needs_room) {
     if (!armed) return 0;
     calls++;

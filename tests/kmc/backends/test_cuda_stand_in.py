@@ -41,13 +41,13 @@ WALKS = (
     + """
 for name, make in SYSTEMS.items():
     system = make(3)
-    doors = [{}, {"selection": "rejection-free"}, {"block": 3 if name != "two carriers" else 4}]
-    for door in doors[: 1 if name == "carriers alone" else 3]:
-        walks = [make_walker(kind, system, system.initial_state(), **door) for kind in ("numpy", "cuda")]
+    choices = [{}, {"selection": "rejection-free"}, {"block": 3 if name != "two carriers" else 4}]
+    for choice in choices[: 1 if name == "carriers alone" else 3]:
+        walks = [make_walker(kind, system, system.initial_state(), **choice) for kind in ("numpy", "cuda")]
         for window in range(2):
             for walk in walks:
-                walk.advance(window_trials(system, window, 300) if not door.get("block") else np.full(3, 300))
-        assert same(walks[0].read(), walks[1].read()), (name, door)
+                walk.advance(window_trials(system, window, 300) if not choice.get("block") else np.full(3, 300))
+        assert same(walks[0].read(), walks[1].read()), (name, choice)
 component = neutral_component(system.tables, system.model.vacancies)
 ends = [grand_state(system.tables, component, system.initial_state(), 100_000) for kind in range(2)]
 for end, kind in zip(ends, ("numpy", "cuda")):

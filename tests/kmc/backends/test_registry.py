@@ -28,7 +28,7 @@ def test_an_unknown_backend_is_refused_everywhere(name):
     component = neutral_component(gas.tables, gas.model.vacancies)
     assert isinstance(component, Component)
     grand = grand_state(gas.tables, component, gas.initial_state(), 0)
-    doors = [
+    calls = [
         lambda: backend_named(name),
         lambda: choose_backend(name),
         lambda: make_walker(name, system, system.initial_state()),
@@ -36,9 +36,9 @@ def test_an_unknown_backend_is_refused_everywhere(name):
         lambda: make_walker(name, system, system.initial_state(), block=3),
         lambda: make_grand_walker(name, gas, grand),
     ]
-    for door in doors:
+    for call in calls:
         with pytest.raises(InputError, match=f"backend = {name!r}: auto, cuda, cpu, numpy are allowed"):
-            door()
+            call()
 
 
 def test_an_unknown_selection_is_refused():

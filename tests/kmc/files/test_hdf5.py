@@ -295,9 +295,9 @@ SMALL_WINDOWS = {
 }
 
 
-@pytest.mark.parametrize("door", ["create", "append"])
+@pytest.mark.parametrize("method", ["create", "append"])
 @pytest.mark.parametrize("asked", SMALL_WINDOWS.values(), ids=SMALL_WINDOWS)
-def test_a_run_stopped_at_the_end_of_equilibration_continues_without_another_window(tmp_path, monkeypatch, asked, door):
+def test_a_run_stopped_at_the_end_of_equilibration_walks_no_further_window(tmp_path, monkeypatch, asked, method):
     """The disk is full when the trajectory file is created; the last checkpoint is one of equilibration."""
 
     def full(*_):
@@ -305,7 +305,7 @@ def test_a_run_stopped_at_the_end_of_equilibration_continues_without_another_win
 
     run(system(), asked, tmp_path / "whole", backend="numpy")
     with monkeypatch.context() as patched:
-        patched.setattr(TrajectoryWriter, door, full)
+        patched.setattr(TrajectoryWriter, method, full)
         with pytest.raises(InputError, match="No space left"):
             run(system(), asked, tmp_path / "part", backend="numpy")
     assert SavedRun.read(tmp_path / "part").frame == 0
