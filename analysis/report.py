@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from kmc.files.header import SpeciesRecord
     from kmc.files.trajectory import Trajectory
 
+Write = Callable[[Path, FolderResults], None]
 DIFFUSIVITIES: tuple[SpeciesKey, ...] = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s")
 CONDUCTIVITIES: tuple[TransportKey, ...] = ("ionic_conductivity_S_m", "electronic_conductivity_S_m")
 SIGMA_T_FORMULA = "ln(sigma T) against 1/kT"
@@ -134,21 +136,23 @@ def _hops(trajectory: Trajectory) -> HopResults:
     return {"families": families, "wall_s": trajectory.wall_s, "accepted_per_s": per_s}
 
 
-def analyze_folder(folder: Path | str, fit_range: FitRange = None) -> FolderResults:
+def analyze_folder(folder: Path | str, fit_range: FitRange = None, unwritten: list[str] | None = None) -> FolderResults:
     """Analyse the run in a folder, or each of its temperatures, and write results.json next to every trajectory.
 
     Where the folder is part of a run that was analysed before, as a temperature or a mode is, the results of that run
-    are made again from those of its parts. Raises InputError for a folder without a run, or for a trajectory that
-    cannot be read.
+    are made again from those of its parts. unwritten: receives a line for each results.json that cannot be written.
+    Raises InputError for a folder without a run, for a trajectory that cannot be read, or, without `unwritten`, where
+    results.json cannot be written.
     """
     from kmc.files.trajectory import read_trajectory
 
     folder = Path(folder)
-    results = _folder_results(folder, lambda part: analyze(read_trajectory(part / "trajectory.h5"), fit_range))
+    write = _write if unwritten is None else partial(_try_to_write, unwritten)
+    results = _folder_results(folder, lambda part: analyze(read_trajectory(part / "trajectory.h5"), fit_range), write)
     part = folder.resolve()
     while _belongs_to_run(part):
         part = part.parent
-        _folder_results(part, lambda each: read_run_results(each, fit_range))
+        _folder_results(part, lambda each: read_run_results(each, fit_range), write)
     return results
 
 
@@ -180,37 +184,39 @@ def read_run_results(folder: Path, fit_range: FitRange = None) -> RunResults:
         return analyze(read_trajectory(folder / "trajectory.h5"), fit_range)
 
 
-def _folder_results(folder: Path, leaf: Callable[[Path], RunResults]) -> FolderResults:
+def _folder_results(folder: Path, leaf: Callable[[Path], RunResults], write: Write) -> FolderResults:
     """Make and write the results of a folder. leaf: makes those of a folder with a trajectory."""
     if _holds_one_run(folder):
-        return _run_results(folder, leaf)
+        return _run_results(folder, leaf, write)
     parts = temperature_folders(folder)
     if not parts:
         raise InputError(f"{folder}: contains neither a trajectory.h5 nor sub-folders T...K with one")
-    runs = sorted(((_run_results(part, leaf), part.name) for part in parts), key=lambda run: run[0]["temperature_K"])
+    runs = sorted(
+        ((_run_results(part, leaf, write), part.name) for part in parts), key=lambda run: run[0]["temperature_K"]
+    )
     results: TemperatureResults = {
         "temperatures_K": [run["temperature_K"] for run, _ in runs],
         "folders": [name for _, name in runs],
         "arrhenius": _arrhenius([run for run, _ in runs]),
         "runs": [run for run, _ in runs],
     }
-    _write(folder, results)
+    write(folder, results)
     return results
 
 
-def _run_results(folder: Path, leaf: Callable[[Path], RunResults]) -> RunResults:
+def _run_results(folder: Path, leaf: Callable[[Path], RunResults], write: Write) -> RunResults:
     """Make and write the results of one run at one temperature, which may have parts of its own."""
     if (folder / "trajectory.h5").exists():
         results = leaf(folder)
     elif windows := window_folders(folder):
-        results = extrapolate([_run_results(part, leaf) for part in windows])
+        results = extrapolate([_run_results(part, leaf, write) for part in windows])
     else:
-        modes = {part.name: _run_results(part, leaf) for part in mode_folders(folder)}
+        modes = {part.name: _run_results(part, leaf, write) for part in mode_folders(folder)}
         try:
             results = combine(modes)
         except InputError as error:
             raise InputError(f"{folder}: {error}") from error
-    _write(folder, results)
+    write(folder, results)
     return results
 
 
@@ -240,6 +246,13 @@ def _write(folder: Path, results: FolderResults) -> None:
         os.replace(temporary, folder / "results.json")
     except OSError as error:
         raise InputError(f"{folder}: results.json cannot be written: {error.strerror}") from error
+
+
+def _try_to_write(unwritten: list[str], folder: Path, results: FolderResults) -> None:
+    try:
+        _write(folder, results)
+    except InputError as error:
+        unwritten.append(str(error))
 
 
 def _arrhenius(runs: list[RunResults]) -> dict[str, ArrheniusResults]:

@@ -67,8 +67,8 @@ def check_doping(supercell: Supercell, sublattice: int, doping: Doping, what: st
     if doping.number is not None and not 0 <= doping.number <= available:
         raise InputError(f"{what} = {doping.number}: the sublattice has {available} sites")
     if doping.sites is not None:
-        chosen = np.asarray(doping.sites, dtype=np.int64)
-        if len(chosen) and (chosen.min() < 0 or chosen.max() >= available or len(np.unique(chosen)) != len(chosen)):
+        chosen = {int(site) for site in doping.sites}  # of any size: a user may ask for 2^70
+        if any(not 0 <= site < available for site in chosen) or len(chosen) != len(doping.sites):
             raise InputError(f"{what}: site indices must be different and lie from 0 to {available - 1}")
 
 

@@ -86,9 +86,10 @@ def _select(name: str, members: Members, sites: Sequence[Content]) -> NDArray[np
         return np.flatnonzero([any(symbol in wanted for symbol in content) for content in sites])
     if not wanted or any(isinstance(entry, str | bool) for entry in wanted):
         raise InputError(f"sublattice {name!r} = {members!r}: chemical symbols or atom indices are needed")
-    chosen = np.array([int(entry) for entry in wanted], dtype=np.int64)
-    if chosen.min() < 0 or chosen.max() >= len(sites):
+    indices = [int(entry) for entry in wanted]  # of any size
+    if not 0 <= min(indices) <= max(indices) < len(sites):
         raise InputError(f"sublattice {name!r}: atom indices must lie from 0 to {len(sites) - 1}")
+    chosen = np.array(indices, dtype=np.int64)
     if len(np.unique(chosen)) != len(chosen):
         raise InputError(f"sublattice {name!r}: an atom index is listed twice")
     return chosen

@@ -73,6 +73,10 @@ def _read_cif(path: Path) -> list[Atoms]:
 def _expanded(block: CIFBlock) -> Atoms:
     from ase.io.cif import CIFBlock
 
+    for edge in "abc":
+        length = block.get(f"_cell_length_{edge}")
+        if isinstance(length, int | float) and length <= 0:
+            raise InputError(f"_cell_length_{edge} = {length:g}: a positive number is needed")
     tags: dict[str, Any] = {key: block[key] for key in block if key not in (*NAME_KEYS, *NUMBER_KEYS, *SYSTEM_KEYS)}
     if not any(key in tags for key in OPERATION_KEYS):
         name = next((str(block[key]) for key in NAME_KEYS if key in block and block[key] not in (".", "?")), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def resolve(config: RunConfig, base: Path, backend: str) -> RunConfig:
     """The resolved run file: backend chosen, defaults filled in, paths absolute."""
     parameters = config.model.parameters
-    if parameters not in shipped_models() or (base / parameters).is_file():
+    if parameters not in shipped_models() or os.path.isfile(base / parameters):
         parameters = str((base / parameters).resolve())
     crystal: dict[str, str | float] = {}
     if config.crystal.file is not None:
@@ -43,7 +44,7 @@ def model_of(config: RunConfig, base: Path) -> Model:
     A relative path starts from `base`.
     """
     beside = base / config.model.parameters
-    model = load_model(beside if beside.is_file() else config.model.parameters)
+    model = load_model(beside if os.path.isfile(beside) else config.model.parameters)
     permittivity = config.model.relative_permittivity
     if permittivity is None:
         return model

@@ -14,6 +14,8 @@ from kmc.errors import BarrierBelowBound, DisplacementOverflow
 from kmc.version import VERSION
 from lattices.errors import InputError
 
+MOST_CHARACTERS = 1000  # of a message
+
 
 class _Given(float):
     """A number of the command line that messages quote as the user wrote it."""
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.action(arguments)
         return code
     except InputError as error:
-        print(f"kmc: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        print(f"kmc: {_one_line(str(error))}", file=sys.stderr)
         return 2
     except (BarrierBelowBound, DisplacementOverflow) as error:
         print(f"kmc: {error}", file=sys.stderr)
@@ -67,6 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         print(f"kmc: not enough memory: {error}; `kmc validate` says how much a run needs", file=sys.stderr)
         return 1
+
+
+def _one_line(text: str) -> str:
+    """A message without line breaks, and without the middle of long values."""
+    text = re.sub(r"\S{161,}", lambda word: f"{word[0][:100]}...{word[0][-50:]}", " ".join(text.splitlines()))
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 305]} ... {text[-300:]}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -189,9 +197,13 @@ def _analyze(arguments: argparse.Namespace) -> int:
     from analysis.report import analyze_folder, run_folder
     from analysis.table import format_table
 
-    results = analyze_folder(arguments.folder, tuple(arguments.fit_range) if arguments.fit_range else None)
-    plot_folder(run_folder(arguments.folder))
+    unwritten: list[str] = []
+    fit_range = tuple(arguments.fit_range) if arguments.fit_range else None
+    results = analyze_folder(arguments.folder, fit_range, unwritten)
     print(json.dumps(results, indent=1) if arguments.json else format_table(results))
+    if unwritten:
+        raise InputError(unwritten[0])
+    plot_folder(run_folder(arguments.folder))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from kmc.model.parameters import first_error
 from lattices.errors import InputError
+from lattices.toml import parse_toml
 from runs.schema.run_file import RunConfig
 
 __all__ = ["RunConfig", "load_config", "resolved_toml", "shipped_examples"]
@@ -32,7 +34,7 @@ def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> tupl
     """
     text, where, base = _read(name_or_path)
     try:
-        data = tomllib.loads(text)
+        data = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where}: not valid TOML: {error}") from error
     for override in overrides:
@@ -48,7 +50,7 @@ def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> tupl
 def _read(name_or_path: str | Path) -> tuple[str, str, Path]:
     """(text, name for messages, folder of relative paths) of a run file or shipped example."""
     path = Path(name_or_path)
-    if str(name_or_path) in shipped_examples() and not path.is_file():
+    if str(name_or_path) in shipped_examples() and not os.path.isfile(path):
         entry = resources.files("runs") / "examples" / f"{name_or_path}.toml"
         return entry.read_text(encoding="utf-8-sig"), f"example {name_or_path}", Path.cwd()
     try:
@@ -66,8 +68,10 @@ def _apply(data: dict[str, object], override: str) -> None:
     if not equals or not all(parts):
         raise InputError(f"--set {override}: key=value is needed, such as run.replicas=4")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = parse_toml(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        if isinstance(error.__cause__, RecursionError):
+            raise InputError(f"--set {override}: {error}") from error
         value = text.strip()
     table = data
     for part in parts[:-1]:

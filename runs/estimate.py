@@ -10,14 +10,13 @@ import numpy as np
 
 from runs.config import RunConfig
 from runs.notes import describe_system, further_notes
-from runs.prepare import Job, PreparedRun, prepare
+from runs.prepare import MOST_SITES_BUILT, Job, PreparedRun, prepare
 
 if TYPE_CHECKING:
     from kmc.state.system import System
 
 TRIAL_WALK = 2000  # trials per replica of the walk that estimates the acceptance
 TRIAL_REPLICAS = 8
-TRIAL_SITES = 4_000_000  # most sites of all replicas of that walk
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,8 @@ def validate(config: RunConfig, base: Path) -> Facts:
     further = [(each.tables.temperature_K, note) for each in others for note in further_notes(each, system)]
     tables, run = system.tables, config.run
     barriers = tables.barrier2[tables.barrier2 >= 0] / (2 * MICRO)
-    replicas = max(1, min(TRIAL_REPLICAS, TRIAL_SITES // tables.supercell.n_sites))
+    walked = tables.supercell.n_sites <= MOST_SITES_BUILT
+    replicas = max(1, min(TRIAL_REPLICAS, MOST_SITES_BUILT // tables.supercell.n_sites))
     return Facts(
         summary=[
             *describe_system(system, prepared.config),
@@ -82,8 +82,10 @@ def validate(config: RunConfig, base: Path) -> Facts:
         memory_MB=memory_bytes(system, run.frames) / 1e6,
         device_memory_MB=device_plan(system, run.frames),
         trajectory_MB=trajectory_bytes(prepared) / 1e6,
-        expected_acceptance=[_acceptance(each.at(replicas=replicas)) for each in prepared.systems],
-        acceptance_from=f"{TRIAL_WALK} trials in each of {replicas} replicas that start from random arrangements",
+        expected_acceptance=[_acceptance(each.at(replicas=replicas)) for each in prepared.systems] if walked else [],
+        acceptance_from=f"{TRIAL_WALK} trials in each of {replicas} replicas that start from random arrangements"
+        if walked
+        else f"nothing: no walk is tried with more than {MOST_SITES_BUILT} sites",
     )
 
 

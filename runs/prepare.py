@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from kmc.state.system import System
 
 
+MOST_SITES_BUILT = 4_000_000  # of a supercell that is filled only to see whether it can be, or walked for validate
+
+
 @dataclass(frozen=True)
 class Job:
     """One trajectory.
@@ -142,7 +145,8 @@ def check(job: Job) -> None:
         check_profile(tables, settings.profile)
     if settings.thermodynamics:
         _check_thermodynamics(job.system, settings.thermodynamics)
-    if any(pair.forbidden for pair in job.system.model.pairs):
+    small = tables.supercell.n_sites <= MOST_SITES_BUILT
+    if small and any(pair.forbidden for pair in job.system.model.pairs):
         job.system.at(replicas=1).initial_state()  # refuses particles that find no allowed site
 
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kmc.model.parameters import first_error
 from lattices.errors import InputError
+from lattices.toml import parse_toml
 from runs.config import RunConfig, load_config, shipped_examples
 from runs.launch import RUN_FILE, run_all
 from runs.prepare import prepare
@@ -87,8 +88,8 @@ def load_study(file: Path) -> tuple[StudyConfig, Path]:
     """(study, folder of its relative paths) of a file or a shipped name. InputError with file, key and reason."""
     shipped = resources.files("runs") / "studies" / f"{file}.toml"
     try:
-        text = file if file.is_file() or not shipped.is_file() else shipped
-        data = tomllib.loads(text.read_text(encoding="utf-8-sig"))
+        text = file if os.path.isfile(file) or not shipped.is_file() else shipped
+        data = parse_toml(text.read_text(encoding="utf-8-sig"))
         study = StudyConfig.model_validate(data)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
@@ -127,7 +128,7 @@ def _text(value: object) -> str:
 def _config(study: StudyConfig, base: Path, point: Point, backend: str | None) -> tuple[RunConfig, Path]:
     """The run file of one combination, and the folder of its relative paths."""
     beside = base / study.run
-    file = beside if beside.is_file() or study.run not in shipped_examples() else study.run
+    file = beside if os.path.isfile(beside) or study.run not in shipped_examples() else study.run
     override = {**study.set, **point, **({"run.backend": backend} if backend else {})}
     return load_config(file, [f"{key}={_as_toml(value)}" for key, value in override.items()])
 

@@ -33,6 +33,9 @@ from analysis.statistics.estimates import (
 )
 
 BOLTZMANN_EV_K = 8.617333262e-5
+CLOSEST = 1e-6  # spread of 1/T, relative to 1/T
+LARGEST_LN_PREFACTOR = 700.0  # exp of more overflows
+TOO_CLOSE = "the temperatures lie too close together for an Arrhenius fit"
 
 
 MOST_STEPS = 50
@@ -66,13 +69,15 @@ def fit_arrhenius(
 ) -> ArrheniusFit:
     """Weighted least squares; the arguments are (n,) each. dof: degrees of freedom of each error; None: known errors.
 
-    Raises UnavailableError with fewer than two temperatures, fewer than two values above two standard errors, an error
-    that is not positive, or a fit that does not converge.
+    Raises UnavailableError with fewer than two temperatures, or temperatures too close together, fewer than two values
+    above two standard errors, an error that is not positive, or a fit that does not converge.
     """
     inverse_kt = 1.0 / (BOLTZMANN_EV_K * np.asarray(temperature_K, dtype=float))
     y, error = np.asarray(values, dtype=float), np.asarray(stderrs, dtype=float)
     if len(np.unique(inverse_kt)) < 2:
         raise UnavailableError("an Arrhenius fit needs two temperatures")
+    if np.ptp(inverse_kt) < CLOSEST * inverse_kt.max():
+        raise UnavailableError(TOO_CLOSE)
     if not (error > 0).all():
         raise UnavailableError("an Arrhenius fit needs positive errors")
     sharp = y > 2.0 * error
@@ -97,6 +102,8 @@ def fit_arrhenius(
             break
     else:
         raise UnavailableError("the Arrhenius fit does not converge: too large errors")
+    if abs(solution[0]) > LARGEST_LN_PREFACTOR:
+        raise UnavailableError(TOO_CLOSE)
     residual = np.where(sharp, np.log(np.where(sharp, y, 1.0)) - design @ solution, residual)
     variance = np.where(sharp, variance, (error / fitted) ** 2)
     linear = covariance @ (design.T * weight)  # (2, n): the solution as a function of the data

@@ -12,7 +12,8 @@ from lattices.prototypes import PROTOTYPES
 
 Mark = Literal["read", "computed", "derived", "assumed"]
 Kind = Literal["ion", "electronic"]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+LARGEST_CHARGE = 10  # in units of e
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]  # strict: true is no number
 
 
 def _shell_numbers(value: object) -> object:
@@ -63,7 +64,7 @@ class Species(Strict):
     """
 
     sublattice: str
-    charge: int
+    charge: Annotated[int, Field(ge=-LARGEST_CHARGE, le=LARGEST_CHARGE, strict=True)]
     element: str
     label: str = ""
     oxidation_state: int | None = None

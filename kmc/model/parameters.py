@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,7 @@ from kmc.model.entries import (
     Strict,
 )
 from lattices.errors import InputError
+from lattices.toml import parse_toml
 
 ELECTRONIC_BY_NAME = frozenset({"electron", "hole"})  # species of these names are electronic unless they say otherwise
 
@@ -176,7 +178,7 @@ def load_model(name_or_path: str | Path) -> Model:
     """A shipped set by name, or a parameter file by path; InputError naming file, key and reason."""
     text, where = _read(name_or_path)
     try:
-        return Model.model_validate(tomllib.loads(text))
+        return Model.model_validate(parse_toml(text))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where}: not valid TOML: {error}") from error
     except ValidationError as error:
@@ -204,7 +206,7 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
         entry = resources.files("kmc") / "model" / "parameter_sets" / f"{name_or_path}.toml"
         return entry.read_text(encoding="utf-8-sig"), f"parameter set {name_or_path}"
     path = Path(name_or_path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, false for a name that no file can have
         raise InputError(
             f"parameters = {str(name_or_path)!r}: no such file, and the shipped sets are {', '.join(shipped)}"
         )

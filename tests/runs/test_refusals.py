@@ -1,0 +1,120 @@
+"""Nonsense that used to end in a traceback, or in silence: one line and exit code 2."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from analysis.statistics.arrhenius import fit_arrhenius
+from analysis.statistics.estimates import UnavailableError
+from kmc.files.lock import locked
+from kmc.model.parameters import load_model
+from lattices.errors import InputError
+from runs.cli import main
+from runs.launch import LOCK
+from tests.runs.conftest import TINY, arguments
+
+Refused = Callable[..., str]
+HUGE = 2**70
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (f"crystal.vacancies={{sites=[{HUGE}]}}", "site indices must be different and lie from 0 to 215"),
+        (f"crystal.vacancies={{number={HUGE}}}", "the sublattice has 216 sites"),
+        (f"run.replicas={HUGE}", "run.replicas"),
+        ("run.equilibration={hops_per_carrier=1e300}", "a year at 10^9 hops/s"),
+        ("run.duration={time_s=1e300}", "at most"),
+        ("run.duration={time_s=1e-300}", "frames of a trial each need"),
+        (f"x={'[' * 1500}{']' * 1500}", "nested too deeply"),
+        (f"model.parameters={'a' * 5000}", "no such file"),
+        (f"run.temperature_K=[{', '.join(['-1.5'] * 5000)}]", "run.temperature_K"),
+    ],
+)
+def test_values_that_nobody_can_mean(refused: Refused, override: str, said: str) -> None:
+    line = refused("validate", "smallest", "--set", override)
+    assert said in line and len(line) < 1100
+
+
+@pytest.mark.parametrize("command", ["validate", "run", "study"])
+def test_files_nested_too_deeply(refused: Refused, tmp_path: Path, command: str) -> None:
+    file = tmp_path / "nested.toml"
+    file.write_text(f"x = {'[' * 1500}{']' * 1500}\n")
+    assert f"{file}: not valid TOML: its arrays or tables are nested too deeply" in refused(command, file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("charge = 2", f"charge = {2**64}", "species.V_O.charge"),
+        ("charge = 2", "charge = true", "species.V_O.charge"),
+        ("energy_eV = 0.52", "energy_eV = true", "energy_eV"),
+    ],
+)
+def test_parameters_that_are_no_plausible_numbers(tmp_path: Path, old: str, new: str, key: str) -> None:
+    from importlib import resources
+
+    text = (resources.files("kmc") / "model" / "parameter_sets" / "ideal-fluorite.toml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "set.toml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match=f"set.toml: .*{key}"):
+        load_model(tmp_path / "set.toml")
+
+
+def test_validate_answers_for_a_supercell_that_no_machine_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "ideal-fluorite", "--set", "crystal.repeats=[1000, 1000, 1000]", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["sites"] == 12 * 10**9 and facts["expected_acceptance"] == []
+    assert "no walk is tried" in facts["acceptance_from"]
+
+
+def test_temperatures_too_close_for_a_fit() -> None:
+    with pytest.raises(UnavailableError, match="too close together"):
+        fit_arrhenius([1000.0, 1000.0001], [1e-10, 2e-10], [1e-11, 1e-11])
+
+
+def test_a_folder_that_cannot_be_written_still_shows_its_results(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tiny_run, tmp_path / "run")
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "write_text", read_only)
+    assert main(["analyze", str(tmp_path / "run")]) == 2
+    seen = capsys.readouterr()
+    assert "1400" in seen.out and "D*" in seen.out
+    assert seen.err.count("\n") == 1 and "results.json cannot be written: Read-only file system" in seen.err
+
+
+def test_a_second_process_in_the_folder_is_refused(refused: Refused, tiny_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_run, tmp_path / "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    with locked(tmp_path / "run" / LOCK):
+        line = refused("run", "smallest", "--out", tmp_path / "run", "--resume", *arguments(TINY))
+    assert f"process {os.getpid()}; wait until it has ended" in line
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_that_was_removed_is_not_said_to_be_kept(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kmc.run.production import ProductionWalk
+
+    real = ProductionWalk.save
+
+    def removed(self: ProductionWalk) -> None:
+        shutil.rmtree(self.task.folder)
+        real(self)
+
+    monkeypatch.setattr(ProductionWalk, "save", removed)
+    line = refused("run", "smallest", "--out", tmp_path / "run", *arguments(TINY))
+    assert "the folder has been removed, and the run with it" in line
