@@ -157,7 +157,7 @@ def analyze_folder(folder: Path | str, fit_range: FitRange = None, unwritten: li
 
 
 def run_folder(folder: Path | str) -> Path:
-    """The analysed run that a folder belongs to as a temperature, a mode or a window, or the folder itself."""
+    """The analysed run of which a folder is a temperature, a mode or a visit length, or the folder itself."""
     whole = Path(folder).resolve()
     while _belongs_to_run(whole):
         whole = whole.parent
@@ -169,8 +169,8 @@ def _belongs_to_run(folder: Path) -> bool:
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """Sub-folders that hold the parts of a run: temperatures, windows or modes."""
-    return window_folders(folder) or mode_folders(folder) or temperature_folders(folder)
+    """Sub-folders that hold the parts of a run: temperatures, visits or modes."""
+    return visit_folders(folder) or mode_folders(folder) or temperature_folders(folder)
 
 
 def read_run_results(folder: Path, fit_range: FitRange = None) -> RunResults:
@@ -208,8 +208,8 @@ def _run_results(folder: Path, leaf: Callable[[Path], RunResults], write: Write)
     """Make and write the results of one run at one temperature, which may have parts of its own."""
     if (folder / "trajectory.h5").exists():
         results = leaf(folder)
-    elif windows := window_folders(folder):
-        results = extrapolate([_run_results(part, leaf, write) for part in windows])
+    elif visits := visit_folders(folder):
+        results = extrapolate([_run_results(part, leaf, write) for part in visits])
     else:
         modes = {part.name: _run_results(part, leaf, write) for part in mode_folders(folder)}
         try:
@@ -221,11 +221,11 @@ def _run_results(folder: Path, leaf: Callable[[Path], RunResults], write: Write)
 
 
 def _holds_one_run(folder: Path) -> bool:
-    return (folder / "trajectory.h5").exists() or bool(window_folders(folder) or mode_folders(folder))
+    return (folder / "trajectory.h5").exists() or bool(visit_folders(folder) or mode_folders(folder))
 
 
 def temperature_folders(folder: Path) -> list[Path]:
-    """Sub-folders T...K that hold a trajectory, or windows with one, by temperature."""
+    """Sub-folders T...K that hold a trajectory, or visits with one, by temperature."""
     return sorted(filter(_holds_one_run, folder.glob("T*K")), key=lambda part: (len(part.name), part.name))
 
 
@@ -234,7 +234,7 @@ def mode_folders(folder: Path) -> list[Path]:
     return [folder / mode for mode in MODES if (folder / mode / "trajectory.h5").exists()]
 
 
-def window_folders(folder: Path) -> list[Path]:
+def visit_folders(folder: Path) -> list[Path]:
     """Sub-folders window1 ... that hold a trajectory each: domain-decomposed runs with visits of several lengths."""
     return sorted(part for part in folder.glob("window?") if (part / "trajectory.h5").exists())
 

@@ -20,7 +20,7 @@ Keys = Callable[[int], NDArray[np.uint64]]
 
 
 @dataclass(frozen=True)
-class Profile:
+class DopingProfile:
     """A site fraction that varies along a lattice vector (axis 0, 1 or 2), taken at the centre of each layer of cells.
 
     "linear": the fractions hold at equally spaced points from one end to the other; "step": in zones of equal width.
@@ -50,7 +50,7 @@ class Doping:
     fraction: float | None = None
     number: int | None = None
     sites: tuple[int, ...] | None = None
-    profile: Profile | None = None
+    profile: DopingProfile | None = None
 
 
 def check_doping(supercell: Supercell, sublattice: int, doping: Doping, what: str) -> None:

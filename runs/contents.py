@@ -171,9 +171,9 @@ def _vacancy(model: Model) -> str:
 
 
 def _amount(value: AmountSpec) -> Amount:
-    from lattices.doping import Doping, Profile
+    from lattices.doping import Doping, DopingProfile
 
     if isinstance(value, CarrierSpec) and value.charge_balance:
         return "charge-balance"
-    profile = Profile(**value.profile.model_dump()) if value.profile else None
+    profile = DopingProfile(**value.profile.model_dump()) if value.profile else None
     return Doping(value.fraction, value.number, value.sites, profile)

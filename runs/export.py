@@ -27,13 +27,13 @@ def export(folder: Path | str, form: str, output: Path | str | None = None) -> l
     InputError for another format, a folder without a run, or a run without positions. (With run.positions =
     "all" the file holds the other replicas too, but the dopants of replica 0 only.)
     """
-    from analysis.report import mode_folders, temperature_folders, window_folders
+    from analysis.report import mode_folders, temperature_folders, visit_folders
 
     folder = Path(folder)
     if form not in FORMATS:
         raise InputError(f"--format {form}: {', '.join(FORMATS)} are allowed")
     parts = [folder] if (folder / "trajectory.h5").exists() else temperature_folders(folder) or [folder]
-    parts = [inner for part in parts for inner in window_folders(part) or mode_folders(part) or [part]]
+    parts = [inner for part in parts for inner in visit_folders(part) or mode_folders(part) or [part]]
     parts = [part for part in parts if (part / "trajectory.h5").exists()]
     if not parts:
         raise InputError(f"{folder}: neither a trajectory.h5 nor sub-folders T...K with one")

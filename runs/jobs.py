@@ -14,7 +14,7 @@ from runs.schema.run_file import PART_STREAMS, DomainsSpec, ParallelSpec, Polaro
 if TYPE_CHECKING:
     from kmc.state.system import System
 
-WINDOW_SHARES = (1.0, 0.5**0.5, 0.5)  # of the length of a visit, where it is extrapolated to zero
+VISIT_SHARES = (1.0, 0.5**0.5, 0.5)  # of the length of a visit, where it is extrapolated to zero
 
 
 def one_temperature(config: RunConfig, number: int) -> tuple[RunConfig, Path]:
@@ -44,7 +44,7 @@ def parts_of(config: RunConfig, system: System) -> list[tuple[RunConfig, Path]]:
     domains = config.run.parallel.domains
     if domains is None or not domains.extrapolate:
         return [(config, Path())]
-    return [(_with_visit(config, domains, k), Path(f"window{k + 1}")) for k in range(len(WINDOW_SHARES))]
+    return [(_with_visit(config, domains, k), Path(f"window{k + 1}")) for k in range(len(VISIT_SHARES))]
 
 
 def _modes(config: RunConfig, system: System) -> list[str]:
@@ -75,7 +75,7 @@ def _with_mode(config: RunConfig, part: str) -> RunConfig:
 
 def _with_visit(config: RunConfig, domains: DomainsSpec, number: int) -> RunConfig:
     """The run file of one length of a visit, with its own random numbers."""
-    shorter = DomainsSpec(block=domains.block, hops_per_visit=domains.hops_per_visit * WINDOW_SHARES[number])
+    shorter = DomainsSpec(block=domains.block, hops_per_visit=domains.hops_per_visit * VISIT_SHARES[number])
     update = {
         "parallel": ParallelSpec(domains=shorter),
         "temperature_index": config.run.temperature_index + number * PART_STREAMS,

@@ -10,7 +10,7 @@ from analysis.plots.results import opened
 from analysis.plots.temperatures import plot_arrhenius, plot_conductivities
 from analysis.plots.thermodynamics import plot_isotherm
 from analysis.plots.transport import plot_onsager, plot_profile
-from analysis.report import mode_folders, temperature_folders, window_folders
+from analysis.report import mode_folders, temperature_folders, visit_folders
 from lattices.errors import InputError
 
 
@@ -24,7 +24,7 @@ def plot_folder(folder: Path | str) -> list[Path]:
     results = folder / "results.json"
     if (folder / "trajectory.h5").exists():
         return _of_run(folder, results)
-    inner = window_folders(folder) or mode_folders(folder)
+    inner = visit_folders(folder) or mode_folders(folder)
     if not inner and not results.exists():
         raise InputError(f"{folder}: no results.json; run kmc analyze first")
     pictures = [each for part in inner or temperature_folders(folder) for each in plot_folder(part)]

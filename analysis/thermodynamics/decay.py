@@ -16,7 +16,7 @@ import numpy as np
 from analysis.statistics.estimates import FloatArray, Unavailable, UnavailableError, attempt, jackknife_stderr
 from analysis.statistics.independent_samples import IndependentSamples
 from analysis.thermodynamics.density_correlation import correlation
-from analysis.thermodynamics.density_modes import Mode, density, modes_of, wave_numbers
+from analysis.thermodynamics.density_modes import DensityMode, density, modes_of, wave_numbers
 from analysis.thermodynamics.structure_factor import long_wave_limit
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Decay:
     fitted: (first, last) lag of the fit, as an index.
     """
 
-    mode: Mode
+    mode: DensityMode
     lag_s: FloatArray
     value: FloatArray
     stderr: FloatArray
@@ -46,7 +46,7 @@ class Decay:
     fitted: tuple[int, int]
 
 
-def fitted_decay(mode: Mode, samples: FloatArray, interval_s: float, upper: float = UPPER) -> Decay:
+def fitted_decay(mode: DensityMode, samples: FloatArray, interval_s: float, upper: float = UPPER) -> Decay:
     """The decay of a function given as (U+1, L) jackknife samples at lags of `interval_s`.
 
     Raises UnavailableError where no rate can be fitted.

@@ -26,7 +26,7 @@ NO_MODES = "the run recorded no density modes: it had no [thermodynamics]"
 
 
 @dataclass(frozen=True)
-class Mode:
+class DensityMode:
     """One wave vector. axis: of the planes. n: waves in the supercell. k_per_m: 2 pi n over its width."""
 
     axis: int
@@ -40,13 +40,13 @@ def reciprocal_lengths(trajectory: Trajectory) -> FloatArray:
     return np.asarray(np.linalg.norm(2.0 * np.pi * np.linalg.inv(cells), axis=0))
 
 
-def modes_of(trajectory: Trajectory) -> list[Mode]:
+def modes_of(trajectory: Trajectory) -> list[DensityMode]:
     """Wave vectors of long waves, by increasing k; UnavailableError with fewer than three different lengths."""
     if not trajectory.planes:
         raise UnavailableError(NO_MODES)
     smallest = reciprocal_lengths(trajectory)
     length = ion_hop_length(trajectory)
-    every = [Mode(a, n, float(smallest[a]) * n) for a in range(3) for n in range(1, MOST_MODES + 1)]
+    every = [DensityMode(a, n, float(smallest[a]) * n) for a in range(3) for n in range(1, MOST_MODES + 1)]
     long = sorted((m for m in every if m.k_per_m * length <= LARGEST_K_TIMES_HOP), key=lambda m: m.k_per_m)
     if not long:
         raise UnavailableError(_too_few(length, 0))
@@ -56,7 +56,7 @@ def modes_of(trajectory: Trajectory) -> list[Mode]:
     return kept
 
 
-def wave_numbers(modes: list[Mode]) -> int:
+def wave_numbers(modes: list[DensityMode]) -> int:
     """The number of different k; wave vectors along equivalent axes have the same."""
     return len({round(mode.k_per_m / modes[0].k_per_m, 6) for mode in modes})
 
@@ -74,13 +74,13 @@ def ion_hop_length(trajectory: Trajectory) -> float:
     return max(f.hop_length_m for f in trajectory.families if f.carrier not in trajectory.electronic)
 
 
-def density(trajectory: Trajectory, mode: Mode) -> NDArray[np.complex128]:
+def density(trajectory: Trajectory, mode: DensityMode) -> NDArray[np.complex128]:
     """(T+1, R, C) rho of every counted carrier at one wave vector."""
     phase = np.exp(-2j * np.pi * mode.n * trajectory.plane_fractions[mode.axis])
     return np.asarray(trajectory.planes[mode.axis] @ phase)
 
 
-def values_by_mode(modes: list[Mode], samples: FloatArray) -> list[ModeValue]:
+def values_by_mode(modes: list[DensityMode], samples: FloatArray) -> list[ModeValue]:
     """(U+1, K) jackknife samples of a quantity at K wave vectors, for results.json."""
     return [
         {"axis": mode.axis, "n": mode.n, "k_per_m": mode.k_per_m, "value": float(value), "stderr": float(error)}

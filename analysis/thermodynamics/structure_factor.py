@@ -9,13 +9,13 @@ import numpy as np
 from analysis.statistics.estimates import FloatArray, UnavailableError, jackknife_stderr
 from analysis.statistics.independent_samples import IndependentSamples
 from analysis.thermodynamics.density_correlation import correlation
-from analysis.thermodynamics.density_modes import Mode, density, modes_of
+from analysis.thermodynamics.density_modes import DensityMode, density, modes_of
 
 if TYPE_CHECKING:
     from kmc.files.trajectory import Trajectory
 
 
-def structure_factors(trajectory: Trajectory, independent: IndependentSamples) -> tuple[list[Mode], FloatArray]:
+def structure_factors(trajectory: Trajectory, independent: IndependentSamples) -> tuple[list[DensityMode], FloatArray]:
     """(K modes, (U+1, K, C, C) jackknife samples of chi_ij(k) = <rho_i rho_j*>/V in 1/m3)."""
     modes = modes_of(trajectory)
     lags = max(trajectory.n_frames // 4, 2) if trajectory.dopants else 1

@@ -9,7 +9,7 @@ import numpy as np
 from analysis.statistics.estimates import FloatArray, UnavailableError
 from analysis.statistics.independent_samples import IndependentSamples
 from analysis.thermodynamics.decay import Decay, fitted_decay
-from analysis.thermodynamics.density_modes import Mode, reciprocal_lengths
+from analysis.thermodynamics.density_modes import DensityMode, reciprocal_lengths
 
 if TYPE_CHECKING:
     from kmc.files.records import Wave
@@ -23,7 +23,7 @@ CHARGED_WAVE_FORMULA = WAVE_FORMULA + "; of this k: charges that are screened ov
 
 def wave_amplitude(
     trajectory: Trajectory, independent: IndependentSamples, weights: FloatArray
-) -> tuple[Mode, FloatArray]:
+) -> tuple[DensityMode, FloatArray]:
     """(wave vector, (U+1, T+1) jackknife samples of the amplitude of sum_i weights_i rho_i).
 
     Raises UnavailableError for a run without a wave or with too few replicas for an error.
@@ -36,7 +36,7 @@ def wave_amplitude(
     start = rho[0].mean()
     along = (rho * np.conj(start)).real / abs(start)
     samples = independent.pool(along.T[:, None]) / independent.pool(np.ones((along.shape[1], 1)))[:, None]
-    return Mode(wave.axis, 1, float(reciprocal_lengths(trajectory)[wave.axis])), np.asarray(samples)
+    return DensityMode(wave.axis, 1, float(reciprocal_lengths(trajectory)[wave.axis])), np.asarray(samples)
 
 
 def wave_decay(trajectory: Trajectory, independent: IndependentSamples, weights: FloatArray) -> Decay:

@@ -7,8 +7,8 @@ One trial of a lane:
 3. Eb2 follows from hop environment, energies and field; the exchange is accepted if
    ``x == 0 or fraction < threshold(x)`` with x = Eb2 - reference2.
 
-Lanes advance together. At low acceptance a block of trials per lane is evaluated against the frozen state and the first
-accepted one is applied; random numbers are addressed by counters, so the result is the same for any block.
+Lanes advance together. At low acceptance several trials per lane are evaluated against the frozen state and the first
+accepted one is applied; random numbers are addressed by counters, so the result is the same for any lookahead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kmc.rng.philox import STREAM_TRIALS, stream_key, words64
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 
-TARGET_BLOCK = 4096  # trials of all lanes that are evaluated at once at low acceptance
+TARGET_LOOKAHEAD = 4096  # trials of all lanes that are evaluated at once at low acceptance
 
 
 class NumpyWalker(InPlaceWalker):
@@ -39,7 +39,7 @@ class NumpyWalker(InPlaceWalker):
         self.tables = tables
         self.state = state
         self.key = stream_key(seed, temperature_index, STREAM_TRIALS)
-        self._fixed_block = lookahead
+        self._fixed_lookahead = lookahead
         self._events = Events(tables, state)
         self._counts = np.array([tables.counts[c] for c in tables.carrier], dtype=np.int64)
         self._carrier_offset = np.array([tables.carrier_offset[c] for c in tables.carrier], dtype=np.int64)
@@ -51,21 +51,21 @@ class NumpyWalker(InPlaceWalker):
         proposed = self.state.trials.sum()
         accepted = self.state.accepted.sum()
         while len(lanes):
-            block = self._fixed_block or self._block(len(lanes), int(proposed), int(accepted))
-            if block == 1:
+            lookahead = self._fixed_lookahead or self._lookahead(len(lanes), int(proposed), int(accepted))
+            if lookahead == 1:
                 self._lockstep(lanes, done, trials)
             else:
-                self._look_ahead(lanes, done, trials, block)
+                self._look_ahead(lanes, done, trials, lookahead)
             lanes = lanes[done[lanes] < trials[lanes]]
             proposed, accepted = self.state.trials.sum(), self.state.accepted.sum()
         self.state.window += 1
 
-    def _block(self, lanes: int, proposed: int, accepted: int) -> int:
+    def _lookahead(self, lanes: int, proposed: int, accepted: int) -> int:
         """Trials per lane: about as many as one accepted hop needs, and enough to fill an evaluation."""
         if proposed < 1000:
             return 4
         expected = proposed / max(accepted, 1)
-        return 1 if expected < 2 else int(min(1.5 * expected, max(TARGET_BLOCK / lanes, 2)))
+        return 1 if expected < 2 else int(min(1.5 * expected, max(TARGET_LOOKAHEAD / lanes, 2)))
 
     def _lockstep(self, lanes: Ints, done: Ints, trials: Ints) -> None:
         """One trial per lane and step, for as many steps as all lanes at the same trial have left."""
@@ -81,20 +81,20 @@ class NumpyWalker(InPlaceWalker):
             self._events.apply(proposals, np.flatnonzero(accepted))
         done[together] += steps
 
-    def _look_ahead(self, lanes: Ints, done: Ints, trials: Ints, block: int) -> None:
-        """Evaluate `block` trials per lane against the frozen state; apply the first accepted one of each lane."""
-        ahead = np.arange(block, dtype=np.int64)[None, :]
+    def _look_ahead(self, lanes: Ints, done: Ints, trials: Ints, lookahead: int) -> None:
+        """Evaluate `lookahead` trials per lane against the frozen state; apply the first accepted one of each lane."""
+        ahead = np.arange(lookahead, dtype=np.int64)[None, :]
         index = done[lanes][:, None] + ahead
         inside = index < trials[lanes][:, None]
         picks, words = self._words(lanes[:, None], index)
-        lane = np.repeat(lanes, block)
+        lane = np.repeat(lanes, lookahead)
         proposals = self._choose(lane, None if picks is None else picks.reshape(-1), words.reshape(-1))
-        accepted = self._accept(proposals).reshape(-1, block) & inside
+        accepted = self._accept(proposals).reshape(-1, lookahead) & inside
         any_accepted = accepted.any(axis=1)
-        first = np.where(any_accepted, accepted.argmax(axis=1), block)
-        used = np.minimum(np.minimum(first + 1, block), trials[lanes] - done[lanes])
+        first = np.where(any_accepted, accepted.argmax(axis=1), lookahead)
+        used = np.minimum(np.minimum(first + 1, lookahead), trials[lanes] - done[lanes])
         rows = np.flatnonzero(any_accepted)
-        hit = rows * block + first[rows]
+        hit = rows * lookahead + first[rows]
         consumed = (ahead < used[:, None]).reshape(-1)
         self._count_block(proposals, consumed, hit)
         self._events.apply(proposals, hit)

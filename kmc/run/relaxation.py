@@ -22,7 +22,7 @@ from kmc.run.settings import Relaxation
 from kmc.run.task import RunTask
 from kmc.state.replicas import State, unwrapped_grid_positions
 from kmc.state.system import System
-from lattices.doping import Doping, Profile
+from lattices.doping import Doping, DopingProfile
 from lattices.errors import InputError
 from lattices.stencils import Stencil, stencil_of
 
@@ -52,7 +52,7 @@ def waved_state(system: System, asked: Relaxation, number: int = 0) -> State:
     """The initial state of wave `number`; InputError as in `wave_fractions`."""
     placed = dict(system.composition.placed)
     for name, values in wave_fractions(system, asked).items():
-        placed[name] = Doping(profile=Profile(asked.axis, tuple(values.tolist()), "step"))
+        placed[name] = Doping(profile=DopingProfile(asked.axis, tuple(values.tolist()), "step"))
     composition = replace(system.composition, placed=placed)
     state = replace(system, composition=composition).initial_state(number)
     state.window = FIRST_WINDOW + (number << 20)

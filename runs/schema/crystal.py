@@ -31,7 +31,7 @@ class Strict(BaseModel):
 
 
 class ProfileSpec(Strict):
-    """A site fraction that varies along lattice vector 0, 1 or 2; see lattices.doping.Profile."""
+    """A site fraction that varies along lattice vector 0, 1 or 2; see lattices.doping.DopingProfile."""
 
     axis: Annotated[int, Field(strict=True, ge=0, le=2)]
     fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lattices.crystal import Supercell
-from lattices.doping import Doping, Profile, check_doping, draw, number_of, numbers_by_layer, place
+from lattices.doping import Doping, DopingProfile, check_doping, draw, number_of, numbers_by_layer, place
 from lattices.errors import InputError
 from lattices.prototypes import fluorite
 
@@ -54,7 +54,7 @@ def test_a_fraction_is_rounded_once(doping: Doping, number: int) -> None:
 )
 def test_profiles_are_exact_by_layer(axis, fractions, kind) -> None:
     """Each layer is within one dopant of its fraction, the total within half; place() uses these numbers."""
-    profile = Profile(axis, fractions, kind)
+    profile = DopingProfile(axis, fractions, kind)
     doping = Doping(profile=profile)
     numbers = np.array(numbers_by_layer(CELL, CATION, doping))
     wanted = profile.at_layers(CELL) * SITES / CELL.repeats[axis]
@@ -66,11 +66,11 @@ def test_profiles_are_exact_by_layer(axis, fractions, kind) -> None:
 
 
 def test_profiles_have_the_requested_shape() -> None:
-    step = Profile(2, (0.0, 1.0), "step").at_layers(CELL)
+    step = DopingProfile(2, (0.0, 1.0), "step").at_layers(CELL)
     assert step.tolist() == [0, 0, 1, 1, 1]  # the centre of the middle layer lies where the second zone begins
-    linear = Profile(1, (0.0, 0.4), "linear").at_layers(CELL)
+    linear = DopingProfile(1, (0.0, 0.4), "linear").at_layers(CELL)
     assert linear == pytest.approx([0.05, 0.15, 0.25, 0.35])
-    assert Profile(0, (0.2,), "linear").at_layers(CELL) == pytest.approx([0.2] * 3)
+    assert DopingProfile(0, (0.2,), "linear").at_layers(CELL) == pytest.approx([0.2] * 3)
 
 
 def test_given_sites_are_used() -> None:
@@ -118,9 +118,9 @@ def test_every_site_is_equally_likely() -> None:
         (Doping(sites=(0, 240)), "different and lie from 0 to 239"),
         (Doping(sites=(3, 3)), "different and lie from 0 to 239"),
         (Doping(sites=(-1,)), "different and lie from 0 to 239"),
-        (Doping(profile=Profile(3, (0.1,))), "axis 0, 1 or 2"),
-        (Doping(profile=Profile(0, ())), "at least one fraction"),
-        (Doping(profile=Profile(0, (0.1, 1.5))), "Gd = 1.5: a site fraction"),
+        (Doping(profile=DopingProfile(3, (0.1,))), "axis 0, 1 or 2"),
+        (Doping(profile=DopingProfile(0, ())), "at least one fraction"),
+        (Doping(profile=DopingProfile(0, (0.1, 1.5))), "Gd = 1.5: a site fraction"),
     ],
 )
 def test_bad_doping_is_refused(doping: Doping, message: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from ase import Atoms
 
 from analysis.statistics.independent_samples import independent_samples
-from analysis.thermodynamics.density_modes import Mode, density
+from analysis.thermodynamics.density_modes import DensityMode, density
 from analysis.thermodynamics.wave import wave_amplitude
 from kmc.files.trajectory import read_trajectory
 from kmc.measure.density_planes import n_planes, plane_fractions, plane_numbers
@@ -90,7 +90,7 @@ def test_the_file_keeps_where_the_planes_are(tmp_path):
     fractions = positions @ np.linalg.inv(edges)
     for axis, n in ((0, 1), (1, 1), (2, 3)):
         direct = np.exp(-2j * np.pi * n * fractions[..., axis]).sum(axis=-1)
-        assert np.abs(density(trajectory, Mode(axis, n, 0.0))[..., 0] - direct).max() < 1e-4
+        assert np.abs(density(trajectory, DensityMode(axis, n, 0.0))[..., 0] - direct).max() < 1e-4
 
 
 @pytest.mark.statistical

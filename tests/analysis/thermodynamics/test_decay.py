@@ -9,7 +9,7 @@ import pytest
 
 from analysis.statistics.independent_samples import independent_samples
 from analysis.thermodynamics.decay import Decay, diffusivity_samples
-from analysis.thermodynamics.density_modes import Mode
+from analysis.thermodynamics.density_modes import DensityMode
 from analysis.thermodynamics.wave import wave_diffusivity_samples
 from kmc.files.records import Wave
 from tests.analysis.synthetic import synthetic
@@ -23,7 +23,7 @@ def decays_at(diffusivity: np.ndarray, k_per_m: np.ndarray = K_PER_M) -> list[De
     scale = 1.0 + 1e-3 * np.array([0.0, -2.0, -1.0, 1.0, 2.0])
     none = np.zeros(1)
     return [
-        Decay(Mode(0, n, k), none, none, none, scale * d * k**2, (1, 2))
+        Decay(DensityMode(0, n, k), none, none, none, scale * d * k**2, (1, 2))
         for n, (k, d) in enumerate(zip(k_per_m.tolist(), diffusivity.tolist(), strict=True), start=1)
     ]
 
@@ -69,7 +69,7 @@ def test_a_wave_on_a_lattice_decays_slower_than_D_k_squared() -> None:
     k = 1.0e9
     wave = Wave(0, np.zeros((1, 11, 4, 2, 8), dtype=np.int32), np.arange(8) / 8, np.array([0.5, 0.8]))
     run = dataclasses.replace(run, wave=wave)
-    found = dataclasses.replace(decays_at(np.array([D_M2_S]), np.array([k]))[0], mode=Mode(0, 1, k))
+    found = dataclasses.replace(decays_at(np.array([D_M2_S]), np.array([k]))[0], mode=DensityMode(0, 1, k))
     assert wave_diffusivity_samples(run, found, np.array([1.0, 0.0]))[0] == pytest.approx(2.0 * D_M2_S)
     assert wave_diffusivity_samples(run, found, np.array([0.6, 0.4]))[0] == pytest.approx(1.7 * D_M2_S)
     assert independent_samples(run).n_samples == 4
