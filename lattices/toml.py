@@ -1,4 +1,4 @@
-"""TOML of users: whatever is wrong with it is one kind of error."""
+"""Users' TOML files: every defect raises the same kind of error."""
 
 from __future__ import annotations
 

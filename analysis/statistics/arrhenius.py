@@ -2,12 +2,12 @@
 
 Errors from few replicas are themselves uncertain, and a fit weighted by them trusts the points whose errors are small
 by chance: its own error is then far too small. The weights are therefore taken from variances whose logarithms are
-drawn towards their mean over the temperatures, as if that were known with LEVEL_DOF degrees of freedom; the errors of
-the fit, which is linear in the data, follow from the variances as they are, with the degrees of freedom of Welch and
+shrunk towards their mean over the temperatures, as if that were known with LEVEL_DOF degrees of freedom; the errors of
+the fit, which is linear in the data, follow from the original variances, with the degrees of freedom of Welch and
 Satterthwaite. For relative errors that are equal or differ by factors of up to 3, 95 % intervals then cover 93 to 96 %
 with 4 to 32 replicas and 2 to 5 temperatures (simulated).
 A value that is not above two standard errors has no useful logarithm: its deviation from the line is taken in y itself,
-(y - fit)/fit with error stderr/fit, so that it takes part, negative or not, and leaves no bias by its absence.
+(y - fit)/fit with error stderr/fit, so that it is included even if negative; omitting it would cause a bias.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from analysis.statistics.estimates import (
 BOLTZMANN_EV_K = 8.617333262e-5
 CLOSEST = 1e-6  # spread of 1/T, relative to 1/T
 LARGEST_LN_PREFACTOR = 700.0  # exp of more overflows
-TOO_CLOSE = "the temperatures lie too close together for an Arrhenius fit"
+TOO_CLOSE = "the temperatures are too close together for an Arrhenius fit"
 
 
 MOST_STEPS = 50
@@ -123,7 +123,7 @@ def fit_arrhenius(
 
 
 def _towards_common_level(variance: FloatArray, dof: FloatArray) -> FloatArray:
-    """(n,) variances with their logarithms drawn towards the mean; those that are known (infinite dof) stay."""
+    """(n,) variances with their logarithms shrunk towards the mean; known ones (infinite dof) are unchanged."""
     kept = np.where(np.isinf(dof), 1.0, dof / np.where(np.isinf(dof), 1.0, LEVEL_DOF + dof))
     logarithm = np.log(variance)
     return np.asarray(np.exp(kept * logarithm + (1.0 - kept) * logarithm.mean()))
@@ -150,7 +150,7 @@ def arrhenius_json(
         return {"activation_energy_eV": fit.as_json()}
     bounds = [f"{t:g} K" for t, e in zip(temperature_K, entries, strict=True) if "bound: " in e.get("note", "")]
     energy = Estimate(fit.activation_energy_eV, fit.activation_energy_stderr_eV, formula, dof=fit.energy_dof)
-    energy = energy.noting(note).noting(f"values that are bounds take part: {', '.join(bounds)}" if bounds else None)
+    energy = energy.noting(note).noting(f"values that are bounds are included: {', '.join(bounds)}" if bounds else None)
     prefactor = math.exp(fit.ln_prefactor)
     half = half_width_95(fit.ln_prefactor_stderr, fit.prefactor_dof)
     of_prefactor: Entry = {

@@ -1,4 +1,4 @@
-"""Nonsense that used to end in a traceback, or in silence: one line and exit code 2."""
+"""Invalid input that used to cause a traceback, or was accepted silently, gives one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HUGE = 2**70
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         (f"crystal.vacancies={{sites=[{HUGE}]}}", "site indices must be different and lie from 0 to 215"),
         (f"crystal.vacancies={{number={HUGE}}}", "the sublattice has 216 sites"),
@@ -38,9 +38,9 @@ HUGE = 2**70
         (f"run.temperature_K=[{', '.join(['-1.5'] * 5000)}]", "run.temperature_K"),
     ],
 )
-def test_values_that_nobody_can_mean(refused: Refused, override: str, said: str) -> None:
+def test_implausible_values(refused: Refused, override: str, message: str) -> None:
     line = refused("validate", "smallest", "--set", override)
-    assert said in line and len(line) < 1100
+    assert message in line and len(line) < 1100
 
 
 @pytest.mark.parametrize("command", ["validate", "run", "study"])
@@ -58,7 +58,7 @@ def test_files_nested_too_deeply(refused: Refused, tmp_path: Path, command: str)
         ("energy_eV = 0.52", "energy_eV = true", "energy_eV"),
     ],
 )
-def test_parameters_that_are_no_plausible_numbers(tmp_path: Path, old: str, new: str, key: str) -> None:
+def test_implausible_parameters(tmp_path: Path, old: str, new: str, key: str) -> None:
     from importlib import resources
 
     text = (resources.files("kmc") / "model" / "parameter_sets" / "ideal-fluorite.toml").read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ def test_parameters_that_are_no_plausible_numbers(tmp_path: Path, old: str, new:
         load_model(tmp_path / "set.toml")
 
 
-def test_validate_answers_for_a_supercell_that_no_machine_holds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_works_for_a_supercell_that_exceeds_any_memory(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", "ideal-fluorite", "--set", "crystal.repeats=[1000, 1000, 1000]", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["sites"] == 12 * 10**9 and facts["expected_acceptance"] == []
@@ -104,7 +104,7 @@ def test_a_second_process_in_the_folder_is_refused(refused: Refused, tiny_run: P
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
-def test_a_folder_that_was_removed_is_not_said_to_be_kept(
+def test_no_message_claims_that_a_removed_folder_is_kept(
     refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from kmc.run.production import ProductionWalk

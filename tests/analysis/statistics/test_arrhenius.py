@@ -97,8 +97,8 @@ def test_intervals_hold_where_the_errors_are_estimated_from_few_replicas(replica
 
 
 @pytest.mark.statistical
-def test_values_that_are_not_significant_take_part() -> None:
-    """The lowest of three temperatures has an error as large as its value: E is right on the average of 2000 fits.
+def test_values_that_are_not_significant_are_included() -> None:
+    """The lowest of three temperatures has an error as large as its value: the mean E of 2000 fits is right.
 
     Leaving out those that are not above two errors makes E 0.03 eV too small; 5 errors of the mean are 0.011 eV.
     """
@@ -117,8 +117,8 @@ def test_the_fit_of_a_multiple_is_that_of_the_quantity() -> None:
     assert other["prefactor"]["value"] == pytest.approx(4.0 * PREFACTOR, rel=1e-9)
 
 
-def test_bounds_are_named_beside_the_energy() -> None:
+def test_bounds_are_named_with_the_energy() -> None:
     entries = [Estimate(float(y), 0.02 * float(y), dof=7).as_json() for y in law(TEMPERATURES_K)]
     entries[0]["note"] = "upper bound: ..."
     energy = arrhenius_json(TEMPERATURES_K.tolist(), entries, "ln D", note="of a gas")["activation_energy_eV"]
-    assert energy["note"] == "of a gas; values that are bounds take part: 900 K"
+    assert energy["note"] == "of a gas; values that are bounds are included: 900 K"

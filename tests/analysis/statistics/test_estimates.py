@@ -41,7 +41,7 @@ def test_the_reason_of_an_unavailable_result_is_passed_on_to_derived_results() -
 
 
 def test_a_positive_estimate_within_two_errors_of_zero_keeps_its_value_with_a_note() -> None:
-    """Leaving such values out would bias the mean of those that are left."""
+    """Omitting such values would bias the mean of the others."""
     samples = leave_one_out(np.array([1.0, -1.0, 1.0, -0.5])) / leave_one_out(np.ones(4))
     estimate = positive_from_samples(samples)
     assert estimate.value == pytest.approx(0.125) and estimate.note == "not above two standard errors"
@@ -50,7 +50,7 @@ def test_a_positive_estimate_within_two_errors_of_zero_keeps_its_value_with_a_no
 @pytest.mark.statistical
 @pytest.mark.parametrize("number", [4, 8])
 def test_a_ratio_has_no_bias_and_its_interval_covers_the_truth(number: int) -> None:
-    """8000 ratios of means with 15 % errors over `number` samples: the plain ratio is 2 % high, the estimate is not.
+    """8000 ratios of means with 15 % errors over `number` samples: the simple ratio is 2 % high, the estimate not.
 
     It is held to 0.75 %, 3 errors of the mean; 95 % intervals cover 94 to 97.5 % (5 binomial errors are 1.2 %).
     """
@@ -69,7 +69,7 @@ def test_a_ratio_has_no_bias_and_its_interval_covers_the_truth(number: int) -> N
 
 
 def test_degrees_of_freedom_add_up() -> None:
-    """Two equal variances have the degrees of both, one that dominates its own, known ones none."""
+    """Two equal variances have the degrees of both; a dominating one has its own; known ones have none."""
     assert satterthwaite([1.0, 1.0], [3, 3]) == pytest.approx(6.0)
     assert satterthwaite([1.0, 1e-9], [3, 3]) == pytest.approx(3.0)
     assert satterthwaite([1.0], [None]) is None
