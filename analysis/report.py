@@ -106,6 +106,8 @@ def _species(analysis: TransportAnalysis, record: SpeciesRecord) -> SpeciesResul
     }
     if not isinstance(tracer, Unavailable):
         results["tracer_fit"] = fit_json(tracer.fit, float(trajectory.time_s[1]))
+    if not isinstance(analysis.collective, Unavailable) and not isinstance(collective, Unavailable):
+        results["collective_fit"] = fit_json(analysis.collective.fits[record.name], float(trajectory.time_s[1]))
     return results
 
 
@@ -118,7 +120,9 @@ def _warnings(analysis: TransportAnalysis) -> list[str]:
     for name in (record.name for record in analysis.trajectory.species if record.mobile and record.count):
         tracer = analysis.tracer(name)
         if not isinstance(tracer, Unavailable) and tracer.fit.doubt:
-            lines.append(f"D* of {name} is an {tracer.fit.doubt}")
+            lines.append(f"D* of {name}: {tracer.fit.doubt}")
+    if not isinstance(analysis.collective, Unavailable) and analysis.collective.doubt:
+        lines.append(analysis.collective.doubt)
     return lines
 
 

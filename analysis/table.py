@@ -102,7 +102,7 @@ def format_table(results: FolderResults) -> str:
             shared = ["", ""]
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    lines += _interval_lines(runs)
+    lines += _fit_lines(runs) + _interval_lines(runs)
     if "arrhenius" in results:
         for name, fit in results["arrhenius"].items():
             if (energy := fit["activation_energy_eV"])["value"] is not None:
@@ -114,6 +114,25 @@ def format_table(results: FolderResults) -> str:
     notes = set(_reasons(runs))
     notes |= {warning for run in runs for warning in run["warnings"]}
     return "\n".join([*lines, *(f"note: {note}" for note in sorted(notes))])
+
+
+def _fit_lines(runs: list[RunResults]) -> list[str]:
+    """The lags of every fit, with the local exponent there."""
+    lines = []
+    for run in runs:
+        parts = []
+        for name, entry in run["species"].items():
+            fits = (("D*", entry.get("tracer_fit")), ("D_sigma", entry.get("collective_fit")))
+            parts += [
+                f"{symbol} of {name} {fit['lags_s'][0]:.3g} to {fit['lags_s'][1]:.3g} s "
+                f"(MSD ~ t^{with_error(fit['local_exponent'])})"
+                for symbol, fit in fits
+                if fit is not None
+            ]
+        if parts:
+            source = "given" if run["fit_range"] else "chosen from the data"
+            lines.append(f"{run['temperature_K']:g} K: lags {source}: {', '.join(parts)}")
+    return lines
 
 
 def _interval_lines(runs: list[RunResults]) -> list[str]:

@@ -23,7 +23,7 @@ that an exponential relaxation with offset A has the relaxation time tau = A/(ba
 A relaxation that is both weak and slow, such as a slope that falls by a tenth over many frames, is hidden by the errors
 of the long lags although it exceeds those of the short ones: it is found only where the run is long enough.
 
-Where no start is acceptable, the longest lags are fitted and the result is reported as a bound: the slope of a walk
+Where no start is acceptable, or the next one has no such exponent, the longest lags are fitted and the result is reported as a bound: the slope of a walk
 whose exponent is below 1 decreases with time, so that the estimate is too high.
 """
 
@@ -113,24 +113,26 @@ def _exponent(weights: Weights, msd: FloatArray) -> FloatArray:
 
 
 def _first_acceptable(slopes: FloatArray, brownian: FloatArray, exponents: list[FloatArray]) -> int | None:
-    """Index of the first start that is acceptable; the last start, which nothing confirms, never is.
+    """Index of the first start that is acceptable and followed by one with such an exponent; None where there is none.
 
-    slopes: (S, U+1). brownian: (S,) relative variances of the slopes for one Brownian walker.
+    slopes: (S, U+1). brownian: (S,) relative variances of the slopes for one Brownian walker. The last start, which
+    nothing confirms, is never acceptable.
     """
     scale = float(np.median(jackknife_stderr(slopes.T) ** 2 / brownian))
     quantile = student_quantile(2 * (slopes.shape[1] - 2), FALSE_ALARM)
-    for k in range(len(slopes) - 1):
-        changes = slopes[k + 1 :] - slopes[k]
+    diffusive, accepted = [], False
+    for k in range(len(slopes)):
+        changes = (slopes[k + 1 :] - slopes[k]).reshape(-1, slopes.shape[1])
         expected = scale * np.maximum(brownian[k + 1 :] - brownian[k], 0.0)
         allowed = quantile * np.sqrt((jackknife_stderr(changes.T) ** 2 + expected) / 2.0)
-        if (np.abs(changes[:, 0]) > allowed).any():
-            continue
-        if exponents[k][0] + jackknife_stderr(exponents[k]) >= LEAST_EXPONENT:
-            return k
         octaves = np.arange(1, len(changes) + 1)
         falling = slopes[k, 0] * (2.0 ** ((exponents[k][0] - 1.0) * octaves) - 1.0)
-        if (changes[:, 0] - falling > allowed).any():
-            return k
+        linear = exponents[k][0] + jackknife_stderr(exponents[k]) >= LEAST_EXPONENT
+        diffusive.append(bool(linear or (changes[:, 0] - falling > allowed).any()))
+        agrees = bool((np.abs(changes[:, 0]) <= allowed).all())
+        if k > 0 and accepted and diffusive[k]:
+            return k - 1
+        accepted = agrees and diffusive[k]
     return None
 
 

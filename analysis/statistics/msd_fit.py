@@ -107,12 +107,6 @@ def collective_candidates(frames: int, independent: IndependentSamples, fit_rang
     return Candidates(lags, overlapping_covariance(lags, frames), starts[starts < len(lags) - 1], False)
 
 
-def collective_weights(frames: int, independent: IndependentSamples, fit_range: FitRange) -> Weights:
-    """Weights over the given range, or over 0.05 to 0.5 of the run."""
-    found = collective_candidates(frames, independent, fit_range or (0.05, LONGEST_LAG))
-    return gls_weights(found.lags, found.covariance)
-
-
 def nested_covariance(lags: IntArray, windows: IntArray) -> FloatArray:
     """(K, K) covariance of MSDs over non-overlapping windows, for MSD(t) = t; each lag is a multiple of the one before.
 

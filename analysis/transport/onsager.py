@@ -9,8 +9,8 @@ noise of the order of sqrt(L_ii L_jj), which would swamp the smaller of the two 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,11 +30,12 @@ from analysis.statistics.estimates import (
     positive_from_samples,
 )
 from analysis.statistics.independent_samples import FitRange, IndependentSamples, group_of_frames
-from analysis.statistics.msd_fit import collective_weights
+from analysis.statistics.lag_choice import LineFit, fit_line
+from analysis.statistics.msd_fit import Candidates, collective_candidates
 from analysis.transport.conductivity import Carriers, Coefficient, conductivity_estimates, submatrix, tensor_submatrix
 from analysis.transport.conductivity import diffusivity as diffusivity_of
 from analysis.transport.tensors import ratio_tensor
-from analysis.transport.tracer import FIELD_REASON, TracerSamples, check_motion, without_true_motion
+from analysis.transport.tracer import FIELD_REASON, TracerSamples, check_motion, hop_rate_samples, without_true_motion
 from lattices.constants import BOLTZMANN_J_K
 from lattices.symmetry import symmetrised
 
@@ -54,7 +55,8 @@ class CollectiveSamples:
 
     carriers: C of them. matrix: (U+1, C, C, 3, 3) L in 1/(J m s). of_species: mobile species -> (U+1, 3, 3) its own L.
     cubic: each L_ij is a multiple of the unit matrix.
-    uncoupled: pairs of carriers whose cross term is set to zero in `matrix`. sampled: (U+1, C, C) scalar L as sampled.
+    fits: of <dR_i^2> by mobile species. uncoupled: pairs of carriers whose cross term is set to zero in `matrix`.
+    sampled: (U+1, C, C) scalar L as sampled.
     """
 
     carriers: Carriers
@@ -63,6 +65,14 @@ class CollectiveSamples:
     uncoupled: tuple[tuple[str, str], ...] = ()
     sampled: FloatArray | None = None
     cubic: bool = True
+    fits: Mapping[str, LineFit] = field(default_factory=dict)
+
+    @property
+    def doubt(self) -> str | None:
+        """Which carriers are not diffusive at any lag, or None."""
+        doubts = [(name, self.fits[name].doubt) for name in self.carriers.names if name in self.fits]
+        lines = [f"L_ii of {name} is not diffusive: {doubt}" for name, doubt in doubts if doubt]
+        return "; ".join(lines) or None
 
     @property
     def scalars(self) -> FloatArray:
@@ -92,16 +102,12 @@ def collective_samples(
     moved = {name: z for name, z in carriers_of(trajectory).items() if name not in missing}
     names = tuple(moved)
     mobile = [record.name for record in trajectory.species if record.mobile and record.count]
-    weights = collective_weights(trajectory.n_frames, independent, fit_range)
-    interval = float(trajectory.time_s[1])
-    group_of = group_of_frames(trajectory, independent.groups)
-    slopes: FloatArray | float = 0.0
-    summed = trajectory.summed_displacement[:, :, [_index(trajectory, name) for name in mobile]]
-    metric = summed @ trajectory.grid_vectors_m  # (T+1, R, M, 3)
-    for lag, weight in zip(weights.lags.tolist(), weights.slope.tolist(), strict=True):
-        slopes = slopes + weight / interval * _mean_outer(metric, lag, group_of, independent)
+    candidates = collective_candidates(trajectory.n_frames, independent, fit_range)
+    moments = _moments(trajectory, independent, candidates, mobile)
+    fits = _fits(trajectory, independent, candidates, moments, mobile)
+    slopes = _slopes(moments, [fits[name] for name in mobile]) / float(trajectory.time_s[1])
     kt_volume = BOLTZMANN_J_K * trajectory.temperature_K * trajectory.volume_m3
-    matrix = symmetrised(np.asarray(slopes) / (2.0 * kt_volume), trajectory.rotations)
+    matrix = symmetrised(slopes / (2.0 * kt_volume), trajectory.rotations)
     place = [mobile.index(name) for name in names]
     charges = np.array(list(moved.values()), dtype=float)
     chosen = matrix[:, place][:, :, place]
@@ -113,7 +119,44 @@ def collective_samples(
     own = {name: matrix[:, i, i] for i, name in enumerate(mobile) if name not in missing}
     electronic = np.array([name in trajectory.electronic for name in names], dtype=bool)
     carriers = Carriers(names, charges, electronic, next(map(Unavailable, missing.values()), None))
-    return CollectiveSamples(carriers, chosen, own, uncoupled, sampled, trajectory.cubic)
+    of_species = {name: fit for name, fit in fits.items() if name not in missing}
+    return CollectiveSamples(carriers, chosen, own, uncoupled, sampled, trajectory.cubic, of_species)
+
+
+def _moments(
+    trajectory: Trajectory, independent: IndependentSamples, candidates: Candidates, mobile: Sequence[str]
+) -> FloatArray:
+    """(U+1, K, M, M, 3, 3) mean of dR_i dR_j^T in m2 at the candidate lags, for M mobile species."""
+    group_of = group_of_frames(trajectory, independent.groups)
+    summed = trajectory.summed_displacement[:, :, [_index(trajectory, name) for name in mobile]]
+    metric = summed @ trajectory.grid_vectors_m  # (T+1, R, M, 3)
+    return np.stack([_mean_outer(metric, lag, group_of, independent) for lag in candidates.lags.tolist()], axis=1)
+
+
+def _fits(
+    trajectory: Trajectory,
+    independent: IndependentSamples,
+    candidates: Candidates,
+    moments: FloatArray,
+    mobile: Sequence[str],
+) -> dict[str, LineFit]:
+    """The fit of <dR_i^2> of each mobile species; its bare rate is that of all its particles, which hop one by one."""
+    interval, fits = float(trajectory.time_s[1]), {}
+    for i, name in enumerate(mobile):
+        count = trajectory.species[_index(trajectory, name)].count
+        bare = hop_rate_samples(trajectory, independent, name) * count * interval
+        own = np.trace(moments[:, :, i, i], axis1=2, axis2=3)
+        fits[name] = fit_line(candidates, own, bare, trajectory.n_frames)
+    return fits
+
+
+def _slopes(moments: FloatArray, fits: Sequence[LineFit]) -> FloatArray:
+    """(U+1, M, M, 3, 3) slopes per frame; those of a pair are fitted to the lags at which both are diffusive."""
+    slopes = np.zeros((len(moments), *moments.shape[2:]))
+    for i, j in np.ndindex(len(fits), len(fits)):
+        fit = max(fits[i], fits[j], key=lambda each: each.range_frames[0])
+        slopes[:, i, j] = np.einsum("k,ukab->uab", fit.weights.slope, moments[:, fit.chosen, i, j])
+    return slopes
 
 
 def uncoupled_pairs(groups: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -169,7 +212,8 @@ def species_estimates(
     def diffusivity() -> Estimate:
         tensor = collective_diffusivity(trajectory, available(collective), name)
         scalar = np.trace(tensor, axis1=1, axis2=2) / 3.0
-        return positive_from_samples(scalar, COLLECTIVE_FORMULA, tensor)
+        found = positive_from_samples(scalar, COLLECTIVE_FORMULA, tensor)
+        return found.noting(available(collective).fits[name].doubt)
 
     def haven() -> Estimate:
         tensor = collective_diffusivity(trajectory, available(collective), name)
@@ -177,11 +221,12 @@ def species_estimates(
         own = available(tracer)
         found = positive_from_samples(own.diffusivity / scalar, HAVEN_FORMULA, ratio_tensor(own.tensor, tensor))
         vacant = trajectory.species[_index(trajectory, name)].element == "X"
-        return (
-            replace(found, note=OF_VACANCIES if found.note is None else f"{OF_VACANCIES}; {found.note}")
-            if vacant
-            else found
-        )
+        collective_doubt = available(collective).fits[name].doubt
+        if vacant:
+            found = replace(found, note=None).noting(OF_VACANCIES).noting(found.note)
+        if own.fit.doubt:
+            found = found.noting(f"D*: {own.fit.doubt}")
+        return found.noting(f"D_sigma: {collective_doubt}" if collective_doubt else None)
 
     return attempt(diffusivity, COLLECTIVE_FORMULA), attempt(haven, HAVEN_FORMULA)
 
@@ -206,7 +251,7 @@ def evaluate(collective: CollectiveSamples, coefficient: Coefficient, formula: s
     """A coefficient with its tensor; away from cubic symmetry the value is a third of the tensor's trace."""
     tensor = coefficient.tensor(collective.matrix)
     scalar = coefficient.scalar(collective.scalars) if collective.cubic else np.trace(tensor, axis1=1, axis2=2) / 3.0
-    return from_samples(np.asarray(scalar), formula, tensor)
+    return from_samples(np.asarray(scalar), formula, tensor).noting(collective.doubt)
 
 
 def onsager_json(collective: CollectiveSamples | Unavailable) -> OnsagerResults:

@@ -36,6 +36,7 @@ from analysis.statistics.estimates import (
     attempt,
     available,
     from_json,
+    satterthwaite,
 )
 from analysis.transport.combined_matrix import NEEDED, CombinedMatrix, combined_matrix
 from analysis.transport.conductivity import (
@@ -152,8 +153,10 @@ def _chemical(
             sigma = available(coefficients[key])
             l_amb = np.asarray(sigma.value * per_conductivity)
             value = float(diffusivity(l_amb, result["temperature_K"], density)) * theta.value
-            relative = math.hypot(sigma.stderr / sigma.value, theta.stderr / theta.value)
-            return Estimate(value, value * relative, formula)
+            factor = float(diffusivity(np.asarray(per_conductivity), result["temperature_K"], density))
+            parts = [(factor * sigma.stderr * theta.value) ** 2, (factor * sigma.value * theta.stderr) ** 2]
+            dof = satterthwaite(parts, [sigma.dof, theta.dof])
+            return Estimate(value, math.sqrt(sum(parts)), formula, dof=dof)
 
         formula = f"D~ = {name} = kT sigma/(z_V e)^2 Theta_V/c_V, sigma = {key}"
         return attempt(estimate, formula)
@@ -187,12 +190,13 @@ def _scale_check(by_mode: Mapping[str, RunResults]) -> tuple[dict[str, dict[Spec
     for name in half:
         for key, symbol in SCALE_CHECKED.items():
             one, other = (from_json(species[name][key]) for species in (by_mode["scaled"]["species"], half))
-            if isinstance(one, Unavailable) or isinstance(other, Unavailable):
+            if isinstance(one, Unavailable) or isinstance(other, Unavailable) or other.value == 0.0:
                 continue
             ratio = one.value / other.value
-            error = ratio * math.hypot(one.stderr / one.value, other.stderr / other.value)
+            parts = [(one.stderr / other.value) ** 2, (ratio * other.stderr / other.value) ** 2]
+            error, dof = math.sqrt(sum(parts)), satterthwaite(parts, [one.dof, other.dof])
             formula = f"{symbol} at polarons.scale over {symbol} at half that scale"
-            ratios.setdefault(name, {})[key] = Estimate(ratio, error, formula).as_json()
+            ratios.setdefault(name, {})[key] = Estimate(ratio, error, formula, dof=dof).as_json()
             if abs(ratio - 1) > SIGNIFICANT * error:
                 doubts.append(
                     f"{symbol} of {name} changes by {ratio - 1:+.1%} from half of polarons.scale to it: raise the scale"

@@ -60,6 +60,7 @@ def test_results_have_the_documented_structure() -> None:
         "correlation_factor",
         "haven_ratio",
         "tracer_fit",
+        "collective_fit",
     }
     assert {
         "temperature_K",
