@@ -23,8 +23,8 @@ that an exponential relaxation with offset A has the relaxation time tau = A/(ba
 A relaxation that is both weak and slow, such as a slope that falls by a tenth over many frames, is hidden by the errors
 of the long lags although it exceeds those of the short ones: it is found only where the run is long enough.
 
-Where no start is acceptable, or the next one has no such exponent, the longest lags are fitted and the result is reported as a bound: the slope of a walk
-whose exponent is below 1 decreases with time, so that the estimate is too high.
+Where no start is acceptable, or the next one has no such exponent, the longest lags are fitted and the result is
+reported as a bound: the slope of a walk whose exponent is below 1 decreases with time, so that the estimate is too high.
 """
 
 from __future__ import annotations
