@@ -24,7 +24,8 @@ A relaxation that is both weak and slow, such as a slope that falls by a tenth o
 of the long lags although it exceeds those of the short ones: it is found only where the run is long enough.
 
 Where no start is acceptable, or the next one has no such exponent, the longest lags are fitted and the result is
-reported as a bound: the slope of a walk whose exponent is below 1 decreases with time, so that the estimate is too high.
+reported as a bound: the slope of a walk whose exponent is below 1 decreases with time, so that the estimate is too
+high.
 """
 
 from __future__ import annotations
