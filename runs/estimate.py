@@ -15,7 +15,7 @@ from runs.prepare import MOST_SITES_BUILT, Job, PreparedRun, prepare
 if TYPE_CHECKING:
     from kmc.state.system import System
 
-TRIAL_WALK = 2000  # trials per replica of the walk that estimates the acceptance
+TRIAL_WALK = 2000  # trials per replica of the simulation that estimates the acceptance
 TRIAL_REPLICAS = 8
 
 
@@ -53,7 +53,7 @@ class Facts:
 
 
 def validate(config: RunConfig, base: Path) -> Facts:
-    """Everything that is known before a run; the acceptance is estimated by a short walk from random arrangements.
+    """Everything that is known before a run; the acceptance is estimated by a short simulation from random states.
 
     base: folder from which relative paths start. InputError for everything that `kmc run` would refuse before it starts
     (its output folder aside).
@@ -85,7 +85,7 @@ def validate(config: RunConfig, base: Path) -> Facts:
         expected_acceptance=[_acceptance(each.at(replicas=replicas)) for each in prepared.systems] if walked else [],
         acceptance_from=f"{TRIAL_WALK} trials in each of {replicas} replicas that start from random arrangements"
         if walked
-        else f"nothing: no walk is tried with more than {MOST_SITES_BUILT} sites",
+        else f"nothing: supercells of more than {MOST_SITES_BUILT} sites are not simulated",
     )
 
 
@@ -139,7 +139,7 @@ def device_plan(system: System, frames: int) -> str:
 
 
 def _acceptance(system: System) -> float:
-    """Fraction of accepted trials in a short walk of every replica of the system."""
+    """Fraction of accepted trials in a short simulation of every replica of the system."""
     from kmc.backends.numpy_walk import NumpyWalker
 
     walker = NumpyWalker(system.tables, system.initial_state(), system.seed)

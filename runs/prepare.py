@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kmc.state.system import System
 
 
-MOST_SITES_BUILT = 4_000_000  # of a supercell that is filled only to see whether it can be, or walked for validate
+MOST_SITES_BUILT = 4_000_000  # largest supercell that is filled as a test, or simulated by validate
 
 
 @dataclass(frozen=True)

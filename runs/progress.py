@@ -35,7 +35,7 @@ class Log:
 
 
 class Stop:
-    """True once SIGINT or SIGTERM has arrived: the run then ends after the window being walked, with a checkpoint."""
+    """True once SIGINT or SIGTERM has arrived: the run then ends after the current window, with a checkpoint."""
 
     def __init__(self) -> None:
         self.signal = 0

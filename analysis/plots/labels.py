@@ -16,7 +16,7 @@ ROUTES = {
     "relaxation": "relaxing wave",
 }
 THETA_METHODS = {
-    "grand_canonical": "grand-canonical walk",
+    "grand_canonical": "grand-canonical simulation",
     "structure_factor": "structure factors",
     "slabs": "slabs",
 }

@@ -52,7 +52,7 @@ class ChemicalDiffusionInputs:
         return attempt(lambda: at_composition(self.trajectory, available(self.histograms)))
 
     def theta_carrier(self) -> FloatArray:
-        """Theta of the ion carrier from the grand-canonical walk."""
+        """Theta of the ion carrier from the grand-canonical simulation."""
         point = available(self.point)
         check_point(point, 0)
         return theta_samples(self.trajectory, point)[0][:, 0]

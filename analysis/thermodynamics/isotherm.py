@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REACH = 2.0  # standard deviations of N over which a histogram may be reweighted
 MOST_AT_ENDS = 0.02  # probability of the first or last number that was visited
 MOST_AT_EDGE = 1e-3  # probability of a supercell that holds all or none of the carriers
-FEWEST_CORRELATION_TIMES = 20.0  # in the walk of one replica
+FEWEST_CORRELATION_TIMES = 20.0  # in the simulation of one replica
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Isotherm:
     """Jackknife samples (U+1, J) at J chemical potentials.
 
     mean: number of ion carriers. variance: its thermal variance. at_edge: probability of the fewest and most possible.
-    lengths: (J,) correlation times that one replica walked at the nearest potential of the scan.
+    lengths: (J,) correlation times that one replica was simulated at the nearest potential of the scan.
     """
 
     mu_eV: FloatArray
@@ -125,7 +125,7 @@ def theta_samples(trajectory: Trajectory, point: Isotherm) -> tuple[FloatArray, 
 def check_point(point: Isotherm, j: int) -> None:
     """Raise UnavailableError at a point where Theta is not defined or not sampled.
 
-    This is the case where the supercell is too often full or empty, or where the walk was too short.
+    This is the case where the supercell is too often full or empty, or where the simulation was too short.
     """
     if point.at_edge[0, j] > MOST_AT_EDGE:
         raise UnavailableError(
@@ -134,7 +134,7 @@ def check_point(point: Isotherm, j: int) -> None:
         )
     if point.lengths[j] < FEWEST_CORRELATION_TIMES:
         raise UnavailableError(
-            f"the grand-canonical walk at mu = {point.mu_eV[j]:.4g} eV is {point.lengths[j]:.2g} correlation times "
-            f"long (accepted moves/(2 Var N)); at least {FEWEST_CORRELATION_TIMES:g} are needed: raise "
+            f"the grand-canonical simulation at mu = {point.mu_eV[j]:.4g} eV is {point.lengths[j]:.2g} correlation "
+            f"times long (accepted moves/(2 Var N)); at least {FEWEST_CORRELATION_TIMES:g} are needed: raise "
             "thermodynamics.trials_per_carrier"
         )

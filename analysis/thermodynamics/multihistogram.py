@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kmc.files.records import Scan
     from kmc.files.trajectory import Trajectory
 
-LARGEST_SHARE = 0.5  # largest share of the variance that is restored; walks of few correlation times are refused anyway
+LARGEST_SHARE = 0.5  # largest share of the variance that is restored; runs of few correlation times are refused anyway
 
 
 @dataclass(frozen=True)
@@ -144,11 +144,11 @@ def _pools(
 
 
 def _lengths(scan: Scan, number: FloatArray) -> FloatArray:
-    """(P,) correlation times of N in the walk of one replica.
+    """(P,) correlation times of N in the simulation of one replica.
 
     N changes by one at a time: after a small departure it relaxes at the rate a/(2 Var N) per trial, where a is the
     share of accepted moves (derived from the Ornstein-Uhlenbeck process, whose <dN^2> is 2 Var N per correlation time).
-    For a walk much shorter than a correlation time the variance is too small; the result is then a few at most.
+    For a run much shorter than a correlation time the variance is too small; the result is then a few at most.
     """
     counts = scan.histogram.sum(axis=1).astype(float)  # (P, R, n)
     p = counts / counts.sum(axis=2, keepdims=True)

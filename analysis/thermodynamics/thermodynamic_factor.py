@@ -1,4 +1,4 @@
-"""The thermodynamic factor by three methods: grand-canonical walk, structure factors, slabs."""
+"""The thermodynamic factor by three methods: grand-canonical simulation, structure factors, slabs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SLAB_FORMULA = "Theta_{} = c n^T chi^-1 n, chi_ij V_slab (1 - V_slab/V) = Cov(N_
 
 @dataclass(frozen=True)
 class ThermodynamicFactors:
-    """of_carrier: by each method. of_partner: by the grand-canonical walk. of_k: by structure factors at each mode."""
+    """of_carrier: by each method. of_partner: grand-canonical. of_k: by structure factors at each mode."""
 
     of_carrier: dict[str, Result]
     of_partner: Result

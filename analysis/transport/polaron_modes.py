@@ -1,7 +1,7 @@
 """One set of estimates from runs in several modes of the electronic carriers; each estimate names its mode.
 
-Ionic estimates come from the scaled walk, electronic ones from the walk on frozen ions, and cross terms of L from true
-kinetics where that was affordable; they are zero between carriers that the model does not couple. A second scaled walk,
+Ionic estimates come from the scaled run, electronic ones from the run with frozen ions, and cross terms of L from true
+kinetics where that was affordable; they are zero between carriers that the model does not couple. A second scaled run,
 with electrons half as fast, shows whether the scale matters. The runs are independent, and so are the errors of the
 entries of L.
 """
@@ -53,7 +53,7 @@ from lattices.constants import ELEMENTARY_CHARGE_C
 from lattices.errors import InputError
 
 MODES = ("scaled", "scaled-half", "frozen-ions", "kinetic")  # sub-folders of a run in mode "auto"
-SIGNIFICANT = 3.0  # standard errors beyond which scaled walks disagree
+SIGNIFICANT = 3.0  # standard errors beyond which scaled runs disagree
 SHARP = 0.1  # if the relative error of the ratio is larger, warn that the scale check is inconclusive
 SCALE_CHECKED: dict[SpeciesKey, str] = {"tracer_diffusivity_m2_s": "D*", "collective_diffusivity_m2_s": "D_sigma"}
 

@@ -1,7 +1,7 @@
 """Event tables and state in the layout of the structs in kmc/kernels, for both the compiled CPU and the CUDA backend.
 
 Every struct is a row of eight-byte words: whole numbers, and addresses of arrays. Names, order and constants are
-written down on both sides; `layout_hash` is compared with the kernels' own hash (kernels/layout.cuh) where the library
+defined on both sides; `layout_hash` is compared with the kernels' own hash (kernels/layout.cuh) where the library
 is opened and where the CUDA kernels are compiled.
 """
 

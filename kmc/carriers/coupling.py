@@ -1,6 +1,6 @@
 """Which carriers are coupled by the model.
 
-Where no energy, barrier, forbidden contact or sublattice joins two of them, their walks are independent for each
+Where no energy, barrier, forbidden contact or sublattice joins two of them, their motions are independent for each
 arrangement of the dopants, and the cross terms of the Onsager matrix are exactly zero.
 """
 

@@ -1,7 +1,7 @@
 """The metadata of a trajectory file, as JSON in two attributes of /kmc: "description" and "run".
 
-The description holds everything that determines the walk and is written once; the run facts are written with every
-frame.
+The description holds everything that determines the trajectory and is written once; the run facts are written with
+every frame.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class PolaronRecord:
 
 @dataclass(frozen=True)
 class Header:
-    """Everything that determines a walk, in SI units where a name says so; its fields are the keys in the file.
+    """Everything that determines a trajectory, in SI units where a name says so; its fields are the keys in the file.
 
     configuration: (R,) number of the dopant configuration of each replica. component: the neutral component as in
     kmc/carriers/neutral_component.py with mu_at_1_bar_eV, or {"reason": ...}. dopants: quenched disorder, immobile ions
@@ -127,7 +127,7 @@ class Header:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """How a walk was carried out. wall_s: wall time in seconds. planned_frames: frames requested at first; a run that
+    """How a run was carried out. wall_s: wall time in seconds. planned_frames: frames requested at first; a run that
     was extended for precision has more. versions: of this program, NumPy and Python. hops_per_visit: with domains.
     """
 

@@ -1,4 +1,4 @@
-"""Equilibration: the walk before the first frame, which determines the selection and the production schedule."""
+"""Equilibration: the simulation before the first frame, which determines the selection and the production schedule."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class EquilibrationWalk:
         return over
 
     def schedule(self) -> Schedule:
-        """The production schedule, once the last window has been walked."""
+        """The production schedule, once the last window is complete."""
         accepted = self.walker.counters()[1].sum(axis=0)
         return freeze(self.task.system, self.task.settings, accepted, self.progress)
 

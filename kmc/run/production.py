@@ -1,4 +1,4 @@
-"""Production: the walk frame by frame, with its observers, the trajectory file and checkpoints."""
+"""Production: the simulation frame by frame, with its observers, the trajectory file and checkpoints."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_PENDING_BYTES = 2**28  # of frames that wait for the next checkpoint
 class ProductionWalk:
     """A production run in progress. start_trials, start_accepted: (R, F) int64 counters at frame 0.
 
-    windows: walked since the last frame.
+    windows: completed since the last frame.
     """
 
     task: RunTask

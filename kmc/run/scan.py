@@ -1,9 +1,9 @@
 """A grand-canonical scan after a canonical run: the number of carriers as a function of the chemical potential.
 
-A scan walks all replicas at each of several chemical potentials of the neutral component, starting from the final state
-of the canonical run with its dopants. It keeps the histogram of the number of ion carriers by replica and time block,
-from which analysis computes <N>, Var N and the thermodynamic factor. The centre of the scan is found by a search that
-uses integer counts.
+A scan simulates all replicas at each of several chemical potentials of the neutral component, starting from the final
+state of the canonical run with its dopants. It keeps the histogram of the number of ion carriers by replica and time
+block, from which analysis computes <N>, Var N and the thermodynamic factor. The centre of the scan is found by a search
+that uses integer counts.
 """
 
 from __future__ import annotations

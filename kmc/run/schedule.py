@@ -34,8 +34,8 @@ class Equilibration:
 
     Times are in mean trials of the rejection clock. trials_per_window: length of a window, per replica.
     trials_per_sweep: with domains, length of a sweep, per replica; else 0. selection: as used; "" while "auto" is
-    undecided and rejection is used. windows: walked so far. elapsed: time of all replicas together; half_elapsed: what
-    it was half way through, -1 before; half_accepted: (F,) hops of all replicas at that moment.
+    undecided and rejection is used. windows: completed so far. elapsed: time of all replicas together; half_elapsed:
+    its value at half time, -1 before; half_accepted: (F,) hops of all replicas at that moment.
     """
 
     trials_per_window: int

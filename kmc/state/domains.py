@@ -1,11 +1,11 @@
-"""Domains: one large supercell walked in parallel, block by block.
+"""Domains: one large supercell simulated in parallel, block by block.
 
 The supercell is divided into blocks of cells, an even number along every axis; the parities of a block define one of
 eight colours. In a sweep the colours are visited in random order, from a random origin, and the blocks of one colour
-walk at the same time. A bond belongs to the block that holds the componentwise minimum of the cells of its two ends. It
-can be used in both directions while its block is active, so that detailed balance holds, and is active once per sweep.
-No carrier can leave the block and its rim of one bond length during a visit, so that the carriers of a visit are a
-fixed list and its trial rate is constant.
+are simulated at the same time. A bond belongs to the block that holds the componentwise minimum of the cells of its two
+ends. It can be used in both directions while its block is active, so that detailed balance holds, and is active once
+per sweep. No carrier can leave the block and its rim of one bond length during a visit, so that the carriers of a visit
+are a fixed list and its trial rate is constant.
 
 The division leaves a bias that grows with the square of the length of a visit; see `expected_bias`.
 """
@@ -148,7 +148,7 @@ class VisitTables:
 
 
 def visit_tables(tables: EventTables, domains: Domains, trials_per_sweep: Fraction) -> VisitTables:
-    """Tables for sweeps with a mean number of trials in the whole supercell, as a walk of replicas counts them."""
+    """Tables for sweeps with a mean number of trials in the whole supercell, as counted with replicas."""
     rates = [float(r) * int(z) for r, z in zip(tables.proposal_rate_per_s, tables.directions, strict=True)]
     return _visit_tables(tuple(rates), tables.total_rate_per_s, domains.capacity, trials_per_sweep)
 

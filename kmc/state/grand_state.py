@@ -1,4 +1,4 @@
-"""The state of a grand-canonical walk: which sites hold carriers, in lists that grow and shrink."""
+"""The state of a grand-canonical simulation: the sites of carriers, in lists that grow and shrink."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class GrandState:
 
 
 def grand_state(tables: EventTables, component: Component, state: State, field2: int) -> GrandState:
-    """The state of a grand-canonical walk that starts from the arrangement of `state` (copied).
+    """The state of a grand-canonical simulation that starts from the arrangement of `state` (copied).
 
     field2: as in GrandState, the same for all replicas. InputError for a supercell with too many sites: the number of
     choices of a move must stay below 2^62.

@@ -1,4 +1,4 @@
-"""The initial state of a walk: dopants and carriers placed at random, forbidden contacts avoided."""
+"""The initial state of a simulation: dopants and carriers placed at random, forbidden contacts avoided."""
 
 from __future__ import annotations
 

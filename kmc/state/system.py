@@ -1,4 +1,4 @@
-"""A system: everything that determines a walk except its duration and the backend."""
+"""A system: everything that determines a simulation except its duration and the backend."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class EnergyTerm(ABC):
     def self_correction(self, f: int) -> int:
         """Twice the energy, in microelectronvolt, of a carrier with its own periodic images less that of the partner.
 
-        It cancels where particles only move, and counts where a grand-canonical walk adds or removes them.
+        It cancels where particles only move, and counts where grand-canonical moves add or remove them.
         """
         return 0
 

@@ -51,7 +51,7 @@ class _OneOf(Strict):
 
 
 class EquilibrationSpec(_OneOf):
-    """Length of the walk before the first frame."""
+    """Length of the simulation before the first frame."""
 
     hops_per_carrier: NotNegative | None = None
     time_s: NotNegative | None = None

@@ -1,4 +1,4 @@
-"""Run a system: the same walk, files, checkpoints and pictures as `kmc run`."""
+"""Run a system: the same trajectory, files, checkpoints and pictures as `kmc run`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def simulate(
     {"thermodynamics.points": 7, "polarons.mode": "auto", "run.selection": "rejection-free"}.
 
     Ctrl-C writes a checkpoint, then raises KeyboardInterrupt with instructions to resume. Raises InputError for
-    anything that cannot be carried out, before the walk begins.
+    anything that cannot be carried out, before the simulation begins.
     """
     from runs.launch import RUN_FILE, run_all
 
