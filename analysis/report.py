@@ -32,6 +32,7 @@ from analysis.transport.fits import fit_json
 from analysis.transport.onsager import onsager_json, species_estimates, transport_coefficients
 from analysis.transport.polaron_modes import MODES, combine
 from analysis.transport.profile import profile_json
+from analysis.transport.stationarity import drift_lines
 from analysis.transport.tracer import tracer_estimates
 from analysis.transport.visit_extrapolation import extrapolate
 from lattices.errors import InputError
@@ -123,7 +124,7 @@ def _warnings(analysis: TransportAnalysis) -> list[str]:
             lines.append(f"D* of {name}: {tracer.fit.doubt}")
     if not isinstance(analysis.collective, Unavailable) and analysis.collective.doubt:
         lines.append(analysis.collective.doubt)
-    return lines
+    return lines + drift_lines(analysis)
 
 
 def _hops(trajectory: Trajectory) -> HopResults:
