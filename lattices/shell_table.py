@@ -57,25 +57,25 @@ def shell_table(crystal: Crystal, count: int = 4) -> list[ShellRow]:
     return rows
 
 
-def shell_doubts(crystal: Crystal, origin: int, target: int, neighbours: Neighbours) -> list[str]:
+def shell_warnings(crystal: Crystal, origin: int, target: int, neighbours: Neighbours) -> list[str]:
     """One line for each shell given by number that a tenth of the tolerance, or twice the tolerance, would change."""
-    tolerance, doubts = crystal.shell_tolerance, []
+    tolerance, warnings = crystal.shell_tolerance, []
     _, ranges = shells_of_pairs(crystal, origin, target, max(neighbours.shells))
     for low, high in (ranges[number - 1] for number in neighbours.shells):
         lengths = np.sort(pairs_up_to(crystal, origin, target, high / (1.0 - LOOSER * tolerance)).lengths_angstrom)
         inside, beyond = lengths[(lengths >= low) & (lengths <= high)], lengths[lengths > high]
         gap = float((np.diff(inside) / inside[1:]).max()) if len(inside) > 1 else 0.0
         if gap > STRICTER * tolerance:
-            doubts.append(
+            warnings.append(
                 f"a shell joins distances from {low:.4f} to {high:.4f} angstrom, which a tenth of the shell tolerance "
                 f"({tolerance:g}) would split"
             )
         if len(beyond):
-            doubts.append(
+            warnings.append(
                 f"a shell ends at {high:.4f} angstrom and the next begins at {beyond[0]:.4f}: twice the shell "
                 f"tolerance ({tolerance:g}) would join them"
             )
-    return doubts
+    return warnings
 
 
 def _shells_as_far_as_possible(

@@ -73,12 +73,12 @@ def _closed_sites(system: System, moving: set[str], home: int) -> set[int]:
 
 def _shell_notes(model: Model, crystal: Crystal) -> list[Note]:
     """Warnings of shells that another tolerance would split or join with the next."""
-    from lattices.shell_table import shell_doubts
+    from lattices.shell_table import shell_warnings
 
     notes = []
     for what, origin, target, neighbours in _named_shells(model):
-        doubts = shell_doubts(crystal, crystal.index(origin), crystal.index(target), neighbours)
-        notes += [Note(f"{what}: {doubt}", warning=True) for doubt in doubts]
+        lines = shell_warnings(crystal, crystal.index(origin), crystal.index(target), neighbours)
+        notes += [Note(f"{what}: {line}", warning=True) for line in lines]
     return list(dict.fromkeys(notes))
 
 

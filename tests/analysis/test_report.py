@@ -87,9 +87,9 @@ def test_results_have_the_documented_structure() -> None:
 def test_every_estimate_has_a_value_with_an_error_or_a_reason() -> None:
     short = synthetic({"V_O": np.ones((3, 8, 2, 3), dtype=np.int64)})
     alone = synthetic({"V_O": np.ones((6, 1, 2, 3), dtype=np.int64)})
-    still = synthetic({"V_O": np.zeros((80, 8, 2, 3), dtype=np.int64)})
+    immobile = synthetic({"V_O": np.zeros((80, 8, 2, 3), dtype=np.int64)})
     driven = mixed(field_V_per_m=np.array([1e6, 0.0, 0.0]))
-    for trajectory in (mixed(), short, alone, still, driven):
+    for trajectory in (mixed(), short, alone, immobile, driven):
         results = analyze(trajectory)
         json.dumps(results, allow_nan=False)
         found = list(entries_in(results))

@@ -10,7 +10,7 @@ from ase import Atoms
 from lattices.crystal import with_layers
 from lattices.neighbours import Neighbours
 from lattices.prototypes import fluorite, perovskite
-from lattices.shell_table import ShellRow, shell_doubts, shell_table
+from lattices.shell_table import ShellRow, shell_table, shell_warnings
 from lattices.symmetry import crystal_space_group
 from tests import crystals
 from tests.crystals import by_element
@@ -59,15 +59,15 @@ def test_a_layer_does_not_hide_the_symmetry() -> None:
 def test_shells_of_prototypes_are_unambiguous_and_distorted_ones_are_not() -> None:
     for crystal in (CERIA, LSF):
         for shell in range(1, 6):
-            assert shell_doubts(crystal, 0, 0, Neighbours((shell,))) == []
-    (doubt,) = shell_doubts(by_element(crystals.strained_ceria()), 1, 1, Neighbours((1,)))
-    assert "a tenth of the shell tolerance (0.02) would split" in doubt
-    (doubt,) = shell_doubts(by_element(crystals.rhombohedral_perovskite()), 2, 2, Neighbours((1,)))
-    assert "the next begins at 2.7608: twice the shell tolerance (0.02) would join them" in doubt
+            assert shell_warnings(crystal, 0, 0, Neighbours((shell,))) == []
+    (warning,) = shell_warnings(by_element(crystals.strained_ceria()), 1, 1, Neighbours((1,)))
+    assert "a tenth of the shell tolerance (0.02) would split" in warning
+    (warning,) = shell_warnings(by_element(crystals.rhombohedral_perovskite()), 2, 2, Neighbours((1,)))
+    assert "the next begins at 2.7608: twice the shell tolerance (0.02) would join them" in warning
 
 
 def test_ambiguity_depends_on_the_tolerance() -> None:
     """Axes of 4.00, 4.01 and 4.02 angstrom are split by a tenth of 2 %, and not by a tenth of 10 %."""
     crystal = by_element(Atoms("Na", cell=[4.0, 4.01, 4.02], pbc=True))
-    assert len(shell_doubts(crystal, 0, 0, Neighbours((1,)))) == 1
-    assert shell_doubts(replace(crystal, shell_tolerance=0.1), 0, 0, Neighbours((1,))) == []
+    assert len(shell_warnings(crystal, 0, 0, Neighbours((1,)))) == 1
+    assert shell_warnings(replace(crystal, shell_tolerance=0.1), 0, 0, Neighbours((1,))) == []

@@ -30,7 +30,7 @@ FAST = next(name for name in BACKENDS if name != "numpy" or len(BACKENDS) == 1)
 PLACES = np.array([[0.0, 0.137, 0.291], [0.5003, 0.4127, 0.291], [0.999995, 0.6411, 0.777]])
 
 
-def crooked(repeats=(3, 2, 4), particles=11, **more):
+def triclinic_gas(repeats=(3, 2, 4), particles=11, **more):
     """Ions on three sites at arbitrary positions of a triclinic cell, and an immobile atom."""
     vectors = [[4.0, 0.0, 0.0], [0.4, 4.3, 0.0], [0.2, 0.3, 4.7]]
     atoms = Atoms("He3Fe", scaled_positions=[*PLACES, [0.2511, 0.9, 0.53]], cell=vectors, pbc=True)
@@ -40,7 +40,7 @@ def crooked(repeats=(3, 2, 4), particles=11, **more):
     site = {"sublattice": "site", "charge": 0}
     model = Model.model_validate(
         {
-            "name": "crooked",
+            "name": "triclinic-gas",
             "species": {
                 "empty": {**site, "element": "He"},
                 "A": {**site, "element": "Na"},
@@ -55,7 +55,7 @@ def crooked(repeats=(3, 2, 4), particles=11, **more):
 
 
 def test_only_planes_that_hold_sites_are_counted():
-    tables = crooked().tables
+    tables = triclinic_gas().tables
     assert tables.supercell.crystal.grid == FALLBACK_GRID
     assert n_planes(tables) == (2 * 3, 3 * 2, 2 * 4)  # of 0, 0.5003, 1; of three; of 0.291, 0.777
     x = plane_fractions(tables, 0)
@@ -65,7 +65,7 @@ def test_only_planes_that_hold_sites_are_counted():
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_density_modes_are_the_fourier_sums_of_positions(axis):
     """The plane numbers are integers, so both sums agree to rounding."""
-    system = crooked(replicas=3)
+    system = triclinic_gas(replicas=3)
     positions = unwrapped_grid_positions(system.tables, walked(system, 4, 400))
     (numbers,) = plane_numbers(system.tables, positions, (axis,))
     assert numbers.sum() == 3 * 11 and positions.min() < 0  # some are outside the cell
@@ -80,7 +80,7 @@ def test_density_modes_are_the_fourier_sums_of_positions(axis):
 def test_the_file_keeps_where_the_planes_are(tmp_path):
     """Density modes read from a file agree with the positions in the same file (float32)."""
     asked = Settings(Hops(2.0), Hops(5.0), 6, "all", thermodynamics=Thermodynamics(points=1))
-    run(crooked(replicas=2), asked, tmp_path, backend=FAST)
+    run(triclinic_gas(replicas=2), asked, tmp_path, backend=FAST)
     trajectory = read_trajectory(tmp_path / "trajectory.h5")
     with h5py.File(tmp_path / "trajectory.h5") as file:
         groups = [file["particles/trajectory"], file["kmc/replicas/0001"]]
@@ -100,7 +100,7 @@ def test_a_wave_starts_with_its_amplitude(tmp_path):
     The position of a particle in its layer is random: 12 waves of 4 replicas leave an error of 1 %, and four errors
     are 4 %; assuming evenly spaced planes would give 8 % less.
     """
-    system = crooked((6, 3, 6), 100, replicas=4, seed=3)
+    system = triclinic_gas((6, 3, 6), 100, replicas=4, seed=3)
     asked = Thermodynamics(1, 0.5, (0.0,), 1.0, Relaxation(1, 0.8, waves=12))
     run(system, Settings(Hops(1.0), Hops(1.0), 96, "none", thermodynamics=asked), tmp_path, backend=FAST)
     trajectory = read_trajectory(tmp_path / "trajectory.h5")

@@ -107,18 +107,18 @@ def test_drift_and_onsager_conductivity_agree_in_the_linear_range(backend, build
     """
     looser = 10.0 if backend == "numpy" else 1.0
     common = {"replicas": round(2048 * share(backend)), "tracked": False}
-    still, blown = build(seed=33, **common), build(seed=34, field_V_per_m=np.full(3, field / 3**0.5), **common)
+    field_free, driven = build(seed=33, **common), build(seed=34, field_V_per_m=np.full(3, field / 3**0.5), **common)
     seen = results_of(
-        still,
-        tmp_path / "still",
+        field_free,
+        tmp_path / "field-free",
         backend,
         (0.0025, 0.02),
         equilibration=Hops(20.0),
         duration=Hops(800.0),
         frames=400,
     )
-    run(blown, Settings(Hops(20.0), Hops(hops), frames=4, positions="none"), tmp_path / "blown", backend=backend)
-    drift = analyze(read_trajectory(tmp_path / "blown" / "trajectory.h5"))["drift_conductivity_S_m"]
+    run(driven, Settings(Hops(20.0), Hops(hops), frames=4, positions="none"), tmp_path / "driven", backend=backend)
+    drift = analyze(read_trajectory(tmp_path / "driven" / "trajectory.h5"))["drift_conductivity_S_m"]
     onsager = seen["total_conductivity_S_m"]
     ratio = drift["value"] / onsager["value"]
     error = ratio * np.hypot(drift["stderr"] / drift["value"], onsager["stderr"] / onsager["value"])

@@ -27,10 +27,10 @@ from tests.runs.systems import system_of
 from tests.systems import BACKENDS, NOTE, same, walked
 
 TEMPERATURE_K = 1200.0
-PRICE_EV = 0.15
+ENERGY_ON_DOPANT_EV = 0.15
 
 
-def priced(pair):
+def layer_model(pair):
     """Electrons on a layer over the cations of fluorite with dopants D; `pair` is the energy of an electron on D."""
     nu = {"value": 1e13, **NOTE}
     barriers = [{"energy_eV": 0.4, **NOTE}]
@@ -43,7 +43,7 @@ def priced(pair):
     }
     return Model.model_validate(
         {
-            "name": "priced",
+            "name": "layer",
             "layers": {"polarons": "cation"},
             "species": {
                 "O": {"sublattice": "anion", "charge": 0, "element": "O"},
@@ -58,8 +58,8 @@ def priced(pair):
     )
 
 
-def priced_system(pair, repeats=(2, 2, 2), dopants=12, electrons=1, replicas=256):
-    model = priced(pair)
+def layer_system(pair, repeats=(2, 2, 2), dopants=12, electrons=1, replicas=256):
+    model = layer_model(pair)
     supercell = Supercell(with_layers(fluorite({"cation": "Ce"}, 5.4), model.layers), repeats)
     amounts = {"D": Doping(number=dopants)}, {"electron": Doping(number=electrons)}
     numbers = compose(model, supercell, *amounts)
@@ -94,8 +94,8 @@ def test_shell_0_is_the_same_position():
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_occupation_of_a_dopant_follows_boltzmann(backend):
     """x exp(-E/kT)/(1 - x + x exp(-E/kT)) with x the fraction of dopants; exact rates from the master equation."""
-    system = priced_system({"energy_eV": PRICE_EV})
-    weight = math.exp(-PRICE_EV / (BOLTZMANN_EV_K * TEMPERATURE_K))
+    system = layer_system({"energy_eV": ENERGY_ON_DOPANT_EV})
+    weight = math.exp(-ENERGY_ON_DOPANT_EV / (BOLTZMANN_EV_K * TEMPERATURE_K))
     share = 12 * weight / (20 + 12 * weight)
     exact = enumerate_cell(system.tables, system.initial_state().occupants[0])
     assert len(exact.occupants) == 32
@@ -110,14 +110,14 @@ def test_occupation_of_a_dopant_follows_boltzmann(backend):
 
 @pytest.mark.slow
 def test_a_forbidden_dopant_stays_empty_and_blocks():
-    system = priced_system({"forbidden": True}, electrons=4)
+    system = layer_system({"forbidden": True}, electrons=4)
     assert not on_dopants(system, system.initial_state()).any()
     state = walked(system, 10, 400)
     assert state.accepted.sum() > 1000 and not on_dopants(system, state).any()
 
 
 def test_backends_agree_on_a_layer():
-    system = priced_system({"energy_eV": PRICE_EV}, electrons=5, replicas=4)
+    system = layer_system({"energy_eV": ENERGY_ON_DOPANT_EV}, electrons=5, replicas=4)
     states = [walked(system, 3, 500, name) for name in BACKENDS]
     assert all(same(states[0], other) for other in states[1:])
 
@@ -125,15 +125,17 @@ def test_backends_agree_on_a_layer():
 def test_a_run_file_takes_a_model_with_layers(tmp_path, capsys):
     import json
 
-    path = tmp_path / "priced.json"
-    path.write_text(json.dumps(priced({"energy_eV": PRICE_EV}).model_dump(mode="json", exclude_none=True)))
+    path = tmp_path / "layer.json"
+    path.write_text(
+        json.dumps(layer_model({"energy_eV": ENERGY_ON_DOPANT_EV}).model_dump(mode="json", exclude_none=True))
+    )
     import tomli_w
 
-    (tmp_path / "priced.toml").write_text(tomli_w.dumps(json.loads(path.read_text())))
+    (tmp_path / "layer.toml").write_text(tomli_w.dumps(json.loads(path.read_text())))
     (tmp_path / "run.toml").write_text(
         '[crystal]\nprototype = "fluorite"\nhost = { cation = "Ce" }\nlattice_parameter_angstrom = 5.4\n'
         "repeats = [3, 3, 3]\ndoping = { D = 0.1 }\ncarriers = { electron = { number = 4 } }\n"
-        '[model]\nparameters = "priced.toml"\n[run]\ntemperature_K = 1200\nreplicas = 4\nframes = 20\n'
+        '[model]\nparameters = "layer.toml"\n[run]\ntemperature_K = 1200\nreplicas = 4\nframes = 20\n'
     )
     config, base = load_config(tmp_path / "run.toml")
     with pytest.raises(InputError, match="not neutral"):

@@ -110,9 +110,9 @@ def test_drift_compared_with_equilibrium(tmp_path, capsys):
     text = tomli_w.dumps({"run": shipped.run, "set": smaller, "vary": {"run.field_V_per_m": [[0, 0, 0], [1e8, 0, 0]]}})
     (tmp_path / "drift.toml").write_text(text)
     assert main(["study", str(tmp_path / "drift.toml"), "--out", str(tmp_path / "out")]) == 0
-    still, blown = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
-    assert blown["folder"] == "field_V_per_m=1e+08_0_0".replace("+", "_")
-    total, drift = still["figures"]["total_conductivity_S_m"], blown["figures"]["drift_conductivity_S_m"]
+    field_free, driven = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
+    assert driven["folder"] == "field_V_per_m=1e+08_0_0".replace("+", "_")
+    total, drift = field_free["figures"]["total_conductivity_S_m"], driven["figures"]["drift_conductivity_S_m"]
     error = (total["stderr"] ** 2 + drift["stderr"] ** 2) ** 0.5
     assert abs(total["value"] - drift["value"]) < 4 * error  # false alarm 6e-5
     assert (tmp_path / "out" / "study-conductivities.png").stat().st_size > 10_000
