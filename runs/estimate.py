@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 TRIAL_WALK = 2000  # trials per replica of the simulation that estimates the acceptance
 TRIAL_REPLICAS = 8
+NUMBERS_PER_CHUNK = 1024  # of a dataset with one number per frame
+CHUNK_BYTES = 24  # checksum and index of a chunk
+HEADER_BYTES = 20_000  # description of the run, object headers
+PROGRAM_BYTES = 115_000_000  # Python and its libraries
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Facts:
     """The output of `kmc validate`. Names carry units; lists over temperatures are in the order of the run file.
 
     summary: lines for people. barrier_eV: lowest and highest of the model, None without fixed barriers.
-    proven_lowest_barrier_eV: bound of each hop family. trajectory_MB: all trajectory files together.
+    proven_lowest_barrier_eV: bound of each hop family. trajectory_MB: all trajectory files together;
+    checkpoints_MB likewise, two for each trajectory. memory_MB: of this process at its peak.
     """
 
     summary: list[str]
@@ -38,6 +43,7 @@ class Facts:
     memory_MB: float
     device_memory_MB: str
     trajectory_MB: float
+    checkpoints_MB: float
     expected_acceptance: list[float]
     acceptance_from: str
 
@@ -79,9 +85,10 @@ def validate(config: RunConfig, base: Path) -> Facts:
         barrier_eV=[float(barriers.min()), float(barriers.max())] if len(barriers) else None,
         proven_lowest_barrier_eV=(tables.reference2 / (2 * MICRO)).tolist(),
         largest_energy_change_eV=_largest_energy_change(system) / MICRO,
-        memory_MB=memory_bytes(system, run.frames) / 1e6,
+        memory_MB=max(memory_bytes(job) for job in prepared.jobs) / 1e6,
         device_memory_MB=device_plan(system, run.frames),
         trajectory_MB=trajectory_bytes(prepared) / 1e6,
+        checkpoints_MB=sum(checkpoint_bytes(job) for job in prepared.jobs) / 1e6,
         expected_acceptance=[_acceptance(each.at(replicas=replicas)) for each in prepared.systems] if walked else [],
         acceptance_from=f"{TRIAL_WALK} trials in each of {replicas} replicas that start from random arrangements"
         if walked
@@ -103,24 +110,71 @@ def trajectory_bytes(prepared: PreparedRun) -> int:
 
 
 def file_bytes(job: Job) -> int:
-    """Size of trajectory.h5 without compression."""
-    from kmc.measure.density_planes import counted, n_planes
+    """Size of trajectory.h5: every dataset of kmc/files/writer.py with its chunks and their index."""
+    from kmc.measure.lag_windows import LagWindows
 
     system, settings, tables = job.system, job.settings, job.system.tables
-    shown = {"none": 0, "first": 1, "all": system.replicas}[settings.positions]
-    per_frame = shown * (12 * tables.n_particles + 100)
-    per_frame += system.replicas * (24 * len(tables.species) + 16 * tables.n_families) + 8
+    shown, frames = _shown(job), settings.frames + 1
+    species, families, replicas = len(tables.species), tables.n_families, system.replicas
+    rows = [24 * replicas * species, *2 * [8 * replicas * families], *_plane_rows(job)]
+    rows += shown * [12 * tables.n_particles, 72]
+    numbers = (1 + 2 * shown) * -(-frames // NUMBERS_PER_CHUNK) * 8 * NUMBERS_PER_CHUNK
+    lags, blocks = LagWindows(settings.frames, replicas).shape
+    totals = 48 * lags * blocks * replicas * species
+    if settings.profile:
+        totals += 8 * settings.profile.bins * species * (1 + replicas * (1 + blocks * (1 + 4 * lags)))
     if settings.thermodynamics:
-        per_frame += 4 * system.replicas * len(counted(tables)) * sum(n_planes(tables))
-    return settings.frames * per_frame + system.replicas * 48 * len(tables.species) * 16
+        totals += _afterwards(job)
+    fixed = 16 * (tables.supercell.n_sites - tables.n_mobile_sites) * bool(shown) + 4 * shown * tables.n_particles
+    return frames * (sum(rows) + CHUNK_BYTES * len(rows)) + numbers + totals + fixed + HEADER_BYTES + 3000 * shown
 
 
-def memory_bytes(system: System, frames: int) -> int:
-    """Memory on the host of the state and the accumulators of one temperature."""
-    from kmc.backends.cuda_memory import bytes_per_replica
+def _shown(job: Job) -> int:
+    """Number of replicas whose positions are written."""
+    return {"none": 0, "first": 1, "all": job.system.replicas}[job.settings.positions]
+
+
+def _plane_rows(job: Job) -> list[int]:
+    """Bytes per frame of the numbers of carriers in each plane, by axis."""
+    from kmc.measure.density_planes import counted, n_planes
+
+    tables = job.system.tables
+    each = 4 * job.system.replicas * len(counted(tables))
+    return [each * planes for planes in n_planes(tables)] if job.settings.thermodynamics else []
+
+
+def _afterwards(job: Job) -> int:
+    """Bytes of relaxation waves; those of the scan are few."""
+    from kmc.run.relaxation import FEWEST_FRAMES
+
+    wave = job.settings.thermodynamics and job.settings.thermodynamics.relaxation
+    if not wave:
+        return 0
+    return wave.waves * (max(job.settings.frames // wave.waves, FEWEST_FRAMES) + 1) * _plane_rows(job)[wave.axis]
+
+
+def checkpoint_bytes(job: Job) -> int:
+    """Size of the two checkpoints that a run keeps: the state, and the positions where the windows of lags began."""
+    from kmc.backends.cuda_memory import POSITION_BYTES, bytes_per_replica
     from kmc.measure.lag_windows import lags_of
 
-    return system.replicas * bytes_per_replica(system.tables, len(lags_of(frames)))
+    tables, lags = job.system.tables, len(lags_of(job.settings.frames))
+    each = bytes_per_replica(tables) + POSITION_BYTES * tables.n_particles * lags
+    return 2 * (job.system.replicas * each + HEADER_BYTES)
+
+
+def memory_bytes(job: Job) -> int:
+    """Memory on the host at the peak of one trajectory: the program, the state, snapshots, and frames to be written."""
+    from kmc.backends.cuda_memory import POSITION_BYTES, bytes_per_replica
+    from kmc.measure.lag_windows import lags_of
+    from kmc.run.production import MOST_PENDING_BYTES
+
+    tables, frames = job.system.tables, job.settings.frames
+    frame = POSITION_BYTES * tables.n_particles * _shown(job)
+    pending = min((frames + 1) * frame, MOST_PENDING_BYTES + frame)
+    converted = 4 * POSITION_BYTES * tables.n_particles * bool(frame)  # one replica in float64, then in float32
+    state = job.system.replicas * bytes_per_replica(tables, len(lags_of(frames)))
+    return PROGRAM_BYTES + state + pending + converted
 
 
 def device_plan(system: System, frames: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lattices.errors import InputError
 from runs.config import RunConfig, first_difference, load_config, resolved_toml
-from runs.estimate import trajectory_bytes
+from runs.estimate import checkpoint_bytes, trajectory_bytes
 from runs.notes import describe_system, further_notes, mode_lines
 from runs.prepare import Job, PreparedRun, prepare
 from runs.progress import Log, Stop, progress, signals
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MOST_DOUBLINGS = 8  # of a run with a requested precision: 256 times the first production
 RUN_FILE = "run.toml"
 LOCK = "run.lock"
+TRAJECTORY, CHECKPOINTS = "trajectory.h5", ("checkpoint.npz", "checkpoint.previous.npz")
 
 
 def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False, quiet: bool = False) -> int:
@@ -37,6 +39,7 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     prepared = prepare(config, base)
     _check_folder(folder, prepared, resume)
     with _claimed(folder):
+        _check_room(folder, prepared)
         _check_folder(folder, prepared, resume)
         return _carry_out(folder, prepared, _begin(folder, prepared, quiet), resume)
 
@@ -215,6 +218,20 @@ def _check_folder(folder: Path, prepared: PreparedRun, resume: bool) -> None:
         difference = first_difference(load_config(folder / RUN_FILE)[0], prepared.config)
         if difference:
             raise InputError(f"--out {folder}: holds another run: there {difference}")
+
+
+def _check_room(folder: Path, prepared: PreparedRun) -> None:
+    """InputError if the files of the run, less what is there already, do not fit on the disk."""
+    parts = [folder / job.part for job in prepared.jobs]
+    files = [part / name for part in parts for name in (TRAJECTORY, *CHECKPOINTS)]
+    there = sum(file.stat().st_size for file in files if file.exists())
+    needed = trajectory_bytes(prepared) + sum(checkpoint_bytes(job) for job in prepared.jobs) - there
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"--out {folder}: the run needs {needed / 1e9:.3g} GB of disk space, {free / 1e9:.3g} GB are free; fewer "
+            'frames or positions = "none" need less'
+        )
 
 
 def _check_free(folder: Path, folders: list[Path]) -> None:

@@ -187,8 +187,10 @@ class TrajectoryWriter:
         scale = rotated(crystal.cell_angstrom / crystal.grid, self._rotation)
         extend(group["position/step"], np.arange(already, already + len(frames)))
         extend(group["position/time"], np.array([frame.time_s * 1e12 for frame in frames]))
-        values = np.array([frame.positions[replica] @ scale for frame in frames], dtype=np.float32)
-        extend(group["position/value"], values)
+        values = group["position/value"]
+        values.resize(already + len(frames), axis=0)
+        for k, frame in enumerate(frames):  # one at a time: in float64 they need twice the memory
+            values[already + k] = frame.positions[replica] @ scale
         extend(group["box/edges/value"], np.broadcast_to(vectors, (len(frames), 3, 3)))
 
     def _particles(self, file: h5py.Group, replica: int) -> None:

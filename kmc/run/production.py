@@ -24,7 +24,7 @@ from kmc.run.thermodynamics import sample_thermodynamics
 from kmc.state.replicas import check_images, unwrapped_grid_positions
 from kmc.version import VERSION
 
-MOST_PENDING_BYTES = 2**28  # of frames that wait for the next checkpoint
+MOST_PENDING_BYTES = 2**26  # of frames that wait for the next checkpoint in memory
 
 
 @dataclass
@@ -81,9 +81,11 @@ class ProductionWalk:
             due = time.monotonic() - last_written > self.task.settings.checkpoint_every_s
             many = sum(frame.nbytes for frame in self.pending) > MOST_PENDING_BYTES
             asked = self.task.stop()
-            if finished or due or many or asked:
+            if finished or due or asked:
                 self.save()
                 last_written = time.monotonic()
+            elif many:
+                self._append()  # only to free memory: a resumed run drops frames after its checkpoint
             if asked and not finished:
                 return False
         return sample_thermodynamics(self.task, self.schedule, self.walker.read(), self.writer, self._report)
@@ -104,15 +106,18 @@ class ProductionWalk:
 
     def save(self) -> None:
         """Append the frames since the last save, then write the checkpoint that belongs to them."""
-        if self.pending:
-            first, totals = self.frame + 1 - len(self.pending), self.observers.datasets()
-            self.writer.append(first, self.pending, totals, self.observers.attributes(), self._facts())
-            self.pending = []
+        self._append()
         start = self.start_trials, self.start_accepted
         production = SavedProduction(
             self.schedule, self.frame, self.windows, *start, self.observers.state(), self.writer.crc
         )
         SavedRun(self.task.identity, self.task.clock.elapsed_s, self.walker.read(), production).write(self.task.folder)
+
+    def _append(self) -> None:
+        if self.pending:
+            first, totals = self.frame + 1 - len(self.pending), self.observers.datasets()
+            self.writer.append(first, self.pending, totals, self.observers.attributes(), self._facts())
+            self.pending = []
 
     def _walk_window(self) -> None:
         """Walk one window; the last one of a frame ends it."""

@@ -56,7 +56,7 @@ def test_example_validates_and_runs(name: str, tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.slow
 @pytest.mark.parametrize("positions", ["none", "first", "all"])
 def test_the_estimated_file_size(tmp_path: Path, positions: str) -> None:
-    """Within 30 %, because the overhead of the file format is not counted."""
+    """Within 5 %."""
     from runs.config import load_config
     from runs.estimate import file_bytes
     from runs.prepare import prepare
@@ -67,4 +67,4 @@ def test_the_estimated_file_size(tmp_path: Path, positions: str) -> None:
     config, base = load_config("smallest", overrides)
     estimated = file_bytes(prepare(config, base).jobs[0])
     size = (tmp_path / "run" / "trajectory.h5").stat().st_size
-    assert size == pytest.approx(estimated, rel=0.3) or abs(size - estimated) < 200_000
+    assert size == pytest.approx(estimated, rel=0.05)

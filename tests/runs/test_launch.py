@@ -205,7 +205,13 @@ def test_tracking_carriers_only(tmp_path):
 @pytest.mark.slow
 def test_a_full_disk_gives_one_line_and_keeps_the_checkpoint(tmp_path, monkeypatch, capsys):
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    looked = []
+
+    def filling(_):
+        looked.append(usage._replace(free=1_000_000) if looked else usage)
+        return looked[-1]
+
+    monkeypatch.setattr(shutil, "disk_usage", filling)
     assert main(["run", "smallest", "--backend", "numpy", "--out", str(tmp_path / "run")]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "no space left on the disk" in said and "checkpoint" in said

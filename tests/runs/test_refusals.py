@@ -17,6 +17,8 @@ from kmc.files.lock import locked
 from kmc.model.parameters import load_model
 from lattices.errors import InputError
 from runs.cli import main
+from runs.config import load_config
+from runs.estimate import validate
 from runs.launch import LOCK
 from tests.runs.conftest import TINY, arguments
 
@@ -118,3 +120,34 @@ def test_no_message_claims_that_a_removed_folder_is_kept(
     monkeypatch.setattr(ProductionWalk, "save", removed)
     line = refused("run", "smallest", "--out", tmp_path / "run", *arguments(TINY))
     assert "the folder has been removed, and the run with it" in line
+
+
+def test_a_run_that_the_disk_cannot_hold_is_refused_before_it_begins(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=200_000))
+    line = refused("run", "smallest", "--out", tmp_path / "run", *arguments(TINY))
+    assert "GB of disk space, 0.0002 GB are free" in line
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_estimates_of_memory_and_checkpoints(tmp_path: Path) -> None:
+    """Within 10 % of the peak of a process, at 1.5 10^6 sites; checkpoints within 5 %."""
+    import subprocess
+    import sys
+
+    overrides = ["run.temperature_K=1000", "crystal.repeats=[50, 50, 50]", "run.replicas=1", "run.frames=16"]
+    overrides += ["run.equilibration={hops_per_carrier=0.1}", "run.duration={hops_per_carrier=1}"]
+    overrides += ["run.backend=cpu"]
+    script = (
+        "import resource, sys, runs.launch\nfrom runs.cli import main\nruns.launch._finish = lambda *_: None\n"
+        "code = main(sys.argv[1:])\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)\nsys.exit(code)"
+    )
+    command = ["run", "ideal-fluorite", "--out", str(tmp_path / "run"), *arguments(overrides)]
+    done = subprocess.run([sys.executable, "-c", script, *command], check=True, stdout=subprocess.PIPE, text=True)
+    facts = validate(*load_config("ideal-fluorite", overrides))
+    assert float(done.stdout.split()[-1]) == pytest.approx(facts.memory_MB, rel=0.1)
+    size = sum(path.stat().st_size for path in (tmp_path / "run").glob("checkpoint*"))
+    assert size / 1e6 == pytest.approx(facts.checkpoints_MB, rel=0.05)
