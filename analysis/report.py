@@ -81,6 +81,9 @@ def _header(analysis: TransportAnalysis) -> Header:
     return {
         "temperature_K": trajectory.temperature_K,
         "model": trajectory.model,
+        "version": trajectory.versions.get("miec-kmc"),
+        "seed": trajectory.seed,
+        "composition": {record.name: record.count for record in trajectory.species},
         "backend": trajectory.backend,
         "elapsed_time_s": float(trajectory.time_s[-1]),
         "replicas": trajectory.replicas,

@@ -184,11 +184,14 @@ class ModeResults(TypedDict):
 class Header(TypedDict):
     """What was run. profile, scale_check and modes: parts that only some runs have.
 
-    fit_range: lags of all fits as fractions of the run, where the user gave them.
+    fit_range: lags of all fits as fractions of the run, where the user gave them. composition: particles per replica.
     """
 
     temperature_K: float
     model: str
+    version: str | None
+    seed: int
+    composition: dict[str, int]
     backend: str
     elapsed_time_s: float | None
     replicas: int

@@ -86,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--backend", help="auto, or a backend that `kmc info` lists")
     run.add_argument("--seed", type=int)
     run.add_argument("--resume", action="store_true", help="continue a run; FILE may be the output folder")
+    run.add_argument(
+        "--extend",
+        metavar="LENGTH",
+        help="make the finished run in the folder FILE longer: LENGTH is hops_per_carrier=N, time_s=T or precision=P",
+    )
     validate = _run_file(commands, "validate", "check a run file and report what it needs", _validate)
     validate.add_argument("--json", action="store_true")
     study = commands.add_parser("study", help="carry out a run file for every combination of varied keys")
@@ -161,6 +166,7 @@ def _folder(commands: argparse._SubParsersAction, name: str, text: str, action: 
 
 def _run(arguments: argparse.Namespace) -> int:
     from runs.config import load_config
+    from runs.extend import parse_extension
     from runs.launch import run_all
 
     overrides = list(arguments.set)
@@ -169,10 +175,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.seed is not None:
         overrides.append(f"run.seed={arguments.seed}")
     file, folder = arguments.file, arguments.out or Path(Path(arguments.file).stem)
-    if arguments.resume and (Path(file) / "run.toml").is_file():
+    extension = None if arguments.extend is None else parse_extension(arguments.extend)
+    if extension is not None and not (Path(file) / "run.toml").is_file():
+        raise InputError(f"--extend: {file} holds no run; the folder of a finished run is needed")
+    if (arguments.resume or extension) and (Path(file) / "run.toml").is_file():
         file, folder = Path(file) / "run.toml", arguments.out or Path(file)
     config, base = load_config(file, overrides)
-    return run_all(config, base, folder, resume=arguments.resume)
+    return run_all(config, base, folder, resume=arguments.resume or extension is not None, extension=extension)
 
 
 def _validate(arguments: argparse.Namespace) -> int:

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from lattices.errors import InputError
 from runs.config import RunConfig, first_difference, load_config, resolved_toml
 from runs.estimate import checkpoint_bytes, trajectory_bytes
+from runs.extend import extended_frames
 from runs.notes import describe_system, further_notes, mode_lines
 from runs.prepare import Job, PreparedRun, prepare
 from runs.progress import Log, Stop, progress, signals
+from runs.schema.run_file import DurationSpec
 
 if TYPE_CHECKING:
     from kmc.state.system import System
@@ -27,10 +29,19 @@ LOCK = "run.lock"
 TRAJECTORY, CHECKPOINTS = "trajectory.h5", ("checkpoint.npz", "checkpoint.previous.npz")
 
 
-def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False, quiet: bool = False) -> int:
+def run_all(
+    config: RunConfig,
+    base: Path,
+    folder: Path,
+    *,
+    resume: bool = False,
+    extension: DurationSpec | None = None,
+    quiet: bool = False,
+) -> int:
     """Run every job, analyse and draw; returns the exit code (0, or 128 + signal after an interruption).
 
-    base: folder from which relative paths in the run file start. quiet: write to log.txt alone. InputError for anything
+    base: folder from which relative paths in the run file start. extension: new length of a finished run; with resume.
+    quiet: write to log.txt alone. InputError for anything
     wrong with the run file, for a folder that cannot be written, in which another process runs, that already holds a
     run (without resume), or that holds none or another one (with resume).
     """
@@ -41,21 +52,25 @@ def run_all(config: RunConfig, base: Path, folder: Path, *, resume: bool = False
     with _claimed(folder):
         _check_room(folder, prepared)
         _check_folder(folder, prepared, resume)
-        return _carry_out(folder, prepared, _begin(folder, prepared, quiet), resume)
+        return _carry_out(folder, prepared, _begin(folder, prepared, quiet), resume, extension)
 
 
-def _carry_out(folder: Path, prepared: PreparedRun, log: Log, resume: bool) -> int:
+def _carry_out(folder: Path, prepared: PreparedRun, log: Log, resume: bool, extension: DurationSpec | None) -> int:
     """Run every job, analyse and draw; returns the exit code."""
     first = prepared.systems[0]
+    lengths = [extended_frames(job, folder / job.part, extension) for job in prepared.jobs] if extension else []
+    again = "--resume" if extension is None else f"--extend {_length(extension)}"
     with signals() as stop:
-        for job in prepared.jobs:
+        for number, job in enumerate(prepared.jobs):
             log(f"{job.system.tables.temperature_K:g} K -> {folder / job.part}")
             for note in further_notes(job.system, first):
                 log(note.line)
             for line in mode_lines(job.system) if prepared.config.polarons.mode == "auto" else ():
                 log(line)
-            if not _run_job(job, folder / job.part, prepared.backend, resume, stop, log):
-                log(f"stopped; to continue: kmc run {folder} --resume")
+            wanted = job.config.run.duration.precision if extension is None else extension.precision
+            frames = lengths[number] if lengths else None
+            if not _run_job(job, folder / job.part, prepared.backend, resume, stop, log, wanted, frames):
+                log(f"stopped; to continue: kmc run {folder} {again}")
                 return 128 + stop.signal
     _finish(folder, log)
     return 0
@@ -103,13 +118,31 @@ def _finish(folder: Path, log: Log) -> None:
     log("written: " + ", ".join(str(path) for path in [folder / "results.json", *pictures]))
 
 
-def _run_job(job: Job, folder: Path, backend: str, resume: bool, stop: Stop, log: Log) -> bool:
-    """Walk one trajectory, until its wanted precision if it has one; False if stopped."""
+def _length(duration: DurationSpec) -> str:
+    """`hops_per_carrier=5000`."""
+    return ", ".join(f"{key}={value:g}" for key, value in duration.model_dump(exclude_none=True).items())
+
+
+def _run_job(
+    job: Job,
+    folder: Path,
+    backend: str,
+    resume: bool,
+    stop: Stop,
+    log: Log,
+    precision: float | None,
+    extended: int | None = None,
+) -> bool:
+    """Walk one trajectory, until its wanted precision if it has one; False if stopped.
+
+    extended: frames of a finished run that is made longer; None: as many as were planned.
+    """
     from kmc.run.engine import frozen_schedule, run
 
-    precision = job.config.run.duration.precision
     continuing, reached = _progress_of(folder) if resume else (False, 0)
-    frames = job.settings.frames
+    frames = job.settings.frames if extended is None else extended
+    if precision is None:
+        frames = max(frames, reached)
     while frames < reached:  # a production that was started is finished before its precision is checked
         frames *= 2
     while True:
@@ -136,10 +169,10 @@ def _run_job(job: Job, folder: Path, backend: str, resume: bool, stop: Stop, log
         frames *= 2
     frozen = frozen_schedule(folder)
     field = {"field_applied_V_per_m": job.system.tables.field_V_per_m.tolist()}
-    schedule = {"schedule": {**asdict(frozen), "frames": job.settings.frames}}
+    schedule = {"schedule": {**asdict(frozen), "frames": frames}}
     _write_run_file(folder, job.config, {**_composition(job.system), **field, **schedule})
     log(
-        f"acceptance {frozen.acceptance:.4g} of {frozen.slowest}, selection by {frozen.selection}, "
+        f"acceptance {_acceptance(folder)}, selection by {frozen.selection}, slowest carrier {frozen.slowest}, "
         f"frames of {frozen.frame_interval_s:.4g} s"
     )
     return True
@@ -186,6 +219,16 @@ def _precise(folder: Path, wanted: float, log: Log) -> bool:
             log(f"relative error of D* of {record.name}: {reached:.2g} (wanted {wanted:g})")
             return reached <= wanted and analysis.diffusive(record.name)
     return False
+
+
+def _acceptance(folder: Path) -> str:
+    """Accepted over trial hops of each family, as in results.json."""
+    from kmc.files.trajectory import read_trajectory
+
+    trajectory = read_trajectory(folder / "trajectory.h5")
+    trials, accepted = trajectory.trials[-1].sum(axis=0), trajectory.accepted[-1].sum(axis=0)
+    shares = zip(trajectory.families, accepted.tolist(), trials.tolist(), strict=True)
+    return ", ".join(f"{hops / tried:.4g} of {family.name}" for family, hops, tried in shares if tried)
 
 
 def _composition(system: System) -> dict[str, object]:

@@ -151,7 +151,10 @@ def _bound(slopes: FloatArray, exponent: FloatArray) -> str:
     bound = "upper" if slopes[0, 0] >= slopes[-1, 0] else "lower"
     local = attempt(lambda: from_samples(exponent))
     shown = "" if isinstance(local, Unavailable) else f" (local exponent {local} at the longest lags)"
-    return f"{bound} bound: the mean-square displacement is not linear at any lag of this run{shown}: take a longer run"
+    return (
+        f"{bound} bound: the mean-square displacement is not linear at any lag of this run{shown}: make the run longer "
+        "(kmc run --extend)"
+    )
 
 
 def _correlation(weights: Weights, msd: FloatArray, bare: FloatArray, frames: int) -> str | None:

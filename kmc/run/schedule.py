@@ -53,13 +53,14 @@ class Schedule:
 
     trials_per_window: mean trials of the rejection clock per window and replica. trials_per_sweep: with domains, the
     largest mean number of trials of a sweep and replica; else 0. frame_interval_s: simulated seconds between frames.
-    acceptance: of the slowest carrier, over all trials of the rejection clock; slowest: its name.
+    hops_per_trial: of the slowest carrier, over the mean trials of the rejection clock, in which each family tries at
+    its reference rate; unlike an acceptance it may exceed 1. slowest: its name.
     """
 
     trials_per_window: int
     windows_per_frame: int
     frame_interval_s: float
-    acceptance: float
+    hops_per_trial: float
     slowest: str
     selection: Selection
     trials_per_sweep: int = 0
@@ -210,7 +211,7 @@ def freeze(system: System, settings: Settings, accepted: NDArray[np.int64], prog
     tables = system.tables
     elapsed = progress.elapsed - progress.half_elapsed
     code, hops, particles = slowest_carrier(tables, accepted)
-    acceptance = hops / elapsed if elapsed else 0.0
+    hops_per_trial = hops / elapsed if elapsed else 0.0
     duration = settings.scheduled_duration
     if isinstance(duration, Seconds):
         total = Fraction(duration.value) * Fraction(tables.total_rate_per_s)
@@ -228,7 +229,7 @@ def freeze(system: System, settings: Settings, accepted: NDArray[np.int64], prog
         trials_per_window=trials,
         windows_per_frame=windows,
         frame_interval_s=trials * windows / tables.total_rate_per_s,
-        acceptance=acceptance,
+        hops_per_trial=hops_per_trial,
         slowest=tables.species[code],
         selection="rejection-free" if progress.selection == "rejection-free" else "rejection",
         trials_per_sweep=sweep,

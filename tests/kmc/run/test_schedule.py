@@ -34,7 +34,7 @@ def test_acceptance_is_taken_from_the_second_half_only() -> None:
     system = two_kinds(replicas=2)
     at_half, at_end = np.array([9000, 50000]), np.array([10000, 80000])
     schedule = freeze(system, Settings(duration=Hops(10.0), frames=8), at_end, progress(at_half.tolist(), 60000, 20000))
-    assert schedule.slowest == "V_O" and schedule.acceptance == 1000 / 40000
+    assert schedule.slowest == "V_O" and schedule.hops_per_trial == 1000 / 40000
     assert schedule.trials_per_window * schedule.windows_per_frame * 8 == 10 * 4 * 40000 // 1000
 
 
@@ -53,7 +53,7 @@ def test_production_in_seconds_needs_no_hops() -> None:
     system = two_kinds(replicas=2)
     settings = Settings(duration=Seconds(1e-9), frames=4)
     schedule = freeze(system, settings, np.array([5, 5]), progress([5, 5], 2000, 1000))
-    assert schedule.frame_interval_s * 4 == pytest.approx(1e-9, rel=1e-3) and schedule.acceptance == 0.0
+    assert schedule.frame_interval_s * 4 == pytest.approx(1e-9, rel=1e-3) and schedule.hops_per_trial == 0.0
     with pytest.raises(InputError, match="no hop of the slowest carrier during equilibration"):
         freeze(system, Settings(), np.array([5, 5]), progress([5, 5], 2000, 1000))
 
