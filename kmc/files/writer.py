@@ -36,7 +36,6 @@ from kmc.files.hdf5 import (
     growing,
     reading,
     refuse_foreign_storage,
-    refuse_links,
     replace,
     rows_crc,
     text_attribute,
@@ -158,8 +157,7 @@ class TrajectoryWriter:
 
         if not self.path.is_file():
             raise InputError(f"{self.path}: is missing; the checkpoint next to it cannot continue the run without it")
-        with changing(self.path) as file:
-            refuse_links(file)
+        with reading(self.path) as file:  # checked before anything is changed
             file.visititems(lambda _, item: refuse_foreign_storage(item) if isinstance(item, h5py.Dataset) else None)
             group = file["kmc"]
             for path, expected in crc.items():
@@ -167,6 +165,7 @@ class TrajectoryWriter:
                     raise InputError(
                         f"{self.path}: {path} does not match the checkpoint: it is damaged or belongs to another run"
                     )
+        with changing(self.path) as file:
             file.visititems(shorten)  # hard links to one dataset are visited once
         self.crc = dict(crc)
 

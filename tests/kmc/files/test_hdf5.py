@@ -284,7 +284,7 @@ def test_an_unreadable_file_gives_a_one_line_error_everywhere(finished, tmp_path
         read_trajectory(path)
     with pytest.raises(InputError, match="not a complete trajectory file"):
         read_dataset(path, "time_s")
-    with pytest.raises(InputError, match="damaged, or not of this program"):
+    with pytest.raises(InputError, match="not a complete trajectory file"):
         run(system(), ASKED, tmp_path, backend="numpy", resume=True)
 
 
