@@ -69,6 +69,7 @@ def _thermodynamic_lines(run: RunResults) -> list[str]:
     routes = run["chemical_diffusivity_m2_s"]
     return lines + [
         f"{at}: D~ = {with_error(entry)} m2/s by {name}: {entry['formula']}"
+        + (f"; {entry['note']}" if name == "tracer_theta" and "note" in entry else "")
         for name, entry in routes.items()
         if entry["value"] is not None
     ]

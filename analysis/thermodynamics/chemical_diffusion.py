@@ -19,6 +19,7 @@ from analysis.statistics.estimates import (
     Unavailable,
     attempt,
     disagreements,
+    from_samples,
     positive_from_samples,
 )
 from analysis.thermodynamics.decay_routes import decay_routes
@@ -102,6 +103,15 @@ def _why_not(analysis: TransportAnalysis) -> Unavailable | None:
     return analysis.independent if isinstance(analysis.independent, Unavailable) else None
 
 
+def _beside(plain: Result, factor: Estimate) -> Result:
+    """D* Theta with the factor that separates it from D~ beside it, and whether that matters."""
+    if isinstance(plain, Unavailable):
+        return plain
+    low, high = factor.interval_95
+    matters = "differs from 1" if not low <= 1.0 <= high else "agrees with 1 within its 95 % interval"
+    return plain.noting(f"D~ is this times t_e/H_R = {factor}, which {matters}: see tracer_theta_te")
+
+
 def _diffusivities(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Result], ChemicalDiffusion]:
     """(D~ by route, their ingredients)."""
     particle, carrier = inputs.particle, inputs.carrier
@@ -142,6 +152,9 @@ def _diffusivities(inputs: ChemicalDiffusionInputs) -> tuple[dict[str, Result], 
             lambda: diffusivity(inputs.amb_tensor(), temperature, inputs.density) * theta(inputs.theta_carrier()),
         ),
     }
+    factor = attempt(lambda: from_samples(inputs.t_e() / inputs.haven(), "t_e/H_R"))
+    if isinstance(factor, Estimate):
+        result["tracer_theta"] = _beside(result["tracer_theta"], factor)
     decayed, decay_of_species, curves = decay_routes(inputs)
     details: ChemicalDiffusion = {
         "tau": estimate(TAU_FORMULA, inputs.tau, inputs.tau_tensor).as_json(),
