@@ -6,11 +6,14 @@ D_sigma = (1/2) sum over bonds b of G b b^T (1 - c) N/(N - 1) along each axis (d
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
 
 from analysis.report import analyze
+from analysis.results import RunResults
 from kmc.files.trajectory import read_trajectory
 from kmc.model.composition import compose
 from kmc.model.parameters import Model
@@ -46,13 +49,8 @@ def conductivity(count: int, sites: int, charge: int, volume_m3: float, squared_
     return (charge * ELEMENTARY_CHARGE_C) ** 2 * count / volume_m3 * diffusivity / (BOLTZMANN_J_K * TEMPERATURE_K)
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_holes_in_the_planes_of_a_layered_crystal(tmp_path, turned: bool) -> None:
-    """Vacancies move in all directions, holes in the planes only: no ambipolar conduction across the planes.
-
-    Turned: the same crystal rotated about (1, 1, 1), so that no tensor is diagonal in Cartesian axes. Each entry is
-    within 5 errors from 32 replicas: one false alarm in 10^4 runs (Student, 31 degrees of freedom).
-    """
+def layered(turned: bool) -> tuple[Model, Supercell, np.ndarray]:
+    """(vacancies that move every way and holes in the planes of a tetragonal crystal, 8 x 8 x 6 cells, its frame)."""
     species = {
         "O": {"sublattice": "anion", "charge": 0, "element": "O"},
         "V_O": {"sublattice": "anion", "charge": 2, "element": "X"},
@@ -66,11 +64,52 @@ def test_holes_in_the_planes_of_a_layered_crystal(tmp_path, turned: bool) -> Non
     if turned:
         atoms.rotate(40, (1, 1, 1), rotate_cell=True)
         frame = np.asarray(atoms.cell[:]) / np.array([4.0, 4.0, 6.0])[:, None]
-    supercell = Supercell(crystal_from_atoms(atoms, {"anion": "O", "cation": "Fe"}), (8, 8, 6))
+    return model, Supercell(crystal_from_atoms(atoms, {"anion": "O", "cation": "Fe"}), (8, 8, 6)), frame
+
+
+def results_of_layered(folder: Path, turned: bool, field_V_per_m: tuple[float, ...], settings: Settings) -> RunResults:
+    """Results of 32 replicas in a field given along the crystal's axes."""
+    model, supercell, frame = layered(turned)
     numbers = compose(model, supercell, {}, {"V_O": Doping(number=20), "hole": Doping(number=40)})
-    system = build_system(model, supercell, numbers, TEMPERATURE_K, replicas=32, seed=5)
-    run(system, SETTINGS, tmp_path, backend=BACKENDS[0])
-    results = analyze(read_trajectory(tmp_path / "trajectory.h5"))
+    field = tuple((np.array(field_V_per_m) @ frame).tolist())
+    system = build_system(model, supercell, numbers, TEMPERATURE_K, replicas=32, seed=5, field_V_per_m=field)
+    run(system, settings, folder, backend=BACKENDS[0])
+    return analyze(read_trajectory(folder / "trajectory.h5"))
+
+
+def test_a_rotated_crystal_gives_the_same_scalars_and_rotated_tensors(tmp_path) -> None:
+    """Crystal, model and field are rotated together: the walk is the same, and so are values and errors."""
+    short = Settings(Hops(10), Hops(40), frames=100, positions="none")
+    frame = layered(True)[2]
+    for name, field in (("equilibrium", (0.0, 0.0, 0.0)), ("field", (1e8, 0.0, 5e7))):
+        still, turned = (results_of_layered(tmp_path / f"{name}{t}", t, field, short) for t in (False, True))
+        keys = (
+            ["drift_conductivity_S_m"] if name == "field" else ["ionic_conductivity_S_m", "ambipolar_conductivity_S_m"]
+        )
+        entries = [(still[key], turned[key]) for key in keys]
+        if name == "equilibrium":
+            for key in ("tracer_diffusivity_m2_s", "correlation_factor", "haven_ratio"):
+                entries.append((still["species"]["O"][key], turned["species"]["O"][key]))
+        for one, other in entries:
+            assert other["value"] == pytest.approx(one["value"], rel=1e-6)
+            assert other["stderr"] == pytest.approx(one["stderr"], rel=1e-6)
+            if "tensor" in one:
+                rotated = frame.T @ np.array(one["tensor"]) @ frame
+                assert np.allclose(other["tensor"], rotated, rtol=0, atol=1e-6 * np.abs(rotated).max())
+                assert np.allclose(other["principal_values"], one["principal_values"], rtol=1e-6)
+                errors = [np.array(entry["principal_values_stderr"]) for entry in (one, other)]
+                assert np.allclose(errors[0].sum(), errors[1].sum(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_holes_in_the_planes_of_a_layered_crystal(tmp_path, turned: bool) -> None:
+    """Vacancies move every way, holes in the planes only: no ambipolar conduction across them.
+
+    Turned: the same crystal with its axes about (1, 1, 1), so that no tensor is diagonal in Cartesian axes. Each entry
+    within 5 of its errors of 32 replicas: one false alarm in 10^4 runs (Student, 31 degrees of freedom).
+    """
+    results = results_of_layered(tmp_path, turned, (0.0, 0.0, 0.0), SETTINGS)
+    _, supercell, frame = layered(turned)
     sites, volume = 8 * 8 * 6, supercell.volume_m3
     ions = np.array([conductivity(20, sites, 2, volume, 2 * (edge * 1e-10) ** 2) for edge in (4, 4, 6)])
     holes = np.array([*[conductivity(40, sites, 1, volume, 2 * 4e-10**2)] * 2, 0.0])
