@@ -226,6 +226,7 @@ def mixed(repeats=(3, 3, 3), **more):
     return build_system(model, supercell, numbers, 1000.0, **more)
 
 
+@pytest.mark.slow
 def test_three_carriers_at_once(tmp_path):
     """Backends agree bit for bit; vacancies and protons exclude each other; L is 3 x 3 and positive."""
     system = mixed(replicas=3)

@@ -20,6 +20,7 @@ def carry_out(out: Path, *arguments: str) -> int:
     return main(["run", "smallest", "--out", str(out), "--backend", "numpy", *sets])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["hops_per_carrier", "time_s"])
 def test_an_extended_run_is_the_longer_run(key: str, tmp_path: Path) -> None:
     """Frames, displacements and hops of every frame, and the MSD at every lag of the shorter run, bit for bit."""

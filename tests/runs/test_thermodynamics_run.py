@@ -97,6 +97,7 @@ def test_auto_samples_equilibrium_once(tmp_path: Path) -> None:
 MODES = ("scaled", "scaled-half", "frozen-ions")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("example", "change", "message"),
     [

@@ -73,6 +73,7 @@ def test_weights_are_exact_for_a_straight_line() -> None:
                 assert part is not None and part @ line == pytest.approx(3.0, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_weights_beat_ordinary_least_squares_and_predict_their_error() -> None:
     """The standard deviation of the slope over 20000 walkers agrees within 5 sigma = 2.5 % (false alarm below 1e-6)."""

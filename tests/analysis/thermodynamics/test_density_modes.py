@@ -35,6 +35,7 @@ def autoregressive(rng: np.random.Generator, frames: int, replicas: int, memory:
     return noise
 
 
+@pytest.mark.slow
 def test_the_frozen_part_is_the_time_mean_without_its_own_fluctuation() -> None:
     """Each replica has its own dopants: the time mean holds the frozen part and 2 tau/T of the thermal variance.
 

@@ -31,6 +31,7 @@ def test_a_rate_that_falls_with_time_is_reported() -> None:
     assert any(line.startswith("D* of V_O changes by -") for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("replicas", [4, 8])
 def test_plain_walks_are_not_reported(replicas: int) -> None:

@@ -101,6 +101,7 @@ def test_a_relaxing_walk_is_fitted_beyond_its_relaxation_or_is_an_upper_bound(fl
         assert estimate.note is None and estimate.stderr < 0.02 * estimate.value
 
 
+@pytest.mark.slow
 def test_curvature_inside_a_given_range_is_reported() -> None:
     """tau is a thirtieth of the run: long enough to be taken, yet the shortest lags are still bent."""
     trajectory = rattling(3, flip=0.07, frames=200, replicas=16, particles=1500)

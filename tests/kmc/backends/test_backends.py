@@ -128,6 +128,7 @@ def test_potentials_follow_the_hops(system):
         assert (ids == tables.first_particle[code] + np.arange(tables.counts[code])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_number_and_charge_are_kept_for_a_million_hops(backend):
     model = made_up_model(barriers={(): 0.1})

@@ -52,6 +52,7 @@ def solve(case, temperature_K, log_pO2, log_pH2O, dopant):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(cases(), temperatures, log10_pO2, log10_pH2O, dopants)
 def test_balances_and_signs_over_the_whole_range(case, temperature_K, log_pO2, log_pH2O, dopant):
@@ -110,6 +111,7 @@ def test_theta_is_the_derivative(case, temperature_K, log_pO2, log_pH2O, dopant)
 ROUNDING = 1e-12
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(cases(), temperatures, log10_pO2, log10_pH2O, dopants, st.floats(0.01, 5.0))
 def test_more_oxygen_means_fewer_vacancies_and_electrons(case, temperature_K, log_pO2, log_pH2O, dopant, step):
@@ -122,6 +124,7 @@ def test_more_oxygen_means_fewer_vacancies_and_electrons(case, temperature_K, lo
             assert sign * change >= -ROUNDING
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     cases(*(case for case in CASES if "holes" not in case)),
@@ -142,6 +145,7 @@ def test_heating_releases_oxygen_and_water(case, temperature_K, log_pO2, log_pH2
         assert hot.site_fractions["H"] <= cold.site_fractions["H"] * (1 + ROUNDING)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(cases("bzy", "bzy-holes", "bcy-holes"), temperatures, log10_pO2, log10_pH2O, dopants, st.floats(0.01, 5.0))
 def test_more_water_means_more_protons_and_fewer_holes(case, temperature_K, log_pO2, log_pH2O, dopant, step):
@@ -154,6 +158,7 @@ def test_more_water_means_more_protons_and_fewer_holes(case, temperature_K, log_
         assert wet.site_fractions["hole"] <= dry.site_fractions["hole"] * (1 + ROUNDING)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(cases("ceria", "lsf", "bzy"), temperatures, log10_pO2, log10_pH2O, dopants, st.floats(1.01, 2.0))
 def test_more_acceptors_mean_more_vacancies(case, temperature_K, log_pO2, log_pH2O, dopant, factor):

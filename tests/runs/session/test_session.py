@@ -47,6 +47,7 @@ def test_importing_is_quick_and_loads_no_heavy_package():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_simulation_equals_the_run_of_the_command(tmp_path):
     run = kmc.simulate(gdc([1300.0, 1400.0]), tmp_path / "python", **SHORT)
     overrides = [*TINY, "run.replicas=4", "crystal.repeats=[4, 4, 4]", "crystal.doping={Gd=0.1}"]
