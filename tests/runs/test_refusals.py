@@ -134,21 +134,31 @@ def test_a_run_that_the_disk_cannot_hold_is_refused_before_it_begins(
 
 @pytest.mark.slow
 def test_the_estimates_of_memory_and_checkpoints(tmp_path: Path) -> None:
-    """Within 10 % of the peak of a process, at 1.5 10^6 sites; checkpoints within 5 %."""
+    """The growth of a process's peak from 9 10^4 to 1.5 10^6 sites within 10 %; checkpoints within 5 %.
+
+    The growth, since the libraries alone take what a machine makes them take, and without huge pages: where the system
+    gives them to every process, their rounding was seen to add 30 MB.
+    """
     import subprocess
     import sys
 
-    overrides = ["run.temperature_K=1000", "crystal.repeats=[50, 50, 50]", "run.replicas=1", "run.frames=16"]
-    overrides += ["run.equilibration={hops_per_carrier=0.1}", "run.duration={hops_per_carrier=1}"]
-    overrides += ["run.backend=cpu"]
     script = (  # ru_maxrss of a child begins with the peak of the process that started it; VmHWM does not
-        "import re, sys, runs.launch\nfrom runs.cli import main\nruns.launch._finish = lambda *_: None\n"
+        "import ctypes, re, sys, runs.launch\nctypes.CDLL(None).prctl(41, 1, 0, 0, 0)\n"  # PR_SET_THP_DISABLE
+        "from runs.cli import main\nruns.launch._finish = lambda *_: None\n"
         "code = main(sys.argv[1:])\n"
         "print(int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) * 1.024e-3)\nsys.exit(code)"
     )
-    command = ["run", "ideal-fluorite", "--out", str(tmp_path / "run"), *arguments(overrides)]
-    done = subprocess.run([sys.executable, "-c", script, *command], check=True, stdout=subprocess.PIPE, text=True)
-    facts = validate(*load_config("ideal-fluorite", overrides))
-    assert float(done.stdout.split()[-1]) == pytest.approx(facts.memory_MB, rel=0.1)
-    size = sum(path.stat().st_size for path in (tmp_path / "run").glob("checkpoint*"))
+    measured, stated = [], []
+    for cells in (20, 50):
+        overrides = ["run.temperature_K=1000", f"crystal.repeats=[{cells}, {cells}, {cells}]", "run.replicas=1"]
+        overrides += ["run.equilibration={hops_per_carrier=0.1}", "run.duration={hops_per_carrier=1}"]
+        overrides += ["run.frames=16", "run.backend=cpu"]
+        command = ["run", "ideal-fluorite", "--out", str(tmp_path / f"run{cells}"), *arguments(overrides)]
+        done = subprocess.run([sys.executable, "-c", script, *command], check=True, stdout=subprocess.PIPE, text=True)
+        measured.append(float(done.stdout.split()[-1]))
+        facts = validate(*load_config("ideal-fluorite", overrides))
+        stated.append(facts.memory_MB)
+    assert measured[1] - measured[0] == pytest.approx(stated[1] - stated[0], rel=0.1)
+    assert measured[1] == pytest.approx(stated[1], rel=0.3)  # with the libraries, whatever they take here
+    size = sum(path.stat().st_size for path in (tmp_path / "run50").glob("checkpoint*"))
     assert size / 1e6 == pytest.approx(facts.checkpoints_MB, rel=0.05)
