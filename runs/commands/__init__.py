@@ -1,0 +1,20 @@
+"""The commands of `kmc`, a module each with `add(commands)`; the order is that of `kmc --help`.
+
+A new command is a module here and its name in COMMANDS. Modules are imported at every start: what is heavy is imported
+when a command runs.
+"""
+
+from __future__ import annotations
+
+COMMANDS = (
+    "run",
+    "validate",
+    "study",
+    "analyze",
+    "plot",
+    "export",
+    "bench",
+    "shells",
+    "equilibrium",
+    "info",
+)

@@ -1,0 +1,56 @@
+"""Point defects of a material in a gas: `kmc equilibrium`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lattices.errors import InputError
+from runs.commands.arguments import as_json, command, number
+
+if TYPE_CHECKING:
+    from runs.commands.arguments import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    text = "point defects of a material in equilibrium with a gas"
+    parser = command(commands, "equilibrium", text, _equilibrium)
+    parser.add_argument("material", help="such as lsf64, ceria, gdc10, bzy20, bcy10, bzy, bcy, lsf")
+    parser.add_argument("--temperature", type=number, required=True, metavar="K")
+    parser.add_argument("--pO2", type=number, required=True, metavar="BAR")
+    parser.add_argument("--pH2O", type=number, metavar="BAR")
+    parser.add_argument("--dopant", type=number, metavar="X", help="acceptors per cation site")
+    parser.add_argument("--constants", metavar="SET", help="a shipped set of constants (default: the material's)")
+    as_json(parser)
+    parser.add_argument(
+        "--brouwer", type=Path, metavar="PICTURE", help="plot the carriers against pO2 from 1e-25 to 1 bar"
+    )
+
+
+def _equilibrium(arguments: argparse.Namespace) -> int:
+    from lattices.defects.equilibrium import solve_equilibrium
+    from runs.gas import format_equilibrium
+
+    a = arguments
+    found = solve_equilibrium(a.material, a.temperature, a.pO2, a.pH2O, a.dopant, a.constants)
+    print(json.dumps(found.as_dict(), indent=1) if a.json else format_equilibrium(found))
+    if a.brouwer:
+        import numpy as np
+
+        from analysis.plots.brouwer import plot_brouwer
+        from lattices.defects.brouwer import brouwer_diagram
+
+        pressures = np.geomspace(1e-25, 1.0, 200)
+        diagram = brouwer_diagram(a.material, a.temperature, pressures, a.pH2O, a.dopant, a.constants)
+        for line in diagram.warnings:
+            print(f"warning: {line}", file=sys.stderr)
+        try:
+            picture = plot_brouwer(diagram, a.brouwer)
+        except InputError as error:
+            raise InputError(f"--brouwer {error}") from error
+        print(f"written: {picture}", file=sys.stderr)
+    return 0
