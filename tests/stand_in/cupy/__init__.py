@@ -3,9 +3,9 @@
 With tests/stand_in first in PYTHONPATH the CUDA backend runs on machines without a GPU. The stand-in is stricter than
 CuPy: nothing is copied implicitly, host and device arrays cannot be mixed, kernel arguments are checked against the
 signature of the kernel, new memory holds garbage, freed memory is overwritten, and guards around every allocation are
-checked after each launch. Threads of a launch run one after another in random order, so that kernels must not wait for
-one another (no __syncthreads, no warp intrinsics). A name that is missing here raises AttributeError: check that CuPy
-has it, then add it.
+checked after each launch. Blocks run one after another in random order; the threads of a block are coroutines that
+switch in random order at every warp intrinsic and __syncthreads (block.hpp), and a block whose threads wait for ever is
+an error. A name that is missing here raises AttributeError: check that CuPy has it, then add it.
 
 FAKE_CUPY_MEMORY: bytes of the device (8e9). FAKE_CUPY_ORDER: forward or shuffle (the default). FAKE_CUPY_FLAGS: -O1.
 """
@@ -229,56 +229,48 @@ def bincount(x: Any, weights: Any = None, minlength: int | None = None) -> ndarr
     return _new(np.bincount(_inside(x), None if weights is None else _inside(weights), minlength or 0))
 
 
-PRELUDE = """
-#define __CUDACC__ 1
-#define __CUDACC_RTC__ 1
-#define __global__
-#define __device__
-#define __forceinline__ inline __attribute__((always_inline))
-#define __noinline__ __attribute__((noinline))
-#define __launch_bounds__(...)
-typedef unsigned long long kmc_word;
-struct uint3 { unsigned x, y, z; };
-static thread_local uint3 threadIdx, blockIdx, blockDim, gridDim;
-static inline kmc_word atomicAdd(kmc_word* to, kmc_word by) { return __atomic_fetch_add(to, by, __ATOMIC_RELAXED); }
-static inline kmc_word __umul64hi(kmc_word a, kmc_word b) { return (kmc_word)((unsigned __int128)a * b >> 64); }
-static inline int __ffsll(long long word) { return __builtin_ffsll(word); }
-static inline int __clzll(long long word) { return word ? __builtin_clzll((kmc_word)word) : 64; }
-"""
+HEADER = Path(__file__).with_name("block.hpp")
 LAUNCH = """
 extern "C" const unsigned long sizes_{name}[] = {{ {sizes} }};
-extern "C" void launch_{name}(unsigned blocks, unsigned threads, void** arguments, const unsigned* order)
+static void call_{name}(void** arguments) {{ {name}({given}); }}
+extern "C" const char* launch_{name}(unsigned blocks, unsigned threads, unsigned long shared, void** arguments,
+                                     const unsigned* order, unsigned long seed)
 {{
-    gridDim.x = blocks, blockDim.x = threads;
-    for (unsigned i = 0; i < blocks * threads; ++i) {{
-        blockIdx.x = order[i] / threads, threadIdx.x = order[i] % threads;
-        {name}({given});
-    }}
+    return block_launch(call_{name}, blocks, threads, shared, arguments, order, seed);
 }}
 """
-KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+[^;{()]*?\b(\w+)\s*\(([^)]*)\)\s*\{')
+DYNAMIC = re.compile(r"extern\s+__shared__\s+(\w[\w\s]*?)\s*(\w+)\[\];")
+BOUNDS = re.compile(r"#define\s+(\w+)\s+__launch_bounds__\((\d+)")
+SHARED_BYTES, MOST_SHARED_BYTES = 48 * 1024, 227 * 1024  # of a block: without asking, and at most on sm_90
+KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+([^;{()]*?)\b(\w+)\s*\(([^)]*)\)\s*\{')
 KINDS = {"int8_t": "i1", "int16_t": "i2", "int32_t": "i4", "int64_t": "i8", "float": "f4", "double": "f8"}
 KINDS |= {f"u{name}": kind.replace("i", "u") for name, kind in KINDS.items() if name.startswith("int")}
 
 
 class RawModule:
-    """Source compiled by g++; kernels are extern "C" functions whose threads do not communicate."""
+    """Source compiled by g++; kernels are extern "C" functions."""
 
     def __init__(self, *, code: str, options: tuple[str, ...] = (), backend: str = "nvrtc") -> None:
         self._code, self._options = code, options
-        self._kernels = {name: [p.strip() for p in found.split(",")] for name, found in KERNEL.findall(code)}
-        self.most_threads = min([1024, *map(int, re.findall(r"__launch_bounds__\((\d+)", code))])
+        found = KERNEL.findall(code)
+        self._kernels = {name: [p.strip() for p in given.split(",")] for _, name, given in found}
+        bounds = {macro: int(most) for macro, most in BOUNDS.findall(code)}
+        self.most_threads = {
+            name: min([1024, *(most for macro, most in bounds.items() if macro in before.split())])
+            for before, name, _ in found
+        }
         self.library: Any = None
 
     def compile(self, log_stream: Any = None) -> None:
         """Compile each source once; the libraries are in the folder for temporary files."""
-        text = PRELUDE + self._code + '\n#line 1 "launch"\n'
+        code = DYNAMIC.sub(r"\1* \2 = (\1*)block::dynamic_shared;", self._code)
+        text = HEADER.read_text(encoding="utf-8") + code + '\n#line 1 "launch"\n'
         for name, parameters in self._kernels.items():
             types = [p[: -len(re.findall(r"\w+$", p)[0])].strip() for p in parameters]
             given = ", ".join(f"*({t}*)arguments[{k}]" for k, t in enumerate(types))
             sizes = ", ".join(f"sizeof({t}), sizeof({t.removesuffix('*')})" for t in types)
             text += LAUNCH.format(name=name, sizes=sizes, given=given)
-        flags = ["-" + o.lstrip("-") for o in self._options if "std=" in o]
+        flags = [o if o.startswith("-D") else "-" + o.lstrip("-") for o in self._options if "std=" in o or "-D" in o]
         flags += os.environ.get("FAKE_CUPY_FLAGS", "-O1").split()
         folder = Path(tempfile.gettempdir()) / f"fake-cupy-{os.getuid()}"
         folder.mkdir(exist_ok=True)
@@ -306,20 +298,29 @@ class RawKernel:
 
     def __init__(self, module: RawModule, name: str, parameters: list[str]) -> None:
         self.name, self._module, self._parameters = name, module, parameters
+        self.max_dynamic_shared_size_bytes = SHARED_BYTES
         self._run = getattr(module.library, f"launch_{name}")
+        self._run.restype = ctypes.c_char_p
         self._sizes = (ctypes.c_ulong * (2 * len(parameters))).in_dll(module.library, f"sizes_{name}")
 
-    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...], *, shared_mem: int = 0
+    ) -> None:
         (blocks,), (threads,) = grid, block  # only one axis is supported
-        if not 0 < blocks < 2**31 or not 0 < threads <= self._module.most_threads:
+        if not 0 < blocks < 2**31 or not 0 < threads <= self._module.most_threads[self.name]:
             raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: invalid argument: grid {grid}, block {block}")
+        if not shared_mem <= self.max_dynamic_shared_size_bytes <= MOST_SHARED_BYTES:
+            raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: invalid argument: {shared_mem} bytes of shared memory")
         held = [self._argument(k, args[k]) for k, _ in zip(range(len(args)), self._parameters, strict=True)]
-        order = np.arange(blocks * threads, dtype=np.uint32)
+        order, seed = np.arange(blocks, dtype=np.uint32), 0
         if os.environ.get("FAKE_CUPY_ORDER", "shuffle") == "shuffle":
-            order = np.random.default_rng(len(LAUNCHES)).permutation(order)
+            order, seed = np.random.default_rng(len(LAUNCHES)).permutation(order), len(LAUNCHES) + 1
         LAUNCHES.append((self.name, blocks, threads))
         pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(h) for h in held))
-        self._run(blocks, threads, pointers, ctypes.c_void_p(order.ctypes.data))
+        sizes = ctypes.c_uint(blocks), ctypes.c_uint(threads), ctypes.c_ulong(shared_mem)
+        failure = self._run(*sizes, pointers, ctypes.c_void_p(order.ctypes.data), ctypes.c_ulong(seed)).decode()
+        if failure:
+            raise RuntimeError(f"CUDA_ERROR_LAUNCH_FAILED: {self.name}: {failure}")
         if not all(memory.sound() for memory in list(_live)):
             raise RuntimeError(f"CUDA_ERROR_ILLEGAL_ADDRESS: {self.name} wrote outside an array")
 
