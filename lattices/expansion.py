@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lattices.errors import InputError
 from lattices.hosts import check_host
 from lattices.ions import radii_file
+from lattices.suggestions import did_you_mean
 from lattices.validity import ValidityRange, range_lines
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ class _ExpansionSet:
 def _expanding(material: str) -> _ExpandingMaterial:
     materials = radii_file()["expansion"]
     if material not in materials:
-        raise InputError(f"material = {material!r}: expansion is known for {', '.join(materials)}")
+        raise InputError(
+            f"material = {material!r}: expansion is known for {', '.join(materials)}{did_you_mean(material, materials)}"
+        )
     return _ExpandingMaterial(**materials[material])
 
 

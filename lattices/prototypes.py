@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lattices.crystal import Crystal
 from lattices.errors import InputError
 from lattices.from_atoms import crystal_from_atoms
+from lattices.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def crystal_of_prototype(name: str, host: Mapping[str, str], lattice_parameter_a
 def check_host(name: str, host: Mapping[str, str]) -> None:
     """InputError unless a prototype of that name is registered and the host has exactly the keys that it needs."""
     if name not in PROTOTYPES:
-        raise InputError(f"prototype = {name!r}: known prototypes are {', '.join(PROTOTYPES)}")
+        raise InputError(
+            f"prototype = {name!r}: known prototypes are {', '.join(PROTOTYPES)}{did_you_mean(name, PROTOTYPES)}"
+        )
     keys = PROTOTYPES[name].host_keys
     if set(host) != set(keys):
         raise InputError(f"crystal.host = {dict(host)}: {name} needs exactly the keys {', '.join(keys)}")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lattices.errors import InputError
+from lattices.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from kmc.backends import Walker
@@ -116,7 +117,7 @@ def bench(backends: list[str], cases: list[str], threads: int = 0, seconds: floa
 
     unknown = [name for name in cases if name not in CASES]
     if unknown:
-        raise InputError(f"--case {unknown[0]}: {', '.join(CASES)} are allowed")
+        raise InputError(f"--case {unknown[0]}: {', '.join(CASES)} are allowed{did_you_mean(unknown[0], CASES)}")
     for backend in backends:
         choose_backend(backend)
     rows = [_row(backend, name, threads, seconds) for name in cases for backend in backends]

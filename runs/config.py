@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from kmc.model.parameters import first_error
 from lattices.errors import InputError
+from lattices.suggestions import did_you_mean
 from lattices.toml import parse_toml
 from runs.schema.run_file import RunConfig
 
@@ -57,8 +58,9 @@ def _read(name_or_path: str | Path) -> tuple[str, str, Path]:
         return path.read_text(encoding="utf-8-sig"), str(path), path.resolve().parent
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        known = ", ".join(shipped_examples())
-        raise InputError(f"{path}: cannot be read: {reason}; a run file is needed, or an example: {known}") from error
+        known = shipped_examples()
+        needed = f"a run file is needed, or an example: {', '.join(known)}"
+        raise InputError(f"{path}: cannot be read: {reason}; {needed}{did_you_mean(path.stem, known)}") from error
 
 
 def _apply(data: dict[str, object], override: str) -> None:
@@ -96,7 +98,7 @@ def allowed_keys(error: ValidationError) -> str:
         schema = models[0] if models else schema
     if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
         return ""
-    return f"; allowed are {', '.join(schema.model_fields)}"
+    return f"; allowed are {', '.join(schema.model_fields)}{did_you_mean(problem['loc'][-1], schema.model_fields)}"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lattices.errors import InputError
+from lattices.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -31,7 +32,7 @@ def export(folder: Path | str, form: str, output: Path | str | None = None) -> l
 
     folder = Path(folder)
     if form not in FORMATS:
-        raise InputError(f"--format {form}: {', '.join(FORMATS)} are allowed")
+        raise InputError(f"--format {form}: {', '.join(FORMATS)} are allowed{did_you_mean(form, FORMATS)}")
     parts = [folder] if (folder / "trajectory.h5").exists() else temperature_folders(folder) or [folder]
     parts = [inner for part in parts for inner in visit_folders(part) or mode_folders(part) or [part]]
     parts = [part for part in parts if (part / "trajectory.h5").exists()]

@@ -12,6 +12,7 @@ from kmc.state.rejection_free import build_rate_bounds
 from kmc.state.replicas import State
 from kmc.state.system import System
 from lattices.errors import InputError
+from lattices.suggestions import did_you_mean
 
 __all__ = [
     "Backend",
@@ -39,7 +40,7 @@ def backend_named(name: str) -> Backend:
     """The backend of that name; InputError for a name that no backend has."""
     registry = _registry()
     if name not in registry:
-        raise InputError(f"backend = {name!r}: auto, {', '.join(registry)} are allowed")
+        raise InputError(f"backend = {name!r}: auto, {', '.join(registry)} are allowed{did_you_mean(name, registry)}")
     return registry[name]
 
 

@@ -22,6 +22,7 @@ from kmc.model.entries import (
     Strict,
 )
 from lattices.errors import InputError
+from lattices.suggestions import did_you_mean
 from lattices.toml import parse_toml
 
 ELECTRONIC_BY_NAME = frozenset({"electron", "hole"})  # species of these names are electronic unless they say otherwise
@@ -52,7 +53,9 @@ class Model(Strict):
     def _names(self) -> Model:
         def known(name: str, where: str) -> None:
             if name not in self.species:
-                raise ValueError(f"{where} names species {name!r}; known are {', '.join(self.species)}")
+                raise ValueError(
+                    f"{where} names species {name!r}; known are {', '.join(self.species)}{did_you_mean(name, self.species)}"
+                )
 
         for hop in self.hops:
             where = f"hop {hop.name!r}"
@@ -111,7 +114,9 @@ class Model(Strict):
     def code(self, name: str) -> int:
         """Integer code of a species; InputError if there is none of that name."""
         if name not in self.species:
-            raise InputError(f"unknown species {name!r}; model {self.name!r} knows {', '.join(self.species)}")
+            raise InputError(
+                f"unknown species {name!r}; model {self.name!r} knows {', '.join(self.species)}{did_you_mean(name, self.species)}"
+            )
         return self.names.index(name)
 
     def on_sublattice(self, sublattice: str) -> list[str]:
@@ -209,6 +214,7 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
     if not os.path.isfile(path):  # unlike Path.is_file, false for a name that no file can have
         raise InputError(
             f"parameters = {str(name_or_path)!r}: no such file, and the shipped sets are {', '.join(shipped)}"
+            + did_you_mean(str(name_or_path), shipped)
         )
     try:
         return path.read_text(encoding="utf-8-sig"), str(path)

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from lattices.errors import InputError
+from lattices.suggestions import did_you_mean
 from lattices.validity import ValidityRange
 
 FAMILIES = ("ceria", "lsf", "proton_perovskites")
@@ -107,5 +108,7 @@ def find_material(name: str) -> Material:
     """The material of that name; InputError lists the known ones."""
     materials = load_materials()
     if name not in materials:
-        raise InputError(f"material = {name!r}: known materials are {', '.join(sorted(materials))}")
+        raise InputError(
+            f"material = {name!r}: known materials are {', '.join(sorted(materials))}{did_you_mean(name, materials)}"
+        )
     return materials[name]
