@@ -111,6 +111,7 @@ class OnsagerResults(TypedDict):
     """The matrix L of the independent carriers; species is null where it is unavailable.
 
     uncoupled: pairs of carriers whose cross term is zero; sampled_matrix_1_per_J_m_s: with it as it was sampled.
+    given: where the coefficient of the electronic carrier, the last one, is from, if the run file gives it.
     """
 
     species: list[str] | None
@@ -119,6 +120,7 @@ class OnsagerResults(TypedDict):
     charge_moved_e: NotRequired[list[float]]
     uncoupled: NotRequired[list[list[str]]]
     sampled_matrix_1_per_J_m_s: NotRequired[MatrixEntry]
+    given: NotRequired[str]
     mode: NotRequired[str]
 
 

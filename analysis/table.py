@@ -50,6 +50,8 @@ def _transport_lines(run: RunResults) -> list[str]:
         if known:
             mode = run["total_conductivity_S_m"].get("mode")
             lines.append(f"{at}: {', '.join(known)}{f' ({mode})' if mode else ''}")
+        if given := run["onsager"].get("given"):
+            lines.append(f"{at}: {given}, used with L_Ve = 0 in t_e, sigma_amb and D~")
     drift = run["drift_conductivity_S_m"]
     if drift["value"] is not None:
         lines.append(f"{at}: sigma = {with_error(drift)} S/m from the drift in the field: {drift['formula']}")

@@ -13,6 +13,7 @@ from lattices.errors import InputError
 from runs.config import RunConfig, naming
 
 if TYPE_CHECKING:
+    from kmc.carriers.band import BandConduction
     from kmc.run.settings import Hops, Seconds, Settings, Thermodynamics
     from lattices.crystal import Crystal, Supercell
     from runs.schema.run_file import DurationSpec, EquilibrationSpec
@@ -50,6 +51,27 @@ def model_of(config: RunConfig, base: Path) -> Model:
         return model
     value = Sourced(value=permittivity, source="given in the run file", mark="derived")
     return model.model_copy(update={"coulomb": CoulombSpec(relative_permittivity=value)})
+
+
+def band_of(config: RunConfig, model: Model) -> BandConduction | None:
+    """The electronic conductivity that the run file gives for its first temperature, or None.
+
+    InputError for a model with several electronic carriers, which a single conductivity cannot replace.
+    """
+    from kmc.carriers.band import BandConduction
+
+    given = config.model.electronic
+    if given is None:
+        return None
+    hopping = sorted({hop.carrier for hop in model.hops if hop.carrier in model.electronic})
+    if len(hopping) > 1:
+        raise InputError(
+            f"model.electronic: model {model.name!r} has the electronic carriers {', '.join(hopping)}; it can replace "
+            "the hops of one at most"
+        )
+    if all(hop.carrier in model.electronic for hop in model.hops):
+        raise InputError(f"model.electronic: model {model.name!r} has no mobile ion beside the given conductivity")
+    return BandConduction(given.conductivity_S_m[0], given.source)
 
 
 def crystal_of(config: RunConfig, base: Path, model: Model) -> Crystal:

@@ -27,7 +27,10 @@ def one_temperature(config: RunConfig, number: int) -> tuple[RunConfig, Path]:
         "temperature_K": [run.temperatures_K[number]],
         "temperature_index": run.temperature_index + number,
     }
-    single = config.model_copy(update={"run": run.model_copy(update=update)})
+    model = config.model
+    if model.electronic is not None:
+        model = model.model_copy(update={"electronic": model.electronic.at(number)})
+    single = config.model_copy(update={"run": run.model_copy(update=update), "model": model})
     several = len(run.temperatures_K) > 1
     return single, Path(_folder_name(run.temperatures_K[number])) if several else Path()
 

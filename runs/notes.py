@@ -26,6 +26,7 @@ def with_notes(system: System, config: RunConfig) -> System:
     """
     more = [*balance_notes(system), *field_notes(system, config.run.field_V_per_m)]
     more += network_notes(system, config.run.allow_localised_carriers)
+    more += [*caution_notes(system), *band_notes(system)]
     if config.gas is None:
         more += minority_notes(system)
     notes = (*system.composition.notes, *more)
@@ -83,6 +84,38 @@ def balance_notes(system: System) -> list[Note]:
         f"p - n = {net / cations:.4f} per {sublattice} site (neutrality: {-fixed / cations:.4f} - 2 delta)"
     )
     return [Note(text)]
+
+
+def caution_notes(system: System) -> list[Note]:
+    """Cautions of the parameter set on hops of carriers that are present and that no given conductivity replaces."""
+    model, counts = system.model, system.composition.counts
+    return [
+        Note(f"{hop.name}: {hop.caution}", warning=True)
+        for hop in model.hops
+        if hop.caution and counts[hop.carrier] and not (system.band and hop.carrier in model.electronic)
+    ]
+
+
+def band_notes(system: System) -> list[Note]:
+    """The given electronic conductivity, its source, and what follows from it."""
+    band, model = system.band, system.model
+    if band is None:
+        return []
+    text = (
+        f"electronic conductivity {band.conductivity_S_m:g} S/m at {system.tables.temperature_K:g} K, given "
+        f"({band.source}): t_e, sigma_amb, tau and D~ follow from L_ee = sigma_e/(z_e e)^2 and L_Ve = 0"
+    )
+    notes = [Note(text)]
+    hopping = [hop.carrier for hop in model.hops if hop.carrier in model.electronic]
+    if hopping:
+        text = f"the hops of {hopping[0]} are simulated, but the given conductivity replaces theirs in all of these"
+    else:
+        text = (
+            "the model has no electronic carrier: Theta is that of the ions alone, as beside a metal whose electrons "
+            "keep their chemical potential"
+        )
+    notes.append(Note(text, warning=bool(hopping)))
+    return notes
 
 
 def minority_notes(system: System) -> list[Note]:

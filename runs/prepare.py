@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runs.build import model_of, resolve, settings_of
+from lattices.errors import InputError
+from runs.build import band_of, model_of, resolve, settings_of
 from runs.config import RunConfig, naming
 from runs.contents import Contents, contents_of
 from runs.jobs import one_temperature, parts_of
@@ -88,7 +89,7 @@ def _true_rates(config: RunConfig, base: Path, model: Model, earlier: list[Syste
         if _same_energies(system, contents):
             temperature_K, index = config.run.temperatures_K[0], config.run.temperature_index
             shared = system.at(temperature_K=temperature_K, temperature_index=index, mode="kinetic")
-            return replace(shared, composition=contents.composition)
+            return replace(shared, composition=contents.composition, band=band_of(config, model))
     return _built(config, model, contents)
 
 
@@ -115,6 +116,7 @@ def _built(config: RunConfig, model: Model, contents: Contents) -> System:
         replicas_per_configuration=run.replicas_per_configuration,
         field_V_per_m=run.field_V_per_m,
         tracked=run.track == "all",
+        band=band_of(config, model),
     )
 
 
@@ -152,13 +154,18 @@ def check(job: Job) -> None:
 
 def _check_thermodynamics(system: System, wanted: Thermodynamics) -> None:
     """InputError for a scan or waves that the supercell cannot hold."""
-    from kmc.carriers.neutral_component import Component, neutral_component
+    from kmc.carriers.neutral_component import Component
     from kmc.run.relaxation import wave_fractions
     from kmc.state.grand_state import grand_state
 
-    component = neutral_component(system.tables, system.model.vacancies)
+    component = system.component
     if not isinstance(component, Component):
         return  # such a run is allowed; its results state why there is no thermodynamic factor
+    if system.tables.long_range and component.electronic_family < 0 and system.band:
+        raise InputError(
+            "[thermodynamics]: model.electronic gives electrons that no Coulomb energy of the model contains, so that "
+            "ions cannot be added in a neutral way; leave out the Coulomb energies or [thermodynamics]"
+        )
     grand_state(system.tables, component, system.at(replicas=1).initial_state(), 0)
     if wanted.relaxation:
         wave_fractions(system, wanted.relaxation)

@@ -22,6 +22,10 @@ INDEPENDENT_DECAYS = (
     "ions and electronic carriers of this model are not held together by Coulomb energies, so that each decays on its "
     "own: see chemical_diffusion.decay_of_species"
 )
+GIVEN_CONDUCTIVITY = (
+    "the electronic conductivity is given and takes no part in the simulation: decays are those of the simulated "
+    "species, see chemical_diffusion.decay_of_species"
+)
 MOST_POINTS = 100  # of a curve in results.json
 
 
@@ -31,7 +35,8 @@ def decay_routes(
     """(routes (c) and (d) of the neutral combination, those of species that decay independently, curves of both)."""
     trajectory = inputs.trajectory
     names = list(trajectory.plane_species)
-    together = inputs.electronic is None or trajectory.coulomb
+    given = trajectory.band is not None
+    together = (inputs.electronic is None or trajectory.coulomb) and not given
     missing = without_true_motion(trajectory)
     own: dict[str, dict[str, Entry]] = {}
     curves: dict[str, DecayCurves] = {}
@@ -45,7 +50,7 @@ def decay_routes(
     if together and names and not missing:
         result, curves[inputs.carrier] = _pair_of_decays(inputs, *_neutral_weights(inputs))
     else:
-        reason = INDEPENDENT_DECAYS if names else "the run recorded no density modes"
+        reason = (GIVEN_CONDUCTIVITY if given else INDEPENDENT_DECAYS) if names else "the run recorded no density modes"
         reason = next(iter(missing.values()), reason)
         result = {"decay": Unavailable(reason, DECAY_FORMULA), "relaxation": Unavailable(reason, WAVE_FORMULA)}
     return result, own, curves

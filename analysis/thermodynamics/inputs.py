@@ -101,6 +101,8 @@ class ChemicalDiffusionInputs:
 
     @property
     def _wanted(self) -> list[str]:
+        if self.trajectory.band is not None:
+            return [self.carrier, available(self.analysis.collective).carriers.names[-1]]
         return [self.carrier, *([self.electronic] if self.electronic else [])]
 
     def onsager(self) -> tuple[FloatArray, FloatArray]:

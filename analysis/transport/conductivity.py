@@ -69,12 +69,14 @@ class Carriers:
     """The C independent carriers of an Onsager matrix.
 
     charges: (C,) moved by a hop, in e. electronic: (C,) bool. left_out: why carriers of one kind are missing, or None.
+    given: where the electronic conductivity is from, if it is not that of hops.
     """
 
     names: tuple[str, ...]
     charges: FloatArray
     electronic: NDArray[np.bool_]
     left_out: Unavailable | None = None
+    given: str | None = None
 
     def of_kind(self, electronic: bool) -> list[int]:
         """Indices of the electronic carriers, or of the ions; UnavailableError where there are none."""
@@ -240,7 +242,7 @@ def conductivity_estimates(
     incomplete = no_cross or (carriers.left_out and carriers.names)
     cross = "the same j (cross terms unknown)" if incomplete else "all j"
     ionic = f"sigma_ion = e^2 sum over ions i, {cross} of z_i z_j L_ij"
-    electronic = f"sigma_e = e^2 sum over electronic carriers i, {cross} of z_i z_j L_ij"
+    electronic = carriers.given or f"sigma_e = e^2 sum over electronic carriers i, {cross} of z_i z_j L_ij"
     return {
         "ionic_conductivity_S_m": estimate(ionic, lambda: of_kind(False), of_all=False),
         "electronic_conductivity_S_m": estimate(electronic, lambda: of_kind(True), of_all=False),

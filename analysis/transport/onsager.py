@@ -32,6 +32,7 @@ from analysis.statistics.estimates import (
 from analysis.statistics.independent_samples import FitRange, IndependentSamples, group_of_frames
 from analysis.statistics.lag_choice import LineFit, fit_line
 from analysis.statistics.msd_fit import Candidates, collective_candidates
+from analysis.transport.band import with_band
 from analysis.transport.conductivity import Carriers, Coefficient, conductivity_estimates, submatrix, tensor_submatrix
 from analysis.transport.conductivity import diffusivity as diffusivity_of
 from analysis.transport.tensors import ratio_tensor
@@ -120,7 +121,11 @@ def collective_samples(
     electronic = np.array([name in trajectory.electronic for name in names], dtype=bool)
     carriers = Carriers(names, charges, electronic, next(map(Unavailable, missing.values()), None))
     of_species = {name: fit for name, fit in fits.items() if name not in missing}
-    return CollectiveSamples(carriers, chosen, own, uncoupled, sampled, trajectory.cubic, of_species)
+    found = CollectiveSamples(carriers, chosen, own, uncoupled, sampled, trajectory.cubic, of_species)
+    if trajectory.band is None:
+        return found
+    electronic_charges = {name: z for name, z in carriers_of(trajectory).items() if name in trajectory.electronic}
+    return with_band(found, trajectory.band, electronic_charges)
 
 
 def _moments(
@@ -269,6 +274,8 @@ def onsager_json(collective: CollectiveSamples | Unavailable) -> OnsagerResults:
     if collective.uncoupled and collective.sampled is not None:
         result["uncoupled"] = [list(pair) for pair in collective.uncoupled]
         result["sampled_matrix_1_per_J_m_s"] = _matrix_json(collective.sampled, L_FORMULA)
+    if collective.carriers.given:
+        result["given"] = collective.carriers.given
     return result | {"tensor_1_per_J_m_s": _tensor_json(collective.matrix)}
 
 

@@ -35,10 +35,12 @@ class Component:
         return asdict(self)
 
 
-def neutral_component(tables: EventTables, vacancies: list[str]) -> Component | str:
+def neutral_component(tables: EventTables, vacancies: list[str], band: bool = False) -> Component | str:
     """The neutral component of a system, or the reason why it has none.
 
     vacancies: species that are empty ion sites. A move is neutral if the charges that it changes add up to zero.
+    band: whether a band-like electronic conductivity is given. In a model without electronic carriers, the electrons of
+    the band then compensate the ion; their chemical potential is taken to be constant, as in a metal.
     """
     names = tables.species
     carriers = dict.fromkeys(int(c) for c in tables.carrier)
@@ -52,6 +54,8 @@ def neutral_component(tables: EventTables, vacancies: list[str]) -> Component | 
     particle, sign = (names[partner], -1) if names[ion] in vacancies else (names[ion], 1)
     charge = int(tables.charges[ion] - tables.charges[partner])
     if charge == 0:
+        return Component(particle, names[ion], sign, family, -1, None, 0)
+    if band and not electronic:
         return Component(particle, names[ion], sign, family, -1, None, 0)
     if len(electronic) != 1:
         kind = "a pure ionic conductor" if not electronic else "electronic carriers of more than one kind"

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from kmc.carriers.band import BandConduction
 from kmc.carriers.coupling import coupled_groups
-from kmc.carriers.neutral_component import neutral_component
 from kmc.model.entries import Kind
 from kmc.model.oxygen_gas import relative_mu_eV
 from kmc.state.hop_geometry import mean_bond_tensor_angstrom2
@@ -72,7 +72,7 @@ class Header:
     kmc/carriers/neutral_component.py with mu_at_1_bar_eV, or {"reason": ...}. dopants: quenched disorder, immobile ions
     that affect the energies or the sites of carriers. grid_vectors_m: 3 x 3, the unit of integer displacements.
     cubic: every second-rank tensor is isotropic by symmetry. space_group: symbol and number. rotations: (n, 3, 3), the
-    point group in Cartesian axes; see System.symmetry.
+    point group in Cartesian axes; see System.symmetry. band: a given electronic conductivity.
     """
 
     schema: int
@@ -98,6 +98,7 @@ class Header:
     rotations: tuple[tuple[tuple[float, ...], ...], ...]
     species: tuple[SpeciesRecord, ...]
     families: tuple[FamilyRecord, ...]
+    band: BandConduction | None = None
 
     def to_json(self) -> str:
         """The text of the attribute."""
@@ -109,6 +110,7 @@ class Header:
         found = json.loads(text)
         if found["schema"] != SCHEMA:
             raise ValueError(f"schema {found['schema']}, this version reads {SCHEMA}")
+        found.setdefault("band", None)  # added within schema 1
         plain = {name: found[name] for name in cls.__dataclass_fields__}
         nested = {
             "repeats": tuple(found["repeats"]),
@@ -121,6 +123,7 @@ class Header:
             "species": tuple(SpeciesRecord(**entry) for entry in found["species"]),
             "rotations": tuple(_matrix(rotation) for rotation in found["rotations"]),
             "families": tuple(_family(entry) for entry in found["families"]),
+            "band": BandConduction(**found["band"]) if found["band"] else None,
         }
         return cls(**(plain | nested))
 
@@ -176,6 +179,7 @@ def header_of(system: System) -> Header:
         rotations=tuple(_matrix(rotation) for rotation in np.round(system.symmetry.rotations, 12).tolist()),
         species=_species(system),
         families=_families(system),
+        band=system.band,
     )
 
 
@@ -228,7 +232,7 @@ def _families(system: System) -> tuple[FamilyRecord, ...]:
 
 def _component(system: System) -> dict[str, Any]:
     """The neutral component, with its chemical potential at 1 bar of oxygen where the model has an oxygen exchange."""
-    found = neutral_component(system.tables, system.model.vacancies)
+    found = system.component
     if isinstance(found, str):
         return {"reason": found}
     known = system.model.oxygen_exchange is not None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import Array
+from kmc.carriers.band import BandConduction
 from kmc.files.hdf5 import reading
 from kmc.files.header import FamilyRecord, Header, RunFacts, SpeciesRecord
 from kmc.files.records import Scan, Wave
@@ -80,6 +81,7 @@ class Trajectory:
     wave: Wave | None = None
     dopants: bool = True
     coulomb: bool = False
+    band: BandConduction | None = None
     coupled_groups: tuple[tuple[str, ...], ...] = ()
     notes: tuple[Note, ...] = ()
 
@@ -143,6 +145,7 @@ def _read(file: h5py.File) -> Trajectory:
         component=header.component,
         dopants=header.dopants,
         coulomb=header.coulomb,
+        band=header.band,
         coupled_groups=header.coupled_groups,
         notes=header.notes,
         **_optional(group),

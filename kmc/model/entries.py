@@ -89,6 +89,7 @@ class Hop(Strict):
     gate: sublattices with sites next to the bond whose species decide the barrier (the hop environment of the tables).
     Gate sites are the shared neighbours of both ends, or lie within gate_distance_angstrom = [lowest, highest] of the
     bond's middle, or within gate_end_distance_angstrom of both of its ends.
+    caution: a warning in every run in which the carrier hops, where its results must not be taken at face value.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Hop(Strict):
     barriers: tuple[Barrier, ...] = ()
     reorganisation_energy_eV: Sourced | None = None
     transfer_integral_eV: Sourced | None = None
+    caution: Annotated[str, Field(min_length=3)] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Hop:

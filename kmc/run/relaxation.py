@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.carriers.neutral_component import Component, neutral_component
+from kmc.carriers.neutral_component import Component
 from kmc.carriers.polaron_modes import bare_rates
 from kmc.files.records import Wave
 from kmc.measure.density_planes import counted, plane_fractions, plane_numbers
@@ -33,7 +33,7 @@ FIRST_WINDOW = 2**31  # so that the random numbers of the waves differ from thos
 
 def wave_fractions(system: System, asked: Relaxation) -> dict[str, NDArray[np.float64]]:
     """Site fraction of each carrier by layer of cells; InputError where the amplitude leaves the range from 0 to 1."""
-    component = neutral_component(system.tables, system.model.vacancies)
+    component = system.component
     if isinstance(component, str):
         raise InputError(f"thermodynamics.relaxation: {component}")
     layers = system.tables.supercell.repeats[asked.axis]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import GrandWalker, make_grand_walker
-from kmc.carriers.neutral_component import Component, neutral_component
+from kmc.carriers.neutral_component import Component
 from kmc.files.records import Scan
 from kmc.run.limits import longest_stretch
 from kmc.run.progress import Advance, Stop
@@ -47,7 +47,7 @@ def scan(
 
     report: receives `done` of `total` chemical potentials. Raises InputError where the system has no neutral component.
     """
-    component = neutral_component(system.tables, system.model.vacancies)
+    component = system.component
     if isinstance(component, str):
         raise InputError(f"[thermodynamics]: {component}")
     kt = BOLTZMANN_EV_K * system.tables.temperature_K

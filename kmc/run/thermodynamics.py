@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 
-from kmc.carriers.neutral_component import neutral_component
 from kmc.files.writer import TrajectoryWriter
 from kmc.run.progress import PhaseReport
 from kmc.run.relaxation import relax
@@ -29,7 +28,7 @@ def sample_thermodynamics(
     first part that is missing. Returns False if asked to stop.
     """
     system, wanted = task.system, task.settings.thermodynamics
-    no_component = isinstance(neutral_component(system.tables, system.model.vacancies), str)
+    no_component = isinstance(system.component, str)
     if wanted is None or no_component or np.any(system.tables.field_V_per_m):
         return True
     if not writer.holds("grand_canonical"):

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from kmc.carriers.band import BandConduction
+from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.carriers.polaron_modes import Mode, rate_factors
 from kmc.model.composition import Composition
 from kmc.model.parameters import Model
@@ -26,7 +28,8 @@ class System:
     """Model, tables and composition, with the seed and the numbers of replicas.
 
     mode, scale: treatment of electronic carriers in the presence of ions. rate_factor: family -> factor on its true
-    rate that follows from them; see kmc/carriers/polaron_modes.py.
+    rate that follows from them; see kmc/carriers/polaron_modes.py. band: a given electronic conductivity, which the
+    analysis uses in place of that of hopping carriers.
     """
 
     model: Model
@@ -39,6 +42,7 @@ class System:
     mode: Mode = "kinetic"
     scale: float = 10.0
     rate_factor: Mapping[str, float] = field(default_factory=dict)
+    band: BandConduction | None = None
 
     def at(
         self,
@@ -87,6 +91,11 @@ class System:
         )
 
     @property
+    def component(self) -> Component | str:
+        """The neutral component, or the reason why there is none."""
+        return neutral_component(self.tables, self.model.vacancies, self.band is not None)
+
+    @property
     def configuration(self) -> list[int]:
         """Number of the dopant configuration of each replica."""
         return [replica // self.replicas_per_configuration for replica in range(self.replicas)]
@@ -127,6 +136,7 @@ def build_system(
     mode: Mode = "kinetic",
     scale: float = 10.0,
     energy_terms: Sequence[TermFactory] = (),
+    band: BandConduction | None = None,
 ) -> System:
     """A system from its model, supercell and composition; InputError for numbers out of range (see `build_tables`).
 
@@ -134,11 +144,12 @@ def build_system(
     every particle of the mobile sublattices, not only the carriers. mode, scale: treatment of electronic
     carriers; see kmc/carriers/polaron_modes.py.
     energy_terms: contributions to the energy in addition to those of the model; see kmc/tables/energy_terms.py.
+    band: a given electronic conductivity, which the analysis uses in place of that of hopping carriers.
     """
     what = (model, supercell, composition.counts, temperature_K, field_V_per_m, tracked)
     tables = build_tables(*what, energy_terms=energy_terms)
     numbers = (seed, temperature_index, replicas, replicas_per_configuration)
-    system = System(model, tables, composition, *numbers, mode, scale)
+    system = System(model, tables, composition, *numbers, mode, scale, band=band)
     _check_numbers(system)
     return _with_rates(system, temperature_K) if mode != "kinetic" else system
 

@@ -32,14 +32,40 @@ class GasSpec(Strict):
     constants: str | dict[str, float | str] | None = None
 
 
+class ElectronicSpec(Strict):
+    """A band-like electronic conductivity, used for t_e, sigma_amb and D~ in place of hopping electronic carriers.
+
+    conductivity_S_m: one value for each temperature of the run; a number for a single temperature. source: where it is
+    from.
+    """
+
+    conductivity_S_m: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    source: Annotated[str, Field(min_length=3)]
+
+    @field_validator("conductivity_S_m", mode="before")
+    @classmethod
+    def _list(cls, value: object) -> object:
+        return value if isinstance(value, list | tuple) else [value]
+
+    @field_serializer("conductivity_S_m")
+    def _scalar(self, value: tuple[float, ...]) -> float | list[float]:
+        return value[0] if len(value) == 1 else list(value)
+
+    def at(self, number: int) -> ElectronicSpec:
+        """The conductivity at temperature `number` of the list."""
+        return self.model_copy(update={"conductivity_S_m": (self.conductivity_S_m[number],)})
+
+
 class ModelSpec(Strict):
     """[model]: a shipped parameter set by name, or a path relative to the run file.
 
     relative_permittivity: of the medium of long-range Coulomb energies, in place of what the set gives.
+    electronic: a given electronic conductivity.
     """
 
     parameters: str
     relative_permittivity: Annotated[float, Field(strict=True, ge=1, le=1e9, allow_inf_nan=False)] | None = None
+    electronic: ElectronicSpec | None = None
 
 
 class _OneOf(Strict):
@@ -262,6 +288,26 @@ class RunConfig(Strict):
             raise ValueError(
                 f'polarons.scale = {self.polarons.scale}: at least 1 with mode "auto", which also runs half of it'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _given_conductivity(self) -> RunConfig:
+        given, domains = self.model.electronic, self.run.parallel.domains
+        if given is None:
+            return self
+        values, temperatures = len(given.conductivity_S_m), len(self.run.temperature_K)
+        if values != temperatures:
+            raise ValueError(
+                f"model.electronic.conductivity_S_m holds {values} values for {temperatures} temperatures; one for "
+                "each temperature is needed"
+            )
+        if self.polarons.mode in ("frozen-ions", "auto"):
+            raise ValueError(
+                f'polarons.mode = "{self.polarons.mode}" determines the electronic conductivity from hops, and '
+                'model.electronic gives it; with model.electronic, "kinetic" and "scaled" are allowed'
+            )
+        if domains and domains.extrapolate:
+            raise ValueError("model.electronic was given; extrapolate = true is not allowed with it")
         return self
 
     resolved: dict[str, object] = Field(default={})
