@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Processes that run the tests: a number, or auto for one per core.
 WORKERS ?= auto
 
-.PHONY: demo test test-quick docs venv clean
+.PHONY: demo test test-quick docs site venv clean
 
 venv: .venv/.built
 
@@ -39,5 +39,11 @@ docs: venv
 	$(BIN)/python docs/parameter_tables.py
 	$(BIN)/python docs/architecture.py
 
+# The documentation as web pages in docs/_build/html. Its tutorials are executed; a warning is an error.
+site: venv
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 clean:
-	rm -rf .venv demo build dist *.egg-info
+	rm -rf .venv demo build dist docs/_build *.egg-info

@@ -1,9 +1,9 @@
-"""Kinetic Monte Carlo of mixed ionic-electronic conductors: the front door.
+"""Kinetic Monte Carlo of mixed ionic-electronic conductors: the front door::
 
     import kmc
 
     system = kmc.System.build("gdc-chgnet-preview", repeats=(6, 6, 6), temperature_K=1200.0, doping={"Gd": 0.10},
-                              carriers={"V_O": "charge-balance"})
+                              vacancies="charge-balance")
     run = kmc.simulate(system, "quickstart", duration=kmc.Hops(100))
     print(run.results.tracer("O"), run.results.ionic_conductivity)
 

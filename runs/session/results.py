@@ -53,7 +53,7 @@ class Results(Mapping[str, Any]):
 
     def at(self, temperature_K: float) -> Results:
         """The results of one temperature; InputError for another one."""
-        for run in self._content.get("runs", [self._content]):
+        for run in self._runs():
             if run["temperature_K"] == temperature_K:
                 return Results(run)
         known = ", ".join(f"{t:g}" for t in self.temperatures_K)
@@ -61,13 +61,15 @@ class Results(Mapping[str, Any]):
 
     @property
     def warnings(self) -> list[str]:
-        """All warnings of the run."""
-        return list(self._one()["warnings"])
+        """All warnings of the run; with several temperatures each begins with its own."""
+        if "runs" not in self._content:
+            return list(self._content["warnings"])
+        return [f"{run['temperature_K']:g} K: {line}" for run in self._runs() for line in run["warnings"]]
 
     @property
     def species(self) -> list[str]:
         """Mobile species of the run."""
-        return list(self._one()["species"])
+        return list(self._runs()[0]["species"])
 
     def tracer(self, species: str) -> Estimate | Unavailable:
         """Tracer diffusivity D* in m2/s."""
@@ -145,6 +147,10 @@ class Results(Mapping[str, Any]):
         if not isinstance(entry, Mapping) or "value" not in entry or isinstance(entry["value"], list):
             raise InputError(f"{name!r} is no single estimate; its keys are {', '.join(_keys(entry))}")
         return from_json(cast(Entry, entry), next((_unit(part) for part in reversed(parts) if _unit(part)), ""))
+
+    def _runs(self) -> list[Mapping[str, Any]]:
+        """The results of each temperature."""
+        return list(self._content.get("runs", [self._content]))
 
     def _of_species(self, species: str, key: str) -> Estimate | Unavailable:
         if species not in self._one()["species"]:

@@ -66,7 +66,7 @@ class System:
         `lattice_parameter_angstrom` (default: the model's). doping, vacancies, carriers: amounts as in a run file: a
         site fraction, {"number": n}, {"sites": [...]}, {"profile": {...}}, "charge-balance", or for vacancies
         {"delta": x}. gas: {"pO2_bar": ...}, which replaces vacancies and carriers. field_V_per_m: electric field.
-        more: further keys of the run file by dotted name, such as **{"model.relative_permittivity": 300.0}.
+        more: further keys of the run file by dotted name, such as ``**{"model.relative_permittivity": 300.0}``.
 
         Raises InputError, one line with the key, what was given and what is allowed.
         """
@@ -100,7 +100,8 @@ class System:
     def at(self, **changes: Any) -> System:
         """The same system with other keys: system.at(temperature_K=1000.0), system.at(seed=2, replicas=16).
 
-        Keys: those of [run] in a run file by their own name, others by dotted name (**{"crystal.repeats": [8, 8, 8]}).
+        Keys: those of [run] in a run file by their own name, others by dotted name
+        (``**{"crystal.repeats": [8, 8, 8]}``).
         """
         dotted = {key if "." in key else f"run.{key}": _plain(value) for key, value in changes.items()}
         keys = self.config.model_dump(mode="json", exclude={"resolved"}, exclude_none=True)

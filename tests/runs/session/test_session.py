@@ -72,6 +72,9 @@ def test_results_are_results_json_with_named_access(run):
     assert isinstance(electronic, kmc.Unavailable)
     assert str(electronic).startswith("unavailable: ")
     assert at.results.estimate("species.O.haven_ratio") == at.results.haven_ratio("O")
+    assert [f"1100 K: {line}" for line in at.results.warnings] == [
+        line for line in run.results.warnings if line.startswith("1100 K")
+    ]
     assert str(run.results.activation_energy("species.O.tracer_diffusivity_m2_s")).endswith(" eV")
 
 
