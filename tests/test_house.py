@@ -9,6 +9,7 @@ import re
 import subprocess
 import tokenize
 from collections.abc import Callable, Iterator
+from os.path import normpath
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ def stale_files(path: Path, text: str, known: set[str], folders: set[str]) -> li
     here = path.parent.relative_to(ROOT)
     roots = {"", here.as_posix(), here.parent.as_posix(), *FLOORS, "tests", "kmc/kernels", *folders}
     found = [name for name in FILE_NAME.findall(text) if name not in WRITTEN_ELSEWHERE]
-    return [name for name in found if not any((Path(root) / name).as_posix() in known for root in roots)]
+    return [name for name in found if not any(normpath(Path(root) / name) in known for root in roots)]
 
 
 def folders_named(path: Path, known: set[str]) -> set[str]:
