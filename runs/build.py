@@ -11,16 +11,18 @@ from kmc.model.entries import CoulombSpec, Sourced
 from kmc.model.parameters import Model, load_model, shipped_models
 from lattices.errors import InputError
 from runs.config import RunConfig, naming
+from runs.schema.run_file import ParallelSpec
 
 if TYPE_CHECKING:
     from kmc.carriers.band import BandConduction
     from kmc.run.settings import Hops, Seconds, Settings, Thermodynamics
+    from kmc.state.system import System
     from lattices.crystal import Crystal, Supercell
     from runs.schema.run_file import DurationSpec, EquilibrationSpec
 
 
-def resolve(config: RunConfig, base: Path, backend: str) -> RunConfig:
-    """The resolved run file: backend chosen, defaults filled in, paths absolute."""
+def resolve(config: RunConfig, base: Path) -> RunConfig:
+    """The run file with defaults filled in and absolute paths; `decided` chooses the backend and the blocks."""
     parameters = config.model.parameters
     if parameters not in shipped_models() or os.path.isfile(base / parameters):
         parameters = str((base / parameters).resolve())
@@ -34,9 +36,26 @@ def resolve(config: RunConfig, base: Path, backend: str) -> RunConfig:
         update={
             "crystal": config.crystal.model_copy(update=crystal),
             "model": config.model.model_copy(update={"parameters": parameters}),
-            "run": config.run.model_copy(update={"backend": backend}),
         }
     )
+
+
+def decided(config: RunConfig, system: System) -> tuple[RunConfig, str]:
+    """(the resolved run file with its blocks and its backend chosen, why that backend). system: of any temperature."""
+    from kmc.backends import choose_backend, too_little_work
+    from kmc.run.schedule import work_of
+    from kmc.state.domains import smallest_block
+
+    run = config.run
+    if run.parallel.domains and run.parallel.domains.block == "auto":
+        block = smallest_block(system.tables, run.parallel.domains.hops_per_visit)
+        parallel = ParallelSpec(domains=run.parallel.domains.model_copy(update={"block": block}))
+        run = run.model_copy(update={"parallel": parallel})
+    work = work_of(system, settings_of(config.model_copy(update={"run": run}), system.model))
+    backend, reason = choose_backend(run.backend, work)
+    if run.backend != "auto" and (doubt := too_little_work(backend, work)):
+        reason = f'{reason}; warning: {doubt}: backend = "auto" would take another one'
+    return config.model_copy(update={"run": run.model_copy(update={"backend": backend})}), reason
 
 
 def model_of(config: RunConfig, base: Path) -> Model:
@@ -134,7 +153,7 @@ def settings_of(config: RunConfig, model: Model) -> Settings:
         checkpoint_every_s=run.checkpoint_every_s,
         selection=run.selection,
         profile=ProfileSettings(**run.profile.model_dump()) if run.profile else None,
-        domains=DomainSettings(domains.block, domains.hops_per_visit) if domains else None,
+        domains=DomainSettings(domains.cells, domains.hops_per_visit) if domains else None,
         thermodynamics=_thermodynamics(config, model),
     )
 

@@ -158,12 +158,13 @@ def domain_lines(system: System, config: RunConfig) -> list[str]:
         return []
     from kmc.state.domains import build_domains, edge_in_hops, expected_bias
 
-    domains = build_domains(system.tables, asked.block)
+    domains = build_domains(system.tables, asked.cells)
     edge = edge_in_hops(system.tables, domains)
     bias = expected_bias(asked.hops_per_visit, edge)
     return [
-        f"domains: {' x '.join(str(n) for n in domains.blocks)} blocks in eight colours, {asked.hops_per_visit:g} hops "
-        f"of the fastest carrier per visit; expected bias of D* {bias:+.2%} (-3.4 % h^2/edge, edge {edge:.1f} hops)"
+        f"domains: {' x '.join(str(n) for n in domains.blocks)} blocks in eight colours, {domains.per_colour} of a "
+        f"colour, {asked.hops_per_visit:g} hops of the fastest carrier per visit; expected bias of D* {bias:+.2%} "
+        f"(-3.4 % h^2/edge, edge {edge:.1f} hops)"
     ]
 
 

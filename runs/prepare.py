@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lattices.errors import InputError
-from runs.build import band_of, model_of, resolve, settings_of
+from runs.build import band_of, decided, model_of, resolve, settings_of
 from runs.config import RunConfig, naming
 from runs.contents import Contents, contents_of
 from runs.jobs import one_temperature, parts_of
@@ -65,21 +65,23 @@ def prepare(config: RunConfig, base: Path) -> PreparedRun:
     """
     from kmc.backends import choose_backend
 
-    backend, reason = choose_backend(config.run.backend)
+    choose_backend(config.run.backend)  # what cannot be used is refused first, whatever the run file holds
     with naming(config):
         model = model_of(config, base)
-        resolved = resolve(config, base, backend)
+        resolved = resolve(config, base)
+        first = _true_rates(one_temperature(resolved, 0)[0], base, model, [])
+        resolved, reason = decided(resolved, first)
         systems: list[System] = []
         jobs: list[Job] = []
         for number in range(len(config.run.temperatures_K)):
             single, folder = one_temperature(resolved, number)
-            true_rates = with_notes(_true_rates(single, base, model, systems), single)
+            true_rates = with_notes(_true_rates(single, base, model, [first, *systems]), single)
             systems.append(_in_mode(true_rates, single))
             for part, name in parts_of(single, true_rates):
                 jobs.append(_job(part, folder / name, true_rates))
         for job in jobs:
             check(job)
-    return PreparedRun(resolved, backend, reason, tuple(systems), tuple(jobs))
+    return PreparedRun(resolved, resolved.run.backend, reason, tuple(systems), tuple(jobs))
 
 
 def _true_rates(config: RunConfig, base: Path, model: Model, earlier: list[System]) -> System:

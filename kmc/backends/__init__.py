@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 
-from kmc.backends.base import Backend, GrandWalker, Walker
+from kmc.backends.base import Backend, GrandWalker, Walker, Work
 from kmc.state.domains import build_domains
 from kmc.state.grand_state import GrandState
 from kmc.state.rejection_free import build_rate_bounds
@@ -18,11 +19,13 @@ __all__ = [
     "Backend",
     "GrandWalker",
     "Walker",
+    "Work",
     "available_backends",
     "backend_named",
     "choose_backend",
     "make_grand_walker",
     "make_walker",
+    "too_little_work",
 ]
 
 SELECTIONS = ("rejection", "rejection-free")
@@ -49,22 +52,59 @@ def available_backends() -> dict[str, str]:
     return {name: backend.problem() for name, backend in _registry().items()}
 
 
-def choose_backend(name: str) -> tuple[str, str]:
+def choose_backend(name: str, work: Work | None = None) -> tuple[str, str]:
     """(name of a usable backend, why it was chosen).
 
-    "auto" takes the first usable one. InputError for an unknown name, or for a named backend that cannot be used: a
-    requested backend is never replaced by another one.
+    "auto" takes the first usable one that pays for the work, or the first usable one if no work is given. InputError
+    for an unknown name, or for a named backend that cannot be used: a requested backend is never replaced by another
+    one.
     """
     if name != "auto":
         if problem := backend_named(name).problem():
             raise InputError(f"backend {name} cannot be used: {problem}")
         return name, "asked for"
-    problems: list[str] = []
+    reasons: list[str] = []
     for candidate, problem in available_backends().items():
-        if not problem:
-            return candidate, "; ".join([*problems, f"{candidate} is usable"])
-        problems.append(f"{candidate}: {problem}")
-    raise InputError(f"no backend can be used: {'; '.join(problems)}")
+        doubt = problem or (too_little_work(candidate, work) if work else "")
+        if not doubt:
+            return candidate, "; ".join([*reasons, _usable(candidate, work)])
+        reasons.append(f"{candidate}: {doubt}")
+    raise InputError(f"no backend can be used: {'; '.join(reasons)}")
+
+
+def too_little_work(name: str, work: Work) -> str:
+    """Why another usable backend is expected to be faster for this work; "" if none is.
+
+    The rule compares numbers of lanes and of cores, and never times anything, so that the choice can be foreseen.
+    """
+    if (needed := _lanes_needed(name, work)) <= work.lanes:
+        return ""
+    return f"{work.lanes} {work.unit} are too few, {_condition(name, work, needed)}"
+
+
+def _usable(name: str, work: Work | None) -> str:
+    needed = _lanes_needed(name, work) if work else 0
+    if not work or not needed:
+        return f"{name} is usable"
+    return f"{name} is usable and pays: {work.lanes} {work.unit}, {_condition(name, work, needed)}"
+
+
+def _condition(name: str, work: Work, needed: int) -> str:
+    other = _competitor(name)
+    against = f"{other.cores():g} cores" if other.cores() >= 1 else other.name
+    return f"{needed} are needed to exceed {against}" + (" (rejection-free selection)" if work.rejection_free else "")
+
+
+def _lanes_needed(name: str, work: Work) -> int:
+    """From how many lanes a backend pays; 0 if it pays for any work."""
+    per_core = backend_named(name).lanes_per_core
+    return 0 if per_core is None else math.ceil(per_core(work) * _competitor(name).cores())
+
+
+def _competitor(name: str) -> Backend:
+    """The fastest usable backend other than this one."""
+    others = [backend for backend in _registry().values() if backend.name != name and not backend.problem()]
+    return max(others, key=lambda backend: backend.cores())
 
 
 def make_walker(

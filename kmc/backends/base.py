@@ -59,6 +59,19 @@ class GrandWalker(Protocol):
 
 
 @dataclass(frozen=True)
+class Work:
+    """What a run offers to a device at the same time, from which "auto" decides whether a backend pays.
+
+    lanes: independent walks: replicas, or the blocks of one colour. unit: what a lane is, for messages. rejection_free:
+    whether the selection is rejection-free, or may become so.
+    """
+
+    lanes: int
+    unit: str = "replicas"
+    rejection_free: bool = False
+
+
+@dataclass(frozen=True)
 class Backend:
     """An implementation of the walks. A module kmc/backends/*_backend.py that exports it as BACKEND is found by name.
 
@@ -66,7 +79,9 @@ class Backend:
     the backend is usable, else one line that says why not and what to do. walker, domain_walker, grand_walker: make a
     walker that owns the given state. bounds: None selects trials by rejection. lags: number of position snapshots
     that the run will keep beside the state, for the memory check of a device. The factories import their modules when
-    called, so that asking for the list of backends stays cheap.
+    called, so that asking for the list of backends stays cheap. lanes_per_core: how many lanes of a work this backend
+    walks as fast as one core of the compiled one walks a single lane; None if it pays for any work. cores: such cores
+    that this backend is worth.
     """
 
     name: str
@@ -75,3 +90,5 @@ class Backend:
     walker: Callable[[System, State, RateBounds | None, int], Walker]
     domain_walker: Callable[[System, State, Domains, int], Walker]
     grand_walker: Callable[[System, GrandState], GrandWalker]
+    lanes_per_core: Callable[[Work], int] | None = None
+    cores: Callable[[], float] = lambda: 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from kmc.backends.base import Backend, GrandWalker, Walker
@@ -38,4 +39,8 @@ def _grand_walker(system: System, grand: GrandState) -> GrandWalker:
     return CpuGrandWalker(system.tables, grand, system.seed, system.temperature_index)
 
 
-BACKEND = Backend("cpu", 1, _problem, _walker, _domain_walker, _grand_walker)
+def _cores() -> float:
+    return float(len(os.sched_getaffinity(0)))
+
+
+BACKEND = Backend("cpu", 1, _problem, _walker, _domain_walker, _grand_walker, cores=_cores)

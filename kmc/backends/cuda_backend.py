@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kmc.backends.base import Backend, GrandWalker, Walker
+from kmc.backends.base import Backend, GrandWalker, Walker, Work
 
 if TYPE_CHECKING:
     from kmc.state.domains import Domains
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from kmc.state.rejection_free import RateBounds
     from kmc.state.replicas import State
     from kmc.state.system import System
+
+# Lanes that equal one core, with a thread per lane: a thread of a GPU takes about 64 times as long for a hop as a core,
+# and about 200 times where it selects rejection-free. Estimated from counts of instructions and latencies.
+LANES_PER_CORE, LANES_PER_CORE_REJECTION_FREE = 64, 200
 
 
 def _problem() -> str:
@@ -38,4 +42,8 @@ def _grand_walker(system: System, grand: GrandState) -> GrandWalker:
     return CudaGrandWalker(system.tables, grand, system.seed, system.temperature_index)
 
 
-BACKEND = Backend("cuda", 0, _problem, _walker, _domain_walker, _grand_walker)
+def _lanes_per_core(work: Work) -> int:
+    return LANES_PER_CORE_REJECTION_FREE if work.rejection_free else LANES_PER_CORE
+
+
+BACKEND = Backend("cuda", 0, _problem, _walker, _domain_walker, _grand_walker, _lanes_per_core)

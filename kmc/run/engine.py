@@ -13,7 +13,7 @@ from kmc.run.equilibration import EquilibrationWalk, equilibrated_state
 from kmc.run.production import ProductionWalk
 from kmc.run.progress import Report, Stop, WallClock
 from kmc.run.saved_run import SavedProduction, SavedRun
-from kmc.run.schedule import Schedule
+from kmc.run.schedule import Schedule, work_of
 from kmc.run.settings import Settings
 from kmc.run.task import RunTask
 from kmc.state.system import System
@@ -45,7 +45,7 @@ def run(
     """
     folder = Path(folder)
     report, stop = report or (lambda _: None), stop or (lambda: False)
-    usable, _ = choose_backend(backend)
+    usable, _ = choose_backend(backend, work_of(system, settings))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / LOCK):

@@ -13,11 +13,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends import Walker
+from kmc.backends import Walker, Work
 from kmc.rng.philox import STREAM_POISSON, stream_key, words64
 from kmc.rng.poisson import poisson_counts
 from kmc.run.limits import check_durations, check_schedule, longest_window
 from kmc.run.settings import Seconds, Settings
+from kmc.state.domains import build_domains
 from kmc.state.system import System
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError
@@ -130,11 +131,24 @@ def decide_selection(tables: EventTables, settings: Settings, hops: int, trials:
 
     hops, trials: of all replicas. over: equilibration has ended, so that the counts at hand must do.
     """
-    if tables.single_barrier.all() or not tables.tracked or settings.domains or tables.long_range:
+    if not _may_be_rejection_free(tables, settings):
         return "rejection"
     if hops < ENOUGH_HOPS and trials < ENOUGH_TRIALS and not over:
         return ""
     return "rejection-free" if hops * FREE_BELOW < trials else "rejection"
+
+
+def _may_be_rejection_free(tables: EventTables, settings: Settings) -> bool:
+    return not (tables.single_barrier.all() or not tables.tracked or settings.domains or tables.long_range)
+
+
+def work_of(system: System, settings: Settings) -> Work:
+    """What a run offers to a device at the same time: its replicas, or the blocks of one colour of all replicas."""
+    if settings.domains:
+        blocks = build_domains(system.tables, settings.domains.block).per_colour * system.replicas
+        return Work(blocks, "blocks of a colour")
+    free = settings.selection != "rejection" and _may_be_rejection_free(system.tables, settings)
+    return Work(system.replicas, rejection_free=free or settings.selection == "rejection-free")
 
 
 def sweep_trials(system: System, settings: Settings, accepted: NDArray[np.int64], elapsed: int) -> int:

@@ -30,6 +30,7 @@ MAX_FAMILIES = 8  # arrays of this length in kernels/domain.cuh
 LARGEST_TABLE = 2**16  # mean of a Poisson table; larger numbers are sums
 WEIGHT_UNIT = 2**36
 BIAS = 0.034  # see `expected_bias`
+MOST_BIAS = 0.002  # of blocks that are chosen automatically: below the statistical error of nearly any run
 MEAN_UNIT = 2**32  # the mean number of trials of a carrier is a multiple of one over this
 
 
@@ -65,6 +66,42 @@ def build_domains(tables: EventTables, block: int) -> Domains:
     InputError for a block too small for the interactions, a supercell too small for eight colours, a model whose
     carriers exchange with one another, or a run that tracks only the carriers.
     """
+    rim, back, smallest = _reach(tables)
+    repeats = np.asarray(tables.supercell.repeats, dtype=np.int64)
+    if block < smallest.max():
+        raise InputError(
+            f"run.parallel.domains.block = {block}: bonds and interactions of this model need {smallest.max()} cells "
+            "or more"
+        )
+    if (repeats < 2 * block).any():
+        raise InputError(
+            f"crystal.repeats = {repeats.tolist()}: too small for eight colours, two blocks of {block} cells along "
+            'every axis; use more cells, smaller blocks, or parallel = "replicas"'
+        )
+    blocks = 2 * (repeats // (2 * block))
+    edges = -(-repeats // blocks) + rim
+    cells = int(edges.prod())
+    carriers = [int(code) for code in np.flatnonzero(tables.carrier_offset >= 0)]
+    room = [min(cells * int(tables.n_basis[tables.sublattice_of[c]]), int(tables.counts[c])) for c in carriers]
+    return Domains(blocks, rim, smallest, back, sum(room))
+
+
+def smallest_block(tables: EventTables, hops_per_visit: float) -> int:
+    """Smallest edge in cells whose expected bias is at most MOST_BIAS; the largest possible one where none is.
+
+    Many small blocks are what a GPU needs. InputError as in `build_domains`.
+    """
+    first = int(_reach(tables)[2].max())
+    last = max(first, min(tables.supercell.repeats) // 2)
+    for block in range(first, last):
+        domains = build_domains(tables, block)
+        if abs(expected_bias(hops_per_visit, edge_in_hops(tables, domains))) <= MOST_BIAS:
+            return block
+    return last
+
+
+def _reach(tables: EventTables) -> tuple[Ints, Ints, Ints]:
+    """(rim, back, smallest) of `Domains`; InputError for a model or a run that cannot be divided."""
     if not tables.tracked:
         raise InputError('parallel = domains needs track = "all"')
     if tables.n_families > MAX_FAMILIES:
@@ -82,23 +119,7 @@ def build_domains(tables: EventTables, block: int) -> Domains:
         2 * _range(tables.influence_cell, tables.influence_basis, repeats),
         _range(tables.environment_cell, tables.environment_basis, repeats),
     )
-    smallest = rim + np.maximum(reach, 1)
-    if block < smallest.max():
-        raise InputError(
-            f"run.parallel.domains.block = {block}: bonds and interactions of this model need {smallest.max()} cells "
-            "or more"
-        )
-    if (repeats < 2 * block).any():
-        raise InputError(
-            f"crystal.repeats = {repeats.tolist()}: too small for eight colours, two blocks of {block} cells along "
-            'every axis; use more cells, smaller blocks, or parallel = "replicas"'
-        )
-    blocks = 2 * (repeats // (2 * block))
-    edges = -(-repeats // blocks) + rim
-    cells = int(edges.prod())
-    carriers = [int(code) for code in np.flatnonzero(tables.carrier_offset >= 0)]
-    room = [min(cells * int(tables.n_basis[tables.sublattice_of[c]]), int(tables.counts[c])) for c in carriers]
-    return Domains(blocks, rim, smallest, np.maximum(-bond, 0), sum(room))
+    return rim, np.maximum(-bond, 0), rim + np.maximum(reach, 1)
 
 
 def _range(cell: NDArray[np.int16], basis: NDArray[np.int16], repeats: Ints) -> Ints:

@@ -35,7 +35,8 @@ def simulate(
 
     duration, equilibration: hops per carrier of the slowest mobile species, simulated seconds, or (duration alone) the
     relative error of D* at which to stop. frames: uniform in time. positions: which replicas' positions to keep.
-    backend: "auto" takes cuda, else cpu, else numpy, and says why. resume: continue from the checkpoint in the folder.
+    backend: "auto" takes cuda where it pays, else cpu, else numpy, and says why. resume: continue from the checkpoint
+    in the folder.
     quiet: print nothing; log.txt contains everything. options: further keys of the run file by dotted name, such as
     {"thermodynamics.points": 7, "polarons.mode": "auto", "run.selection": "rejection-free"}.
 

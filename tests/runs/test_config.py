@@ -128,7 +128,7 @@ def test_forms_of_doping_and_their_resolved_form(run_file: Path, tmp_path: Path,
     system = system_of(config, base, 0)
     assert system.composition.counts["Gd"] == 11  # 10 % of 108, rounded
     assert system.composition.counts["V_O"] == 5
-    resolved = resolve(config, base, "numpy")
+    resolved = resolve(config, base)
     (tmp_path / "again.toml").write_text(resolved_toml(resolved, {"notes": ["a"]}))
     again, _ = load_config(tmp_path / "again.toml")
     assert first_difference(resolved, again) is None
@@ -186,7 +186,7 @@ def test_a_structure_file_with_named_sublattices(tmp_path: Path) -> None:
     config, base = load_config(tmp_path / "case.toml")
     system = system_of(config, base, 0)
     assert system.composition.counts == {"O": 211, "V_O": 5, "Ce": 97, "Gd": 11}
-    elsewhere = resolve(config, base, "numpy")
+    elsewhere = resolve(config, base)
     assert system_of(elsewhere, Path("/"), 0).tables.digest == system.tables.digest
     (tmp_path / "ceria.cif").write_text("data_\nloop_\n_atom_site_label\n")
     with pytest.raises(InputError, match="cannot read the structure file"):
