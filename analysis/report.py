@@ -111,7 +111,7 @@ def _species(analysis: TransportAnalysis, record: SpeciesRecord) -> SpeciesResul
     if not isinstance(tracer, Unavailable):
         results["tracer_fit"] = fit_json(tracer.fit, float(trajectory.time_s[1]))
     if not isinstance(analysis.collective, Unavailable) and not isinstance(collective, Unavailable):
-        results["collective_fit"] = fit_json(analysis.collective.fits[record.name], float(trajectory.time_s[1]))
+        results["collective_fit"] = fit_json(analysis.collective.fits[record.name], analysis.collective.interval_s)
     return results
 
 

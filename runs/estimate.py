@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,7 @@ def file_bytes(job: Job) -> int:
     species, families, replicas = len(tables.species), tables.n_families, system.replicas
     rows = [24 * replicas * species, *2 * [8 * replicas * families], *_plane_rows(job)]
     rows += shown * [12 * tables.n_particles, 72]
+    rows += [size] if (size := _sampled_row(job)) else []
     numbers = (1 + 2 * shown) * -(-frames // NUMBERS_PER_CHUNK) * 8 * NUMBERS_PER_CHUNK
     lags, blocks = LagWindows(settings.frames, replicas).shape
     totals = 48 * lags * blocks * replicas * species
@@ -127,6 +129,21 @@ def file_bytes(job: Job) -> int:
         totals += _afterwards(job)
     fixed = 16 * (tables.supercell.n_sites - tables.n_mobile_sites) * bool(shown) + 4 * shown * tables.n_particles
     return frames * (sum(rows) + CHUNK_BYTES * len(rows)) + numbers + totals + fixed + HEADER_BYTES + 3000 * shown
+
+
+def _sampled_row(job: Job) -> int:
+    """Bytes per frame of displacements between the frames; 0 where the run has none, or its length is a time."""
+    from kmc.run.sampling import samples_per_frame
+    from kmc.run.settings import Hops
+    from kmc.state.carrier_sums import CarrierSums
+
+    length, system = job.settings.scheduled_duration, job.system
+    if not isinstance(length, Hops):
+        return 0
+    counts = CarrierSums.of(system.tables).count
+    hops = Fraction(length.per_carrier) / job.settings.frames
+    samples = samples_per_frame(system, job.settings, hops, int(counts.min()))
+    return 24 * system.replicas * len(counts) * samples if samples > 1 else 0
 
 
 def _shown(job: Job) -> int:

@@ -29,19 +29,20 @@ from analysis.statistics.estimates import (
     jackknife_stderr,
     positive_from_samples,
 )
-from analysis.statistics.independent_samples import FitRange, IndependentSamples, group_of_frames
+from analysis.statistics.independent_samples import FitRange, IndependentSamples
 from analysis.statistics.lag_choice import LineFit, fit_line
 from analysis.statistics.msd_fit import Candidates, collective_candidates
 from analysis.transport.band import with_band
+from analysis.transport.collective_path import CollectivePath, collective_path
 from analysis.transport.conductivity import Carriers, Coefficient, conductivity_estimates, submatrix, tensor_submatrix
 from analysis.transport.conductivity import diffusivity as diffusivity_of
+from analysis.transport.species_groups import exchanging
 from analysis.transport.tensors import ratio_tensor
 from analysis.transport.tracer import FIELD_REASON, TracerSamples, check_motion, hop_rate_samples, without_true_motion
 from lattices.constants import BOLTZMANN_J_K
 from lattices.symmetry import symmetrised
 
 if TYPE_CHECKING:
-    from kmc.files.header import FamilyRecord
     from kmc.files.trajectory import Trajectory
 
 L_FORMULA = "L_ij = slope of <dR_i . dR_j> against t, over 6 V kT"
@@ -56,8 +57,8 @@ class CollectiveSamples:
 
     carriers: C of them. matrix: (U+1, C, C, 3, 3) L in 1/(J m s). of_species: mobile species -> (U+1, 3, 3) its own L.
     cubic: each L_ij is a multiple of the unit matrix.
-    fits: of <dR_i^2> by mobile species. uncoupled: pairs of carriers whose cross term is set to zero in `matrix`.
-    sampled: (U+1, C, C) scalar L as sampled.
+    fits: of <dR_i^2> by mobile species, with lags in steps of interval_s. uncoupled: pairs of carriers whose cross
+    term is set to zero in `matrix`. sampled: (U+1, C, C) scalar L as sampled.
     """
 
     carriers: Carriers
@@ -67,6 +68,7 @@ class CollectiveSamples:
     sampled: FloatArray | None = None
     cubic: bool = True
     fits: Mapping[str, LineFit] = field(default_factory=dict)
+    interval_s: float = 0.0
 
     @property
     def doubt(self) -> str | None:
@@ -103,10 +105,11 @@ def collective_samples(
     moved = {name: z for name, z in carriers_of(trajectory).items() if name not in missing}
     names = tuple(moved)
     mobile = [record.name for record in trajectory.species if record.mobile and record.count]
-    candidates = collective_candidates(trajectory.n_frames, independent, fit_range)
-    moments = _moments(trajectory, independent, candidates, mobile)
-    fits = _fits(trajectory, independent, candidates, moments, mobile)
-    slopes = _slopes(moments, [fits[name] for name in mobile]) / float(trajectory.time_s[1])
+    path = collective_path(trajectory, mobile)
+    candidates = collective_candidates(path.steps, independent, fit_range)
+    moments = _moments(path, path.group_of(trajectory, independent.groups), independent, candidates)
+    fits = _fits(trajectory, independent, candidates, moments, mobile, path)
+    slopes = _slopes(moments, [fits[name] for name in mobile]) / path.interval_s
     kt_volume = BOLTZMANN_J_K * trajectory.temperature_K * trajectory.volume_m3
     matrix = symmetrised(slopes / (2.0 * kt_volume), trajectory.rotations)
     place = [mobile.index(name) for name in names]
@@ -121,7 +124,7 @@ def collective_samples(
     electronic = np.array([name in trajectory.electronic for name in names], dtype=bool)
     carriers = Carriers(names, charges, electronic, next(map(Unavailable, missing.values()), None))
     of_species = {name: fit for name, fit in fits.items() if name not in missing}
-    found = CollectiveSamples(carriers, chosen, own, uncoupled, sampled, trajectory.cubic, of_species)
+    found = CollectiveSamples(carriers, chosen, own, uncoupled, sampled, trajectory.cubic, of_species, path.interval_s)
     if trajectory.band is None:
         return found
     electronic_charges = {name: z for name, z in carriers_of(trajectory).items() if name in trajectory.electronic}
@@ -129,13 +132,11 @@ def collective_samples(
 
 
 def _moments(
-    trajectory: Trajectory, independent: IndependentSamples, candidates: Candidates, mobile: Sequence[str]
+    path: CollectivePath, group_of: np.ndarray, independent: IndependentSamples, candidates: Candidates
 ) -> FloatArray:
     """(U+1, K, M, M, 3, 3) mean of dR_i dR_j^T in m2 at the candidate lags, for M mobile species."""
-    group_of = group_of_frames(trajectory, independent.groups)
-    summed = trajectory.summed_displacement[:, :, [_index(trajectory, name) for name in mobile]]
-    metric = summed @ trajectory.grid_vectors_m  # (T+1, R, M, 3)
-    return np.stack([_mean_outer(metric, lag, group_of, independent) for lag in candidates.lags.tolist()], axis=1)
+    lags = candidates.lags.tolist()
+    return np.stack([_mean_outer(path.position_m, lag, group_of, independent) for lag in lags], axis=1)
 
 
 def _fits(
@@ -144,14 +145,15 @@ def _fits(
     candidates: Candidates,
     moments: FloatArray,
     mobile: Sequence[str],
+    path: CollectivePath,
 ) -> dict[str, LineFit]:
     """The fit of <dR_i^2> of each mobile species; its bare rate is that of all its particles, which hop one by one."""
-    interval, fits = float(trajectory.time_s[1]), {}
+    fits = {}
     for i, name in enumerate(mobile):
         count = trajectory.species[_index(trajectory, name)].count
-        bare = hop_rate_samples(trajectory, independent, name) * count * interval
+        bare = hop_rate_samples(trajectory, independent, name) * count * path.interval_s
         own = np.trace(moments[:, :, i, i], axis1=2, axis2=3)
-        fits[name] = fit_line(candidates, own, bare, trajectory.n_frames)
+        fits[name] = fit_line(candidates, own, bare, path.steps)
     return fits
 
 
@@ -190,23 +192,6 @@ def carriers_of(trajectory: Trajectory) -> dict[str, int]:
         present = [name for name in dict.fromkeys(names) if record[name].count]
         charges |= {name: record[name].charge_e - record[reference].charge_e for name in present}
     return charges
-
-
-def exchanging(families: Sequence[FamilyRecord]) -> list[dict[str, None]]:
-    """Species of the hop families, in groups whose members exchange sites with one another."""
-    groups: list[dict[str, None]] = []
-    for family in families:
-        pair = dict.fromkeys((family.carrier, family.partner))
-        joined = [group for group in groups if group.keys() & pair.keys()]
-        merged: dict[str, None] = {}
-        for group in [*joined, pair]:
-            merged |= group
-        if joined:
-            groups[groups.index(joined[0])] = merged
-            groups = [group for group in groups if group not in joined[1:]]
-        else:
-            groups.append(merged)
-    return groups
 
 
 def species_estimates(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.arrays import module_of, to_host
+from kmc.state.carrier_sums import CarrierSums
 from kmc.state.grand_state import GrandState
 from kmc.state.replicas import State
 
@@ -35,6 +37,12 @@ class Walker(Protocol):
         otherwise `sweeps` has no effect.
         """
 
+    def advance_windows(self, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
+        """Walk windows of `lengths` (W, R) trials, one after another, as `advance` does; not with domains.
+
+        Returns (W, R, C, 3) int64, on the host: the summed positions of the carriers after each.
+        """
+
     def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(R, F) trials and accepted hops since the start. Read only."""
 
@@ -43,6 +51,15 @@ class Walker(Protocol):
 
     def live(self) -> State:
         """The state after the last window; its arrays stay on the device of the walk, if there is one. Read only."""
+
+
+def walk_windows(walker: Walker, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
+    """`Walker.advance_windows` for a backend without a faster way."""
+    found = []
+    for length in lengths:
+        walker.advance(length)
+        found.append(sums.positions(walker.live()))
+    return to_host(module_of(found[0]).stack(found))
 
 
 class GrandWalker(Protocol):

@@ -52,6 +52,8 @@ def open_library(path: Path | None = None) -> ctypes.CDLL:
         raise OSError(REBUILD)
     library.kmc_walk.argtypes = (*(pointer,) * 5, number, word, word, word, number, number)
     library.kmc_walk.restype = None
+    library.kmc_walk_windows.argtypes = (*(pointer,) * 6, number, pointer, number, word, word, word, number, number)
+    library.kmc_walk_windows.restype = None
     library.kmc_sweeps.argtypes = (
         *(pointer, pointer, pointer, pointer, pointer, number, pointer, number),
         *(word, word, word, number, pointer, number),

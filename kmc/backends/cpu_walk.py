@@ -15,13 +15,16 @@ from kmc.backends.layout import (
     BOUND_MEMBERS,
     ERROR_WORDS,
     STATE_MEMBERS,
+    SUMS,
     TABLES,
     raise_if_failed,
+    sum_values,
     table_values,
     walk_kind,
 )
 from kmc.backends.numpy_rejection_free import Weights
 from kmc.rng.philox import STREAM_TRIALS, stream_key
+from kmc.state.carrier_sums import CarrierSums
 from kmc.state.rejection_free import RateBounds
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
@@ -83,6 +86,32 @@ class CpuWalker(InPlaceWalker):
         )
         raise_if_failed(self.tables, self._errors)
         self.state.window += 1
+
+    def advance_windows(self, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
+        """Walk windows of `lengths` (W, R) trials; returns the (W, R, C, 3) summed positions of the carriers."""
+        lengths = np.ascontiguousarray(lengths, dtype=np.int64)
+        horizon = lengths * self._horizon_per_trial
+        members = sum_values(sums)
+        struct = SUMS.pack(members)
+        found = np.empty((*lengths.shape, len(sums.codes), 3), dtype=np.int64)
+        self._library.kmc_walk_windows(
+            self._tables.ctypes.data,
+            self._arrays.ctypes.data,
+            struct.ctypes.data,
+            lengths.ctypes.data,
+            horizon.ctypes.data,
+            found.ctypes.data,
+            len(lengths),
+            self._order.ctypes.data,
+            self.state.replicas,
+            *self.key,
+            self.state.window,
+            self._kind,
+            self.threads,
+        )
+        raise_if_failed(self.tables, self._errors)
+        self.state.window += len(lengths)
+        return found
 
 
 def _contiguous(state: State, name: str) -> NDArray[np.generic]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import cuda_device
+from kmc.backends.base import walk_windows
 from kmc.backends.cuda_memory import check_memory
 from kmc.backends.layout import (
     ARRAYS,
@@ -24,6 +25,7 @@ from kmc.backends.layout import (
 )
 from kmc.backends.numpy_rejection_free import Weights
 from kmc.rng.philox import STREAM_TRIALS, stream_key
+from kmc.state.carrier_sums import CarrierSums
 from kmc.state.rejection_free import RateBounds
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
@@ -73,6 +75,10 @@ class CudaWalker:
         cuda_device.launch(self._kernel, replicas, arguments)
         self.window += 1
         self._fresh = False
+
+    def advance_windows(self, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
+        """Walk windows of `lengths` (W, R) trials; returns the (W, R, C, 3) summed positions of the carriers."""
+        return walk_windows(self, lengths, sums)
 
     def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(R, F) trials and accepted hops since the start."""

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.backends.base import walk_windows
+from kmc.state.carrier_sums import CarrierSums
 from kmc.state.replicas import State
 
 
-class InPlaceWalker:
+class InPlaceWalker(ABC):
     """A walker that owns `state` and keeps it up to date."""
 
+    name: str
     state: State
+
+    @abstractmethod
+    def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
+        """Walk one window."""
+
+    def advance_windows(self, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
+        """Walk windows of `lengths` (W, R) trials; returns the (W, R, C, 3) summed positions of the carriers."""
+        return walk_windows(self, lengths, sums)
 
     @property
     def window(self) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.rng import philox
+from kmc.state.carrier_sums import CarrierSums
 from kmc.state.domains import COLOURS, MAX_FAMILIES, Domains, VisitTables
 from kmc.state.grand_state import GrandState
 from kmc.state.rejection_free import FAN, LN2, LOG_BITS, RateBounds
@@ -131,7 +132,8 @@ GRAND = _struct(
     "electronic_order number field2 histogram counters",
 )
 GRAND_ARRAYS = ("ion_order", "electronic_order", "number", "field2", "histogram", "counters")
-STRUCTS = (TABLES, ARRAYS, DOMAINS, GRAND)
+SUMS = _struct("CarrierSums", "n_species n_basis grid period first_carrier first_particle count place", period=3)
+STRUCTS = (TABLES, ARRAYS, DOMAINS, GRAND, SUMS)
 
 
 def layout_hash(structs: Sequence[Struct] = STRUCTS, constants: Mapping[str, int] = CONSTANTS) -> int:
@@ -258,6 +260,21 @@ def grand_integers(grand: GrandState) -> dict[str, int]:
         "ion_sites": grand.ion_order.shape[1],
         "electronic_sites": grand.electronic_order.shape[1],
         "bins": grand.histogram.shape[1],
+    }
+
+
+def sum_values(sums: CarrierSums) -> dict[str, Value]:
+    """The members of `struct CarrierSums` (kernels/sums.cuh)."""
+    n_species, n_basis, _ = sums.place.shape
+    return {
+        "n_species": n_species,
+        "n_basis": n_basis,
+        "grid": sums.grid,
+        "period": sums.period.tolist(),
+        "first_carrier": sums.first_carrier,
+        "first_particle": sums.first_particle,
+        "count": sums.count,
+        "place": sums.place,
     }
 
 

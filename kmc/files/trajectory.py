@@ -15,6 +15,7 @@ from kmc.carriers.band import BandConduction
 from kmc.files.hdf5 import reading
 from kmc.files.header import FamilyRecord, Header, RunFacts, SpeciesRecord
 from kmc.files.records import Scan, Wave
+from kmc.measure.carrier_samples import DATASET
 from kmc.measure.profile import Profile
 from lattices.errors import InputError
 from lattices.notes import Note
@@ -41,7 +42,8 @@ class Trajectory:
     `plane_species` by plane (kmc/measure/density_planes.py), or empty. plane_fractions: for each axis (P,) positions of
     the planes in units of the supercell's edge. dopants: quenched disorder, immobile ions that affect the energies or
     the sites of carriers. coupled_groups: carriers that are coupled by the model (kmc/carriers/coupling.py). notes: for
-    the reader, warnings among them.
+    the reader, warnings among them. carrier_samples: (T + 1, K, R, C, 3) int64 displacements of the carriers
+    `sampled_species`, at K equal steps up to each frame (kmc/measure/carrier_samples.py); None: at the frames alone.
     """
 
     temperature_K: float
@@ -84,6 +86,8 @@ class Trajectory:
     band: BandConduction | None = None
     coupled_groups: tuple[tuple[str, ...], ...] = ()
     notes: tuple[Note, ...] = ()
+    carrier_samples: NDArray[np.int64] | None = None
+    sampled_species: tuple[str, ...] = ()
 
     @property
     def electronic(self) -> frozenset[str]:
@@ -163,6 +167,9 @@ def _optional(group: h5py.Group) -> dict[str, Any]:
         found["plane_species"] = tuple(json.loads(planes.attrs["species"]))
         found["planes"] = tuple(planes[f"axis{axis}"][()] for axis in range(3))
         found["plane_fractions"] = tuple(planes[f"fractions{axis}"][()] for axis in range(3))
+    if DATASET in group:
+        found["carrier_samples"] = group[DATASET][()]
+        found["sampled_species"] = tuple(json.loads(group[DATASET].attrs["species"]))
     if "grand_canonical" in group:
         found["scan"] = Scan.from_arrays(_arrays(group["grand_canonical"]))
     if "relaxation" in group:

@@ -4,6 +4,7 @@
 #include "lane.cuh"
 #include "layout.cuh"
 #include "rejection_free.cuh"
+#include "sums.cuh"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -127,6 +128,35 @@ void kmc_walk(const Tables* tables, const Arrays* arrays, const int64_t* trials,
         random.lane = 0;
         random.replica = (uint32_t)r;
         walk_one(t, lane_of(t, a, r), trials[r], horizon[r], kind, random);
+    }
+    (void)threads;
+}
+
+// Walk `windows` windows of every lane, and sum the positions of its carriers after each. trials, horizon: (windows,
+// replicas); sum: (windows, replicas, n_species, 3); otherwise as kmc_walk.
+void kmc_walk_windows(const Tables* tables, const Arrays* arrays, const CarrierSums* sums, const int64_t* trials,
+                      const double* horizon, int64_t* sum, int64_t windows, const int64_t* order, int64_t replicas,
+                      uint32_t key0, uint32_t key1, uint32_t window, int64_t kind, int64_t threads)
+{
+    const Tables t = *tables;
+    const Arrays a = *arrays;
+    const CarrierSums s = *sums;
+#ifdef _OPENMP
+    const int team = threads > 0 ? (int)threads : omp_get_num_procs();
+#pragma omp parallel for schedule(dynamic, 1) num_threads(team)
+#endif
+    for (int64_t i = 0; i < replicas; ++i) {
+        const int64_t r = order[i];
+        const Lane lane = lane_of(t, a, r);
+        HostRandom random;
+        random.key = Key{key0, key1};
+        random.lane = 0;
+        random.replica = (uint32_t)r;
+        for (int64_t w = 0; w < windows; ++w) {
+            random.window = window + (uint32_t)w;
+            walk_one(t, lane, trials[w * replicas + r], horizon[w * replicas + r], kind, random);
+            sum_carriers(s, lane, sum + 3 * s.n_species * (w * replicas + r));
+        }
     }
     (void)threads;
 }

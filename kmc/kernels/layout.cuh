@@ -4,6 +4,7 @@
 #pragma once
 #include "domain.cuh"
 #include "grand.cuh"
+#include "sums.cuh"
 
 // FNV-1a, 64 bits: Fowler, Noll, Vo, Eastlake, "The FNV Non-Cryptographic Hash Algorithm", IETF draft (2012).
 KMC_CONSTEXPR uint64_t fold(uint64_t hash, const char* name, uint64_t first, uint64_t second)
@@ -26,6 +27,7 @@ struct Member {
 #define ARRAYS(name) KMC_ENTRY(Arrays, name)
 #define DOMAINS(name) KMC_ENTRY(Domains, name)
 #define GRAND(name) KMC_ENTRY(Grand, name)
+#define SUMS(name) KMC_ENTRY(CarrierSums, name)
 
 KMC_CONSTEXPR uint64_t layout_hash()
 {
@@ -53,6 +55,9 @@ KMC_CONSTEXPR uint64_t layout_hash()
         GRAND(ion_family), GRAND(electronic_family), GRAND(electronic), GRAND(creates_electrons), GRAND(ion_sites),
         GRAND(electronic_sites), GRAND(bins), GRAND(ion_order), GRAND(electronic_order), GRAND(number), GRAND(field2),
         GRAND(histogram), GRAND(counters),
+        KMC_STRUCT(CarrierSums),
+        SUMS(n_species), SUMS(n_basis), SUMS(grid), SUMS(period), SUMS(first_carrier), SUMS(first_particle), SUMS(count),
+        SUMS(place),
     };
     uint64_t hash = 0xCBF29CE484222325u;
     for (const Member& member : members) hash = fold(hash, member.name, member.first, member.second);
@@ -63,3 +68,4 @@ KMC_CONSTEXPR uint64_t layout_hash()
 #undef ARRAYS
 #undef DOMAINS
 #undef GRAND
+#undef SUMS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kmc.measure.carrier_samples import CarrierSamples
 from kmc.measure.density_planes import DensityPlanes
 from kmc.measure.lag_windows import LagWindows
 from kmc.measure.msd import MeanSquareDisplacement
@@ -11,8 +12,8 @@ from kmc.run.settings import Settings
 from kmc.state.system import System
 
 
-def observers_of(system: System, settings: Settings) -> Observers:
-    """New observers for a run: displacements always, what the settings ask for, and the user's own.
+def observers_of(system: System, settings: Settings, samples: CarrierSamples | None = None) -> Observers:
+    """New observers for a run: displacements always, what the settings ask for, the user's own, and `samples`.
 
     Raises InputError where two share a name.
     """
@@ -23,4 +24,6 @@ def observers_of(system: System, settings: Settings) -> Observers:
     if settings.thermodynamics is not None:
         members.append(DensityPlanes())
     members += [new() for new in settings.observers]
+    if samples is not None:
+        members.append(samples)
     return Observers([*members, windows])  # the windows last: they replace the snapshots that others read

@@ -13,12 +13,13 @@ from kmc.arrays import to_host
 from kmc.backends import Walker
 from kmc.files.header import RunFacts
 from kmc.files.writer import Frame, TrajectoryWriter
+from kmc.measure.carrier_samples import CarrierSamples
 from kmc.measure.observer import Observers, Positions
 from kmc.run.equilibration import EquilibrationWalk
 from kmc.run.observers import observers_of
 from kmc.run.progress import Phase
 from kmc.run.saved_run import SavedProduction, SavedRun
-from kmc.run.schedule import Schedule, advance_window
+from kmc.run.schedule import Schedule, advance_window, window_lengths
 from kmc.run.task import RunTask
 from kmc.run.thermodynamics import sample_thermodynamics
 from kmc.state.replicas import check_images, unwrapped_grid_positions
@@ -31,13 +32,15 @@ MOST_PENDING_BYTES = 2**26  # of frames that wait for the next checkpoint in mem
 class ProductionWalk:
     """A production run in progress. start_trials, start_accepted: (R, F) int64 counters at frame 0.
 
-    windows: completed since the last frame.
+    samples: among the observers, the one that samples between the frames, if any. windows: completed since the last
+    frame.
     """
 
     task: RunTask
     walker: Walker
     schedule: Schedule
     observers: Observers
+    samples: CarrierSamples | None
     writer: TrajectoryWriter
     start_trials: NDArray[np.int64]
     start_accepted: NDArray[np.int64]
@@ -51,7 +54,9 @@ class ProductionWalk:
         task, walker, schedule = equilibration.task, equilibration.walker, equilibration.schedule()
         state = walker.read()
         start = state.trials.copy(), state.accepted.copy()
-        walk = cls(task, walker, schedule, observers_of(task.system, task.settings), _writer(task), *start)
+        samples = _samples(task, schedule)
+        observers = observers_of(task.system, task.settings, samples)
+        walk = cls(task, walker, schedule, observers, samples, _writer(task), *start)
         walk.observers.start(task.system.tables, walker.live())
         walk.writer.create(state)
         walk.record_frame()
@@ -62,19 +67,21 @@ class ProductionWalk:
     def resume(cls, task: RunTask, saved: SavedRun, production: SavedProduction) -> ProductionWalk:
         """Continue as the checkpoint left it; frames that were written after it are dropped."""
         walker = task.walker(saved.state, production.schedule.selection)
-        observers = observers_of(task.system, task.settings)
+        samples = _samples(task, production.schedule)
+        observers = observers_of(task.system, task.settings, samples)
         observers.restore(task.system.tables, walker.live(), production.observers)
         writer = _writer(task)
         writer.resume(production.frame + 1, production.crc)
         start = production.start_trials, production.start_accepted
-        return cls(task, walker, production.schedule, observers, writer, *start, production.frame, production.windows)
+        reached = production.frame, production.windows
+        return cls(task, walker, production.schedule, observers, samples, writer, *start, *reached)
 
     def run(self, frames: int) -> bool:
         """Simulate up to frame `frames` and sample thermodynamics if requested; False if asked to stop."""
         self.observers.extend(frames, self.frame, self._positions())
         last_written = time.monotonic()
         while self.frame < frames:
-            self._walk_window()
+            self._walk_windows()
             if not self.windows:
                 self._report("production", self.frame, frames)
             finished = self.frame >= frames
@@ -119,12 +126,18 @@ class ProductionWalk:
             self.writer.append(first, self.pending, totals, self.observers.attributes(), self._facts())
             self.pending = []
 
-    def _walk_window(self) -> None:
-        """Walk one window; the last one of a frame ends it."""
-        schedule = self.schedule
-        length = schedule.trials_per_window, schedule.trials_per_sweep
-        advance_window(self.walker, self.task.system, self.task.settings, schedule.selection, *length)
-        self.windows += 1
+    def _walk_windows(self) -> None:
+        """Walk one window, or several if samples are taken; the last one of a frame ends it."""
+        schedule, system, settings = self.schedule, self.task.system, self.task.settings
+        trials = schedule.trials_per_window
+        if self.samples is None:
+            advance_window(self.walker, system, settings, schedule.selection, trials, schedule.trials_per_sweep)
+            self.windows += 1
+        else:
+            several = min(schedule.windows_at_once, schedule.windows_per_frame - self.windows)
+            lengths = window_lengths(system, settings, schedule.selection, self.walker.window, several, trials)
+            self.samples.add(self.windows, self.walker.advance_windows(lengths, self.samples.sums))
+            self.windows += several
         if self.windows == schedule.windows_per_frame:
             check_images(self.task.system.tables.supercell, self.walker.live())
             self.frame, self.windows = self.frame + 1, 0
@@ -145,6 +158,12 @@ class ProductionWalk:
 
     def _report(self, phase: Phase, done: int, total: int) -> None:
         self.task.report_phase(phase, done, total, self.walker, self.frame * self.schedule.frame_interval_s)
+
+
+def _samples(task: RunTask, schedule: Schedule) -> CarrierSamples | None:
+    if schedule.samples_per_frame == 1:
+        return None
+    return CarrierSamples(task.system.tables, schedule.samples_per_frame, schedule.windows_per_frame)
 
 
 def _writer(task: RunTask) -> TrajectoryWriter:

@@ -17,6 +17,7 @@ from kmc.backends import Walker, Work
 from kmc.rng.philox import STREAM_POISSON, stream_key, words64
 from kmc.rng.poisson import poisson_counts
 from kmc.run.limits import check_durations, check_schedule, longest_window
+from kmc.run.sampling import samples_per_frame
 from kmc.run.settings import Seconds, Settings
 from kmc.state.domains import build_domains
 from kmc.state.system import System
@@ -55,7 +56,9 @@ class Schedule:
     trials_per_window: mean trials of the rejection clock per window and replica. trials_per_sweep: with domains, the
     largest mean number of trials of a sweep and replica; else 0. frame_interval_s: simulated seconds between frames.
     hops_per_trial: of the slowest carrier, over the mean trials of the rejection clock, in which each family tries at
-    its reference rate; unlike an acceptance it may exceed 1. slowest: its name.
+    its reference rate; unlike an acceptance it may exceed 1. slowest: its name. samples_per_frame: how often the summed
+    displacements of the carriers are kept, a divisor of windows_per_frame. windows_at_once: walked between two checks
+    for a stop request.
     """
 
     trials_per_window: int
@@ -65,6 +68,8 @@ class Schedule:
     slowest: str
     selection: Selection
     trials_per_sweep: int = 0
+    samples_per_frame: int = 1
+    windows_at_once: int = 1
 
     @property
     def visit_share(self) -> float:
@@ -75,8 +80,8 @@ class Schedule:
         return self.trials_per_window / sweeps / self.trials_per_sweep
 
 
-def window_trials(system: System, window: int, mean: int) -> NDArray[np.int64]:
-    """(R,) Poisson numbers of trials of one window with the given mean."""
+def window_trials(system: System, window: int | NDArray[np.int64], mean: int) -> NDArray[np.int64]:
+    """(R,) Poisson numbers of trials of one window with the given mean; (W, R) of (W, 1) windows."""
     key = stream_key(system.seed, system.temperature_index, STREAM_POISSON)
     words = words64((0, window, 0, np.arange(system.replicas, dtype=np.uint64)), key)[0]
     return poisson_counts(mean, words)
@@ -171,9 +176,16 @@ def window_length(system: System, settings: Settings, selection: str, window: in
     """(R,) length of a window for the walker: Poisson numbers of trials of the given mean; rejection-free and with
     domains, where time passes between trials, the mean itself.
     """
+    return window_lengths(system, settings, selection, window, 1, mean)[0]
+
+
+def window_lengths(
+    system: System, settings: Settings, selection: str, first: int, windows: int, mean: int
+) -> NDArray[np.int64]:
+    """(W, R) lengths of W windows, as `window_length`."""
     if selection == "rejection-free" or settings.domains:
-        return np.full(system.replicas, mean, dtype=np.int64)
-    return window_trials(system, window, mean)
+        return np.full((windows, system.replicas), mean, dtype=np.int64)
+    return window_trials(system, first + np.arange(windows, dtype=np.int64)[:, None], mean)
 
 
 def advance_window(
@@ -237,7 +249,8 @@ def freeze(system: System, settings: Settings, accepted: NDArray[np.int64], prog
     all_hops, sweep = int(accepted.sum()), sweep_trials(system, settings, accepted, elapsed)
     check_schedule(system, settings, progress.selection, per_frame, all_hops, elapsed)
     longest = longest_window(system, settings, progress.selection, all_hops, elapsed, sweep)
-    windows = max(1, math.ceil(per_frame / longest))
+    samples = samples_per_frame(system, settings, per_frame * hops / elapsed / particles, particles) if elapsed else 1
+    windows = samples * max(1, math.ceil(per_frame / samples / longest))
     trials = max(1, round(per_frame / windows))
     return Schedule(
         trials_per_window=trials,
@@ -247,4 +260,6 @@ def freeze(system: System, settings: Settings, accepted: NDArray[np.int64], prog
         slowest=tables.species[code],
         selection="rejection-free" if progress.selection == "rejection-free" else "rejection",
         trials_per_sweep=sweep,
+        samples_per_frame=samples,
+        windows_at_once=max(1, longest // trials),
     )
