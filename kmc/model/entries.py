@@ -72,10 +72,14 @@ class Species(Strict):
 
 
 class Barrier(Strict):
-    """E0 of a KRA hop for the species on the sites of its gate, in any order."""
+    """E0 of a KRA hop for the species on the sites of its gate, in any order.
+
+    attempt_frequency_Hz: in this environment, in place of that of the hop (kmc/tables/attempt_frequencies.py).
+    """
 
     gate: tuple[str, ...] = ()
     energy_eV: Annotated[Finite, Field(ge=0.0, le=20.0)]
+    attempt_frequency_Hz: Sourced | None = None
     source: Annotated[str, Field(min_length=3)]
     mark: Mark
 
@@ -115,9 +119,9 @@ class Hop(Strict):
             raise ValueError("gate_distance_angstrom and gate_end_distance_angstrom are both given; one is allowed")
         if not self.gate and (self.gate_distance_angstrom or self.gate_end_distance_angstrom):
             raise ValueError("a range of gate distances needs gate, the sublattices of the gate sites")
-        if self.attempt_frequency_Hz.value <= 0:
-            value = self.attempt_frequency_Hz.value
-            raise ValueError(f"attempt_frequency_Hz = {value:g}: it must be positive")
+        for each in (self.attempt_frequency_Hz, *(barrier.attempt_frequency_Hz for barrier in self.barriers)):
+            if each is not None and each.value <= 0:
+                raise ValueError(f"attempt_frequency_Hz = {each.value:g}: it must be positive")
         if self.rate == "kra" and not self.barriers:
             raise ValueError('rate = "kra" needs barriers, at least one')
         if self.rate == "marcus":
@@ -137,6 +141,15 @@ class Hop(Strict):
         """Which neighbours the bonds join."""
         first = (1,) if self.distance_angstrom is None else None
         return _neighbours(self.shell or first, self.distance_angstrom)
+
+    @property
+    def highest_frequency_Hz(self) -> float:
+        """The highest attempt frequency of any environment; trials are made at this one."""
+        return max((self.frequency_Hz(barrier) for barrier in self.barriers), default=self.attempt_frequency_Hz.value)
+
+    def frequency_Hz(self, barrier: Barrier) -> float:
+        """The attempt frequency in the environment of a barrier."""
+        return (barrier.attempt_frequency_Hz or self.attempt_frequency_Hz).value
 
     @property
     def environment_rule(self) -> EnvironmentRule:

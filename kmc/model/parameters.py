@@ -54,7 +54,8 @@ class Model(Strict):
         def known(name: str, where: str) -> None:
             if name not in self.species:
                 raise ValueError(
-                    f"{where} names species {name!r}; known are {', '.join(self.species)}{did_you_mean(name, self.species)}"
+                    f"{where} names species {name!r}; known are {', '.join(self.species)}"
+                    + did_you_mean(name, self.species)
                 )
 
         for hop in self.hops:
@@ -115,7 +116,8 @@ class Model(Strict):
         """Integer code of a species; InputError if there is none of that name."""
         if name not in self.species:
             raise InputError(
-                f"unknown species {name!r}; model {self.name!r} knows {', '.join(self.species)}{did_you_mean(name, self.species)}"
+                f"unknown species {name!r}; model {self.name!r} knows {', '.join(self.species)}"
+                + did_you_mean(name, self.species)
             )
         return self.names.index(name)
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.model.parameters import Model
+from kmc.tables.attempt_frequencies import attempt_frequencies, folded
 from kmc.tables.barriers import kra_barrier2, marcus_barrier2
 from kmc.tables.boltzmann import BOLTZMANN_EV_K, acceptance_table
 from kmc.tables.bonds import bonds_of, wrap
@@ -56,8 +57,12 @@ def build_tables(
     terms = tuple(term for term in made if term is not None)
     _check_range(context, terms)
     bonds = _bond_tables(context, terms)
-    environments = hop_environments(context)
-    rates = _rate_tables(context, terms, environments.barrier2, bonds)
+    environments, log_ratios = hop_environments(context)
+    lowest = _lowest_d_energy(context, terms)
+    rates = _rate_tables(context, terms, environments.barrier2, bonds, lowest)
+    frequencies = attempt_frequencies(environments, rates, log_ratios, lowest)
+    if frequencies:
+        environments, rates = folded(environments, rates, frequencies, temperature_K)
     clock = _trial_rates(model, species.counts, rates.reference2, bonds.directions, temperature_K, rate_factor or {})
     return EventTables(
         supercell=supercell,
@@ -68,6 +73,7 @@ def build_tables(
         partner=np.array([family.partner for family in context.families], dtype=np.int64),
         acceptance=acceptance_table(temperature_K),
         terms=terms,
+        frequencies=frequencies,
         **_fields(species, bonds, environments, rates, clock, potential_tables(context, terms)),
     )
 
@@ -77,9 +83,14 @@ def with_clock(
 ) -> EventTables:
     """The same tables at another temperature in kelvin or with other rate factors; energies are shared, not rebuilt.
 
+    Attempt frequencies that differ between environments are folded into the barriers again.
+
     model: that of the tables. rate_factor: as in `build_tables`. InputError for a temperature outside 1 to 10000 K.
     """
     _check_temperature(temperature_K)
+    if tables.frequencies and temperature_K != tables.temperature_K:
+        barrier2, bound2 = tables.frequencies.barrier2(temperature_K), tables.frequencies.bound2(temperature_K)
+        tables = replace(tables, barrier2=barrier2, reference2=bound2)
     clock = _trial_rates(model, tables.counts, tables.reference2, tables.directions, temperature_K, rate_factor or {})
     acceptance = tables.acceptance
     if temperature_K != tables.temperature_K:
@@ -182,15 +193,28 @@ def _bond_tables(context: EnergyContext, terms: Sequence[EnergyTerm]) -> BondTab
     )
 
 
+def _lowest_d_energy(context: EnergyContext, terms: Sequence[EnergyTerm]) -> IntArray:
+    """(F,) proven lower bound of the energy difference of any hop of a family."""
+    lowest = [
+        min(sum(term.lowest_d_energy(f, bond) for term in terms) for _, _, bond in bonds_of(family.bonds))
+        for f, family in enumerate(context.families)
+    ]
+    return np.array(lowest, dtype=np.int64)
+
+
 def _rate_tables(
-    context: EnergyContext, terms: Sequence[EnergyTerm], barrier2: IntArray, bonds: BondTables
+    context: EnergyContext,
+    terms: Sequence[EnergyTerm],
+    barrier2: IntArray,
+    bonds: BondTables,
+    lowest_d_energy: IntArray,
 ) -> RateTables:
     """Marcus parameters, the proven lower bound of each family's barrier, and whether it is the only barrier."""
     reorganisation, coupling2, reference, single = [], [], [], []
-    for f, (hop, family) in enumerate(zip(context.model.hops, context.families, strict=True)):
+    for f, hop in enumerate(context.model.hops):
         lam = to_micro(hop.reorganisation_energy_eV.value) if hop.reorganisation_energy_eV else 0
         v2 = 2 * to_micro(hop.transfer_integral_eV.value) if hop.transfer_integral_eV else 0
-        lowest = min(sum(term.lowest_d_energy(f, bond) for term in terms) for _, _, bond in bonds_of(family.bonds))
+        lowest = int(lowest_d_energy[f])
         allowed = np.unique(barrier2[f][barrier2[f] >= 0])
         if hop.rate == "marcus":
             bound = int(marcus_barrier2(lam, v2, max(lowest, -lam)))  # 2 Eb falls with dE down to -lambda
@@ -219,7 +243,7 @@ def _trial_rates(
 ) -> TrialRates:
     """Trial rates, and the families' shares of the 64-bit range of the random word that picks one."""
     rate = [
-        hop.attempt_frequency_Hz.value
+        hop.highest_frequency_Hz
         * rate_factor.get(hop.name, 1.0)
         * math.exp(-int(reference2[f]) * 0.5e-6 / (BOLTZMANN_EV_K * temperature_K))
         for f, hop in enumerate(model.hops)

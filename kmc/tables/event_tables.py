@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kmc.arrays import module_of
 from kmc.errors import BarrierBelowBound
+from kmc.tables.attempt_frequencies import AttemptFrequencies
 from kmc.tables.boltzmann import AcceptanceTable
 from kmc.tables.energy_terms import EnergyTerm
 from lattices.crystal import Supercell
@@ -107,6 +108,7 @@ class EventTables(SpeciesTables, BondTables, HopEnvironments, RateTables, TrialR
     partner: NDArray[np.int64]  # (F,)
     acceptance: AcceptanceTable
     terms: tuple[EnergyTerm, ...]  # what the potentials are summed from
+    frequencies: AttemptFrequencies | None = None  # where they differ between environments; part of `barrier2`
 
     @property
     def n_families(self) -> int:

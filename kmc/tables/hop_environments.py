@@ -8,6 +8,7 @@ one weight per site and species; `barrier2` holds 2 E0 by code.
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,8 @@ from lattices.stencils import Stencil
 MOST_CODES = 1_000_000  # occupations of one environment, each an entry of the table of barriers
 
 
-def hop_environments(context: EnergyContext) -> HopEnvironments:
-    """The environment sites of every bond and the barriers of their occupations.
+def hop_environments(context: EnergyContext) -> tuple[HopEnvironments, list[list[float]]]:
+    """The environment sites of every bond, the barriers of their occupations, and ln(nu_max/nu) by family and code.
 
     InputError for bonds of one family that differ in their number of sites, an environment listed twice or with a wrong
     number of species, and one that can occur in the supercell but has no barrier.
@@ -42,7 +43,7 @@ def hop_environments(context: EnergyContext) -> HopEnvironments:
     sublattice = np.zeros((len(bonds), n_slots), dtype=np.int64)
     cell, basis = np.zeros((*shape, 3), dtype=np.int16), np.full(shape, -1, dtype=np.int16)
     weight = np.zeros((len(bonds), n_slots, len(model.names)), dtype=np.int64)
-    barriers = []
+    barriers, log_ratios = [], []
     for f, (hop, (slots, sites)) in enumerate(zip(model.hops, found, strict=True)):
         sublattice[f, : len(slots)] = slots
         for (b, d), row in sites.items():
@@ -50,11 +51,13 @@ def hop_environments(context: EnergyContext) -> HopEnvironments:
                 cell[f, b, d, g] = wrap(supercell, site[:3])[0]
                 basis[f, b, d, g] = site[3]
         weight[f, : len(slots)], radix = _code_weights(model, supercell, hop, slots)
-        barriers.append(_barriers(model, supercell, hop, slots, context.counts, weight[f], radix))
+        energies, ratios = _barriers(model, supercell, hop, slots, context.counts, weight[f], radix)
+        barriers.append(energies)
+        log_ratios.append(ratios)
     table = np.full((len(bonds), max(len(row) for row in barriers)), -1, dtype=np.int64)
     for f, values in enumerate(barriers):
         table[f, : len(values)] = values
-    return HopEnvironments(sublattice, cell, basis, weight, table)
+    return HopEnvironments(sublattice, cell, basis, weight, table), log_ratios
 
 
 def _sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int], dict[tuple[int, int], list[Site]]]:
@@ -128,11 +131,11 @@ def _barriers(
     counts: NDArray[np.int64],
     weight: IntArray,
     radix: int,
-) -> list[int]:
-    """2 E0 by code. InputError if an environment that can occur has no barrier."""
+) -> tuple[list[int], list[float]]:
+    """(2 E0, ln(nu_max/nu)) by code. InputError if an environment that can occur has no barrier."""
     if hop.rate == "marcus":
-        return [0]
-    given = {tuple(sorted(barrier.gate)): 2 * to_micro(barrier.energy_eV) for barrier in hop.barriers}
+        return [0], [0.0]
+    given = {tuple(sorted(barrier.gate)): barrier for barrier in hop.barriers}
     if len(given) != len(hop.barriers):
         raise InputError(f"hop {hop.name!r}: a gate is listed twice")
     for gate in given:
@@ -140,17 +143,18 @@ def _barriers(
             raise InputError(
                 f"hop {hop.name!r}: gate {list(gate)} names {len(gate)} species; the bonds have {len(slots)}"
             )
-    table = [-1] * radix
+    table, log_ratio = [-1] * radix, [0.0] * radix
     choices = [model.on_sublattice(supercell.crystal.sublattices[s].name) for s in slots]
     for combination in itertools.product(*choices):
         code = sum(int(weight[g, model.code(name)]) for g, name in enumerate(combination))
         key = tuple(sorted(combination))
         possible = all(counts[model.code(name)] >= key.count(name) for name in set(key))
         if key in given:
-            table[code] = given[key]
+            table[code] = 2 * to_micro(given[key].energy_eV)
+            log_ratio[code] = math.log(hop.highest_frequency_Hz / hop.frequency_Hz(given[key]))
         elif possible:
             raise InputError(
                 f"hop {hop.name!r}: no barrier for the gate [{', '.join(key)}], which can occur in this supercell; "
                 f"given are {', '.join('[' + ', '.join(k) + ']' for k in given)}"
             )
-    return table
+    return table, log_ratio
