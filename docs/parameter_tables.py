@@ -40,6 +40,16 @@ def numbers(name: str) -> str:
         for barrier in hop.barriers:
             gate = f" between {', '.join(barrier.gate)}" if barrier.gate else ""
             rows.append((f"{hop.name}: barrier{gate}", f"{barrier.energy_eV:g} eV", barrier.mark, barrier.source))
+            if barrier.attempt_frequency_Hz:
+                add(f"{hop.name}: attempt frequency{gate}", barrier.attempt_frequency_Hz, "Hz")
+        if terms := hop.cluster_expansion:
+            listed = [(f"{hop.name}: barrier, constant", terms.constant_eV)]
+            listed += [(f"{hop.name}: barrier, {t.species} on shell {t.shell}", t.energy_eV) for t in terms.points]
+            listed += [
+                (f"{hop.name}: barrier, {' - '.join(t.species)} on shells {t.shells[0]} - {t.shells[1]}", t.energy_eV)
+                for t in terms.pairs
+            ]
+            rows += [(what, f"{energy:g} eV", terms.mark, terms.source) for what, energy in listed]
         if hop.reorganisation_energy_eV and hop.transfer_integral_eV:
             add(f"{hop.name}: reorganisation energy", hop.reorganisation_energy_eV, "eV")
             add(f"{hop.name}: transfer integral", hop.transfer_integral_eV, "eV")

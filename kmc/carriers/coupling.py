@@ -37,6 +37,8 @@ def _coupled(model: Model, tables: EventTables, f: int, g: int) -> bool:
 
 def _barrier_depends(hop: Hop, species: set[str]) -> bool:
     """Whether the barriers of a hop distinguish between these species in its environment."""
+    if hop.cluster_expansion and hop.cluster_expansion.species & species:
+        return True
     seen: dict[tuple[str, ...], float] = {}
     any_of = min(species)
     for barrier in hop.barriers:

@@ -84,12 +84,53 @@ class Barrier(Strict):
     mark: Mark
 
 
+class ClusterPoint(Strict):
+    """Energy of a species on every environment site of one shell around the middle of the bond, nearest first."""
+
+    species: str
+    shell: Annotated[int, Field(ge=1, strict=True)]
+    energy_eV: Annotated[Finite, Field(ge=-20.0, le=20.0)]
+
+
+class ClusterPair(Strict):
+    """Energy of two species on environment sites of the given shells, at a distance from the first to the second value.
+
+    species and shells belong together: the first species is on a site of the first shell.
+    """
+
+    species: tuple[str, str]
+    shells: tuple[Annotated[int, Field(ge=1, strict=True)], Annotated[int, Field(ge=1, strict=True)]]
+    distance_angstrom: DistanceRange
+    energy_eV: Annotated[Finite, Field(ge=-20.0, le=20.0)]
+
+
+class ClusterExpansion(Strict):
+    """E0 as a sum over the environment sites, in place of a list of barriers (kmc/tables/cluster_barriers.py).
+
+    E0 = constant_eV + points + pairs; species without a term, usually the hosts, count as zero. source, mark: of the
+    whole fit. error_eV: its cross-validated error, for the reader.
+    """
+
+    constant_eV: Annotated[Finite, Field(ge=-20.0, le=20.0)]
+    points: tuple[ClusterPoint, ...] = ()
+    pairs: tuple[ClusterPair, ...] = ()
+    error_eV: Annotated[Finite, Field(ge=0.0)] | None = None
+    source: Annotated[str, Field(min_length=3)]
+    mark: Mark
+
+    @property
+    def species(self) -> set[str]:
+        """Every species that a term names."""
+        return {term.species for term in self.points} | {name for term in self.pairs for name in term.species}
+
+
 class Hop(Strict):
     """A family of exchanges of `carrier` and `partner` over the bonds between neighbours.
 
     shell: one neighbour shell by its number, or a list of them; the default is the first. distance_angstrom: all bonds
     of lengths from the first to the second value, in place of shells.
-    rate: "kra", with a barrier for each gate, or "marcus", with a reorganisation energy and a transfer integral.
+    rate: "kra", with a barrier for each gate or a cluster expansion of the barrier, or "marcus", with a reorganisation
+    energy and a transfer integral.
     gate: sublattices with sites next to the bond whose species decide the barrier (the hop environment of the tables).
     Gate sites are the shared neighbours of both ends, or lie within gate_distance_angstrom = [lowest, highest] of the
     bond's middle, or within gate_end_distance_angstrom of both of its ends.
@@ -107,6 +148,7 @@ class Hop(Strict):
     gate_distance_angstrom: DistanceRange | None = None
     gate_end_distance_angstrom: DistanceRange | None = None
     barriers: tuple[Barrier, ...] = ()
+    cluster_expansion: ClusterExpansion | None = None
     reorganisation_energy_eV: Sourced | None = None
     transfer_integral_eV: Sourced | None = None
     caution: Annotated[str, Field(min_length=3)] | None = None
@@ -122,8 +164,11 @@ class Hop(Strict):
         for each in (self.attempt_frequency_Hz, *(barrier.attempt_frequency_Hz for barrier in self.barriers)):
             if each is not None and each.value <= 0:
                 raise ValueError(f"attempt_frequency_Hz = {each.value:g}: it must be positive")
-        if self.rate == "kra" and not self.barriers:
-            raise ValueError('rate = "kra" needs barriers, at least one')
+        if self.rate == "kra" and bool(self.barriers) == bool(self.cluster_expansion):
+            given = "both are" if self.barriers else "none is"
+            raise ValueError(f'rate = "kra" needs either barriers, at least one, or cluster_expansion; {given} given')
+        if self.cluster_expansion and not self.gate:
+            raise ValueError("cluster_expansion needs gate, the sublattices of the environment sites")
         if self.rate == "marcus":
             if self.reorganisation_energy_eV is None or self.transfer_integral_eV is None:
                 raise ValueError('rate = "marcus" needs reorganisation_energy_eV and transfer_integral_eV')
@@ -132,8 +177,8 @@ class Hop(Strict):
                     f"reorganisation_energy_eV = {self.reorganisation_energy_eV.value:g} must be positive and "
                     f"transfer_integral_eV = {self.transfer_integral_eV.value:g} must not be negative"
                 )
-            if self.gate or self.barriers:
-                raise ValueError('rate = "marcus" does not use gate and barriers; leave them out')
+            if self.gate or self.barriers or self.cluster_expansion:
+                raise ValueError('rate = "marcus" does not use gate, barriers and cluster_expansion; leave them out')
         return self
 
     @property

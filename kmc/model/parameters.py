@@ -72,6 +72,8 @@ class Model(Strict):
             for barrier in hop.barriers:
                 for name in barrier.gate:
                     known(name, where)
+            for name in sorted(hop.cluster_expansion.species) if hop.cluster_expansion else ():
+                known(name, f"{where}: cluster_expansion")
         for pair in self.pairs:
             known(pair.species[0], "a pair")
             known(pair.species[1], "a pair")

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from kmc.model.entries import Hop
 from kmc.model.parameters import Model
 from kmc.tables.bonds import bonds_of, wrap
+from kmc.tables.cluster_barriers import cluster_barriers
 from kmc.tables.energy_terms import EnergyContext, IntArray
 from kmc.tables.event_tables import HopEnvironments
 from kmc.tables.pair_energies import to_micro
 from lattices.crystal import Crystal, Supercell
+from lattices.environment_order import OrderedSites, ordered_sites
 from lattices.errors import InputError
 from lattices.hop_environments import Site, environment_sites
 from lattices.stencils import Stencil
@@ -36,6 +38,7 @@ def hop_environments(context: EnergyContext) -> tuple[HopEnvironments, list[list
     model, supercell = context.model, context.supercell
     bonds = [family.bonds for family in context.families]
     found = [_sites(supercell, hop, stencil) for hop, stencil in zip(model.hops, bonds, strict=True)]
+    orders = [_order(supercell, hop, stencil, *of) for hop, stencil, of in zip(model.hops, bonds, found, strict=True)]
     n_slots = max(len(slots) for slots, _ in found)
     n_basis = max(len(stencil.basis) for stencil in bonds)
     width = max(stencil.coordination for stencil in bonds)
@@ -44,14 +47,18 @@ def hop_environments(context: EnergyContext) -> tuple[HopEnvironments, list[list
     cell, basis = np.zeros((*shape, 3), dtype=np.int16), np.full(shape, -1, dtype=np.int16)
     weight = np.zeros((len(bonds), n_slots, len(model.names)), dtype=np.int64)
     barriers, log_ratios = [], []
-    for f, (hop, (slots, sites)) in enumerate(zip(model.hops, found, strict=True)):
+    for f, (hop, (slots, sites), order) in enumerate(zip(model.hops, found, orders, strict=True)):
         sublattice[f, : len(slots)] = slots
-        for (b, d), row in sites.items():
+        for (b, d), row in (order.sites if order else sites).items():
             for g, site in enumerate(row):
                 cell[f, b, d, g] = wrap(supercell, site[:3])[0]
                 basis[f, b, d, g] = site[3]
         weight[f, : len(slots)], radix = _code_weights(model, supercell, hop, slots)
-        energies, ratios = _barriers(model, supercell, hop, slots, context.counts, weight[f], radix)
+        if order:
+            energies = cluster_barriers(model, supercell, hop, slots, order, context.counts, weight[f], radix)
+            ratios = [0.0]
+        else:
+            energies, ratios = _barriers(model, supercell, hop, slots, context.counts, weight[f], radix)
         barriers.append(energies)
         log_ratios.append(ratios)
     table = np.full((len(bonds), max(len(row) for row in barriers)), -1, dtype=np.int64)
@@ -85,6 +92,18 @@ def _sites(supercell: Supercell, hop: Hop, stencil: Stencil) -> tuple[list[int],
     if hop.gate and not slots:
         raise InputError(f"hop {hop.name!r}: no site of {', '.join(hop.gate)} {hop.environment_rule}")
     return slots or [], sites
+
+
+def _order(
+    supercell: Supercell, hop: Hop, stencil: Stencil, slots: list[int], sites: dict[tuple[int, int], list[Site]]
+) -> OrderedSites | None:
+    """The sites in the order of a cluster expansion; None for a hop without one, whose gates have no order."""
+    if hop.cluster_expansion is None:
+        return None
+    try:
+        return ordered_sites(supercell.crystal, stencil, slots, sites)
+    except InputError as error:
+        raise InputError(f"hop {hop.name!r}: {error}") from error
 
 
 def _numbers(crystal: Crystal, slots: list[int]) -> str:
