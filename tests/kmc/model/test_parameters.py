@@ -113,7 +113,10 @@ NUMBER = {"value": 1.0, "source": "made up for a test", "mark": "derived"}
             "gate_distance_angstrom and gate_end_distance_angstrom are both given",
         ),
         (lambda d: d["hops"][0].update(gate=[], gate_distance_angstrom=[0, 2]), "needs gate, the sublattices"),
-        (edit("hops", 0, "barriers", value=[]), 'rate = "kra" needs barriers'),
+        (
+            edit("hops", 0, "barriers", value=[]),
+            'rate = "kra" needs either barriers, at least one, or cluster_expansion',
+        ),
         (edit("hops", 0, "barriers", 1, "energy_eV", value=-0.1), "hops.0.barriers.1.energy_eV = -0.1"),
         (edit("hops", 0, "barriers", 1, "energy_eV", value=float("nan")), "hops.0.barriers.1.energy_eV = nan"),
         (edit("hops", 0, "barriers", 1, "source", value=None), "hops.0.barriers.1.source is missing"),
@@ -130,7 +133,7 @@ NUMBER = {"value": 1.0, "source": "made up for a test", "mark": "derived"}
         (lambda d: d["hops"][0].update(MARCUS), 'rate = "marcus" needs reorganisation_energy_eV'),
         (
             lambda d: d["hops"][0].update(rate="marcus", reorganisation_energy_eV=NUMBER, transfer_integral_eV=NUMBER),
-            'rate = "marcus" does not use gate and barriers',
+            'rate = "marcus" does not use gate, barriers and cluster_expansion',
         ),
         (edit("pairs", 0, "species", value=["V_O", "Sm"]), "a pair names species 'Sm'"),
         (edit("pairs", 0, "shell", value=-1), "pairs.0.shell: -1 was given; a shell number or a list of"),
