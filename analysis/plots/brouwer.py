@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.plots.canvas import COLOURS, picture
+from analysis.plots.sheet import Target
 from lattices.defects.brouwer import BrouwerDiagram
 
 _LABELS = {
@@ -25,7 +26,7 @@ _STYLES = {
 _LOWEST_SHOWN = 1e-14
 
 
-def plot_brouwer(diagram: BrouwerDiagram, path: str | Path) -> Path:
+def plot_brouwer(diagram: BrouwerDiagram, target: Target) -> Path:
     """Draw the diagram on logarithmic axes; returns the path, whose suffix gives the format.
 
     Pressures at which the constants are extrapolated are shaded. Raises InputError if the picture cannot be written.
@@ -33,7 +34,7 @@ def plot_brouwer(diagram: BrouwerDiagram, path: str | Path) -> Path:
     # Protons of a dry gas are zero, which a logarithmic axis cannot show.
     shown = [name for name in _LABELS if name in diagram.site_fractions and diagram.site_fractions[name].max() > 0.0]
     values = np.stack([diagram.site_fractions[name] for name in shown])
-    with picture(path) as (_, (axes,)):
+    with picture(target) as (_, (axes,)):
         for name, fraction in zip(shown, values, strict=True):
             colour, line = _STYLES[name]
             axes.loglog(diagram.pO2_bar, fraction, line, color=colour, linewidth=2.0, label=_LABELS[name])
@@ -52,7 +53,7 @@ def plot_brouwer(diagram: BrouwerDiagram, path: str | Path) -> Path:
                 label="extrapolated",
             )
         axes.set(xlabel="$p$(O$_2$) (bar)", ylabel="site fraction", title=_title(diagram))
-    return Path(path)
+    return Path(target)
 
 
 def _title(diagram: BrouwerDiagram) -> str:

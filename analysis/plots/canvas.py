@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analysis.plots.sheet import Sheet, Target
 from lattices.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("style.mplstyle")
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")  # of STYLE
+COLOURS = tuple(f"C{number}" for number in range(8))  # places in the colour cycle of the style
 MARKERS = "os^Dv<>ph*"
 LEAST_LOG_RATIO = 20.0  # of highest to lowest value; over a shorter range the labels of a logarithmic axis collide
 
@@ -30,7 +31,7 @@ MOST_FOR_MINOR_LABELS = 50.0  # ratio of the ends of a logarithmic axis up to wh
 
 @contextmanager
 def picture(
-    path: Path | str,
+    target: Target,
     panels: int = 1,
     height_inches: float = 4.6,
     *,
@@ -39,14 +40,16 @@ def picture(
 ) -> Iterator[tuple[Figure, list[Axes]]]:
     """(figure, its panels from top to bottom); the picture is written on exit, with a legend next to every panel.
 
-    shared: the panels have a common abscissa. Raises InputError if the file cannot be written.
+    The style is that of the project, then that of the sheet. shared: the panels have a common abscissa. Raises
+    InputError if the file cannot be written.
     """
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import AutoLocator, MaxNLocator
 
-    with style.context(STYLE):
+    more = target.parameters if isinstance(target, Sheet) else {}
+    with style.context([STYLE, dict(more)]):
         figure = Figure(figsize=(width_inches, height_inches))
         FigureCanvasAgg(figure)
         axes = list(figure.subplots(panels, sharex=shared, squeeze=False)[:, 0])
@@ -60,13 +63,13 @@ def picture(
         if any(panel.containers for panel in axes):
             figure.text(0.005, 0.005, "error bars: 95 % intervals", fontsize="x-small", color="0.4")
         try:
-            figure.savefig(path)
+            figure.savefig(Path(target))
         except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+            raise InputError(f"{Path(target)}: cannot be written: {error.strerror or error}") from error
         except ValueError as error:
             if "is not supported" not in str(error):  # Matplotlib's message for an unknown suffix
                 raise
-            raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
+            raise InputError(f"{Path(target)}: {str(error).splitlines()[0]}") from error
 
 
 def scale(axes: Axes, which: Literal["x", "y"], values: Iterable[ArrayLike]) -> None:

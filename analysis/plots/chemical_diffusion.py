@@ -12,6 +12,7 @@ import numpy as np
 from analysis.plots.canvas import COLOURS, MARKERS, picture, time_unit
 from analysis.plots.labels import ROUTES, species_label, typeset
 from analysis.plots.results import JsonObject, heading
+from analysis.plots.sheet import Target
 from analysis.statistics.estimates import Estimate, from_json, half_width_95
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ SAME = 1e-9  # relative difference of routes that are equivalent expressions
 UNCORRELATED = ("tracer_theta",)  # routes that leave correlations out: drawn hollow
 
 
-def plot_routes(results: JsonObject, path: Path) -> Path | None:
+def plot_routes(results: JsonObject, target: Target) -> Path | None:
     """D~ by route, with errors; routes that are equal by definition share a line. None without any."""
     entries = results.get("chemical_diffusivity_m2_s", {})
     lines: list[tuple[list[str], Estimate]] = []
@@ -36,7 +37,7 @@ def plot_routes(results: JsonObject, path: Path) -> Path | None:
             equal.append(name)
     if not lines:
         return None
-    with picture(path, height_inches=1.6 + 0.55 * len(lines)) as (_, (axes,)):
+    with picture(target, height_inches=1.6 + 0.55 * len(lines)) as (_, (axes,)):
         for row, (names, result) in enumerate(lines):
             hollow = names == list(UNCORRELATED)
             axes.errorbar(
@@ -54,36 +55,36 @@ def plot_routes(results: JsonObject, path: Path) -> Path | None:
         axes.set(yticks=range(len(lines)), yticklabels=labels, xlabel="chemical diffusivity (m²/s)")
         axes.set_ylim(len(lines) - 0.5, -0.5)
         axes.set_title(f"{heading(results)}: chemical diffusivity by route")
-    return path
+    return Path(target)
 
 
 def _same(a: Estimate, b: Estimate) -> bool:
     return math.isclose(a.value, b.value, rel_tol=SAME) and math.isclose(a.stderr, b.stderr, rel_tol=1e3 * SAME)
 
 
-def plot_decays(results: JsonObject, path: Path) -> Path | None:
+def plot_decays(results: JsonObject, target: Target) -> Path | None:
     """F(k, t)/F(k, 0) of every mode with its fit, a panel for each species or combination; None without modes."""
     curves = {name: entry["modes"] for name, entry in _curves(results).items() if entry.get("modes")}
     if not curves:
         return None
-    with picture(path, len(curves), 1.8 + 2.8 * len(curves)) as (_, panels):
+    with picture(target, len(curves), 1.8 + 2.8 * len(curves)) as (_, panels):
         for axes, (name, modes) in zip(panels, curves.items(), strict=True):
             _decays(axes, [(f"along axis {mode['axis']}, $n$ = {mode['n']}", mode) for mode in modes])
             axes.set_ylabel(f"$F(k, t)/F(k, 0)$ of {species_label(name)}")
         panels[0].set_title(f"{heading(results)}: decay of density modes")
-    return path
+    return Path(target)
 
 
-def plot_waves(results: JsonObject, path: Path) -> Path | None:
+def plot_waves(results: JsonObject, target: Target) -> Path | None:
     """Amplitude of a composition wave that relaxes, with its fit; None without one."""
     curves = {name: entry["wave"] for name, entry in _curves(results).items() if entry.get("wave")}
     if not curves:
         return None
-    with picture(path) as (_, (axes,)):
+    with picture(target) as (_, (axes,)):
         _decays(axes, [(f"{species_label(name)}, along axis {curve['axis']}", curve) for name, curve in curves.items()])
         axes.set_ylabel("amplitude over initial amplitude")
         axes.set_title(f"{heading(results)}: relaxation of a composition wave")
-    return path
+    return Path(target)
 
 
 def _curves(results: JsonObject) -> JsonObject:

@@ -20,6 +20,7 @@ THETA_METHODS = {
     "structure_factor": "structure factors",
     "slabs": "slabs",
 }
+IONIC_SIGMA_T = r"$\sigma_\mathrm{ion}\,T$"
 QUANTITIES = {
     "tracer_diffusivity_m2_s": "$D^*$",
     "collective_diffusivity_m2_s": r"$D_\sigma$",

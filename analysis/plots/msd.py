@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.plots.canvas import COLOURS, MARKERS, picture, time_unit
 from analysis.plots.labels import result_text, species_label
+from analysis.plots.sheet import Target
 from analysis.statistics.estimates import Estimate, Result, Unavailable, half_width_95
 from analysis.statistics.independent_samples import FitRange
 from analysis.transport.analysis import TransportAnalysis
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 ANGSTROM2_PER_M2 = 1e20
 
 
-def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: FitRange = None) -> Path:
+def plot_msd(trajectory: Trajectory, target: Target, fit_range: FitRange = None) -> Path:
     """MSD of every mobile species against lag with error bars; the line of the fit where D* is available.
 
     The lags of each fit are shaded in the colour of the species. fit_range: as in `analysis.report.analyze`. Raises
@@ -31,7 +32,7 @@ def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: FitRange = Non
     per_second, unit = time_unit(float(trajectory.lag_frames[-1] * trajectory.time_s[1]))
     names = [record.name for record in trajectory.species if record.mobile and record.count and record.tracked]
     drawn = shaded = False
-    with picture(path) as (_, (axes,)):
+    with picture(target) as (_, (axes,)):
         for name, colour, marker in zip(names, itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False):
             curve = msd_curve(trajectory, name, analysis.tracer(name))
             shown = np.isfinite(curve.msd_m2) & (curve.msd_m2 > 0)
@@ -60,7 +61,7 @@ def plot_msd(trajectory: Trajectory, path: Path | str, fit_range: FitRange = Non
             axes.set(xscale="log", yscale="log")
         axes.set(xlabel=f"lag time ({unit})", ylabel="mean-square displacement (Å²)")
         axes.set_title(f"{trajectory.model}, {trajectory.temperature_K:g} K, {trajectory.replicas} replicas")
-    return Path(path)
+    return Path(target)
 
 
 def _equals(tracer: Result) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from analysis.plots.canvas import COLOURS, MARKERS, picture, scale
 from analysis.plots.labels import estimate_label, key_label, varied_label
 from analysis.plots.results import JsonObject
+from analysis.plots.sheet import Look, Target
 
 Entry: TypeAlias = dict[str, float | str | None]  # value, stderr and, where it is null, the reason
 
@@ -76,7 +77,7 @@ def scalar_estimates(results: JsonObject) -> dict[str, Entry]:
     return found
 
 
-def plot_study(summary: JsonObject, folder: Path) -> list[Path]:
+def plot_study(summary: JsonObject, folder: Path, look: Look | None = None) -> list[Path]:
     """A picture for each kind of quantity against the first varied key of numbers or vectors; none without such a key.
 
     summary: as `kmc study` writes it, with run, vary and rows. Raises InputError if a picture cannot be written.
@@ -88,8 +89,8 @@ def plot_study(summary: JsonObject, folder: Path) -> list[Path]:
     for kind in KINDS:
         series = _series(summary["rows"], numeric[0], kind)
         if series:
-            path = folder / f"study-{kind.picture}.png"
-            pictures.append(_draw(series, numeric[0], kind, str(summary["run"]), path))
+            target = (look or Look()).of(folder, f"study-{kind.picture}")
+            pictures.append(_draw(series, numeric[0], kind, str(summary["run"]), target))
     return pictures
 
 
@@ -127,14 +128,14 @@ def _series(rows: Iterable[JsonObject], key: str, kind: Kind) -> list[Series]:
     return list(found.values())
 
 
-def _draw(series: list[Series], key: str, kind: Kind, run: str, path: Path) -> Path:
+def _draw(series: list[Series], key: str, kind: Kind, run: str, target: Target) -> Path:
     """A colour and a marker for each quantity; a line style for each combination of the other varied keys."""
     names = list(dict.fromkeys(each.name for each in series))
     others = list(dict.fromkeys(each.others for each in series))
     colours = dict(zip(names, itertools.cycle(COLOURS), strict=False))
     markers = dict(zip(names, itertools.cycle(MARKERS), strict=False))
     lines = dict(zip(others, itertools.cycle(LINES), strict=False))
-    with picture(path, height_inches=max(4.6, 0.25 * len(series) + 0.8)) as (_, (axes,)):
+    with picture(target, height_inches=max(4.6, 0.25 * len(series) + 0.8)) as (_, (axes,)):
         for each in series:
             x, y, error = np.array(sorted(each.points)).T
             colour, filled = colours[each.name], "white" if others.index(each.others) % 2 else colours[each.name]
@@ -146,4 +147,4 @@ def _draw(series: list[Series], key: str, kind: Kind, run: str, path: Path) -> P
             scale(axes, "y", [values])
         axes.set(xlabel=key_label(key), ylabel=kind.axis)
         axes.set_title(f"{run}: {kind.axis.partition(' (')[0]}")
-    return path
+    return Path(target)

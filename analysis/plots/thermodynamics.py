@@ -10,13 +10,14 @@ import numpy as np
 from analysis.plots.canvas import COLOURS, picture, scale
 from analysis.plots.labels import THETA_METHODS, species_label
 from analysis.plots.results import JsonObject, columns, heading
+from analysis.plots.sheet import Target
 from analysis.statistics.estimates import FloatArray, from_json, half_width_95
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def plot_isotherm(results: JsonObject, path: Path) -> Path | None:
+def plot_isotherm(results: JsonObject, target: Target) -> Path | None:
     """Site fraction of the carrier (above), Theta by every method (below); None with fewer than two points."""
     known = results.get("thermodynamics", {})
     points = [p for p in known.get("isotherm", []) if p["site_fraction"]["value"] is not None]
@@ -25,7 +26,7 @@ def plot_isotherm(results: JsonObject, path: Path) -> Path | None:
     gas = all(p["pO2_bar"] is not None for p in points)
     composition = columns((p["pO2_bar"] if gas else p["mu_eV"], from_json(p["site_fraction"])) for p in points)
     carrier = species_label(known["carrier"])
-    with picture(path, 2, 6.8) as (_, (above, below)):
+    with picture(target, 2, 6.8) as (_, (above, below)):
         x, y, error = composition
         above.errorbar(x, y, error, fmt="o", color=COLOURS[0])
         _curve_between(above, below, known, gas)
@@ -42,7 +43,7 @@ def plot_isotherm(results: JsonObject, path: Path) -> Path | None:
         below.set_xlim(reached.min() - margin, reached.max() + margin)
         if not any(value.size for value in values):
             below.text(0.5, 0.5, "unavailable at every potential", ha="center", transform=below.transAxes)
-    return path
+    return Path(target)
 
 
 def _thetas(axes: Axes, known: JsonObject, points: list[JsonObject]) -> list[FloatArray]:

@@ -11,6 +11,7 @@ import numpy as np
 from analysis.plots.canvas import COLOURS, picture
 from analysis.plots.labels import species_label, typeset
 from analysis.plots.results import JsonObject, heading
+from analysis.plots.sheet import Target
 from analysis.statistics.estimates import FloatArray, half_width_95
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 HOST_FRACTION = 0.5  # a species above it is not drawn in a profile
 
 
-def plot_onsager(results: JsonObject, path: Path | str) -> Path | None:
+def plot_onsager(results: JsonObject, target: Target) -> Path | None:
     """The matrix L with errors; colours show the correlation L_ij/sqrt(L_ii L_jj) of different carriers.
 
     None for one carrier, and where the matrix is unavailable.
@@ -33,7 +34,7 @@ def plot_onsager(results: JsonObject, path: Path | str) -> Path | None:
     correlation = _correlation(value)
     coloured = np.where(np.eye(len(names), dtype=bool), np.nan, correlation)  # 1 by definition on the diagonal
     labels = [species_label(name) for name in names]
-    with picture(path, width_inches=6.4) as (figure, (axes,)):
+    with picture(target, width_inches=6.4) as (figure, (axes,)):
         axes.set_facecolor("0.93")
         image = axes.imshow(coloured, vmin=-1, vmax=1, cmap="RdBu_r")
         for i, j in np.ndindex(value.shape):
@@ -44,7 +45,7 @@ def plot_onsager(results: JsonObject, path: Path | str) -> Path | None:
         axes.set(xticks=range(len(names)), yticks=range(len(names)), xticklabels=labels, yticklabels=labels)
         axes.set_title(f"{heading(results)}: Onsager matrix $L_{{ij}}$ in 1/(J m s)")
         figure.colorbar(image, label=r"correlation $L_{ij}/\sqrt{L_{ii} L_{jj}}$")
-    return Path(path)
+    return Path(target)
 
 
 def _entry(value: float, stderr: float) -> str:
@@ -58,7 +59,7 @@ def _correlation(value: FloatArray) -> FloatArray:
     return np.asarray(value / np.multiply.outer(root, root))
 
 
-def plot_profile(results: JsonObject, path: Path | str) -> Path:
+def plot_profile(results: JsonObject, target: Target) -> Path:
     """Site fractions (above) and local diffusivities (below) along the axis of a run that kept a profile."""
     profile = results["profile"]
     position_nm = np.array(profile["position_angstrom"]) / 10.0
@@ -67,7 +68,7 @@ def plot_profile(results: JsonObject, path: Path | str) -> Path:
         for name, entry in profile["species"].items()
         if np.nanmax(np.array(entry["site_fraction"]["value"], dtype=float)) <= HOST_FRACTION
     }  # the profile of the host is that of the others subtracted from 1
-    with picture(path, 2, 6.8, shared=True) as (_, (above, below)):
+    with picture(target, 2, 6.8, shared=True) as (_, (above, below)):
         for (name, entry), colour in zip(minority.items(), itertools.cycle(COLOURS), strict=False):
             _steps(above, position_nm, entry["site_fraction"], species_label(name), colour)
             local = entry.get("local_tracer_diffusivity_m2_s")
@@ -75,7 +76,7 @@ def plot_profile(results: JsonObject, path: Path | str) -> Path:
                 _steps(below, position_nm, local, f"$D^*$ of {species_label(name)}", colour)
         above.set(ylabel="site fraction", title=f"{heading(results)}: profiles")
         below.set(ylabel="local diffusivity (m²/s)", xlabel=f"position along axis {profile['axis']} (nm)")
-    return Path(path)
+    return Path(target)
 
 
 def _steps(axes: Axes, position_nm: FloatArray, entry: JsonObject, label: str, colour: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import analysis.plots
 from analysis.plots.canvas import COLOURS, STYLE, picture, scale, temperatures_on_top, time_unit
+from analysis.plots.sheet import look
 from lattices.errors import InputError
 
 
@@ -21,9 +22,41 @@ def test_every_picture_is_written_by_the_canvas() -> None:
     assert not [path.name for path in folder.glob("*.py") if "pyplot" in path.read_text() and path.name != "canvas.py"]
 
 
-def test_the_palette_comes_from_the_style_file() -> None:
-    text = STYLE.read_text()
-    assert all(colour.removeprefix("#") in text for colour in COLOURS) and len(set(COLOURS)) == len(COLOURS) == 8
+def test_colours_are_places_in_the_colour_cycle_of_the_style() -> None:
+    from matplotlib import rc_params_from_file
+
+    cycle = rc_params_from_file(STYLE, fail_on_error=True, use_default_template=False)["axes.prop_cycle"]
+    assert len(cycle) == len(COLOURS) == len({entry["color"] for entry in cycle}) == 8
+
+
+@pytest.mark.parametrize(("form", "begins"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
+def test_a_picture_in_another_format_and_style(form: str, begins: bytes, tmp_path: Path) -> None:
+    style = tmp_path / "mine.mplstyle"
+    style.write_text('axes.prop_cycle: cycler("color", ["red", "green"])\naxes.grid: False\n')
+    sheet = look(form, style).of(tmp_path, "one")
+    with picture(sheet) as (_, (axes,)):
+        (line,) = axes.plot([1, 2], [3, 4], color=COLOURS[1])
+    assert sheet.path.read_bytes().startswith(begins)
+    assert line.get_color() == "C1"
+    assert form != "svg" or b"#008000" in sheet.path.read_bytes()  # green, the second of the user's cycle
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(None, "No such file"), ("axes.grid: maybe\n", "maybe"), ("blabla: 3\n", "Bad key blabla")],
+)
+def test_a_style_that_is_none_is_refused(content: str | None, told: str, tmp_path: Path) -> None:
+    style = tmp_path / "bad.mplstyle"
+    if content is not None:
+        style.write_text(content)
+    with pytest.raises(InputError, match=told) as refusal:
+        look("png", style)
+    assert str(style) in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(InputError, match="'jpg'; allowed are png, pdf, svg"):
+        look("jpg")
 
 
 def test_the_style_is_restored_after_each_picture(tmp_path: Path) -> None:

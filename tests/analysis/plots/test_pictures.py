@@ -14,10 +14,12 @@ import pytest
 
 import kmc.files.trajectory
 from analysis import analyze, analyze_folder
-from analysis.plots import canvas, chemical_diffusion, msd, temperatures, thermodynamics, transport
+from analysis.plots import canvas, chemical_diffusion, msd, overlay, sigma_T, temperatures, thermodynamics, transport
 from analysis.plots.chemical_diffusion import plot_routes
 from analysis.plots.msd import plot_msd
+from analysis.plots.overlay import plot_overlay
 from analysis.plots.run import plot_folder
+from analysis.plots.sigma_T import plot_sigma_temperature
 from analysis.plots.temperatures import plot_arrhenius
 from analysis.plots.thermodynamics import plot_isotherm
 from analysis.plots.transport import plot_onsager
@@ -62,7 +64,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             panels.extend(axes)
             yield figure, axes
 
-    for module in (msd, temperatures, thermodynamics, transport, chemical_diffusion):
+    for module in (msd, temperatures, thermodynamics, transport, chemical_diffusion, overlay, sigma_T):
         monkeypatch.setattr(module, "picture", kept)
     return panels
 
@@ -82,6 +84,32 @@ def test_a_list_of_temperatures_produces_every_picture(folder: Path) -> None:
         "conductivities.png",
     ]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+
+
+@pytest.mark.slow
+def test_several_runs_in_one_picture(folder: Path, drawn: list[Any], tmp_path: Path) -> None:
+    whole = json.loads((folder / "results.json").read_text())
+    runs = {"first": whole, "hot": whole["runs"][-1]}
+    pictures = plot_overlay(runs, tmp_path)
+    assert [path.name for path in pictures] == ["overlay-diffusivities.png", "overlay-conductivities.png"]
+    for panel, key in zip(drawn, ("tracer_diffusivity_m2_s", None), strict=True):
+        names = [text.split("\n")[0] for text in legend(panel)]
+        assert [name.partition(":")[0] for name in names] == ["first", "hot"]
+        assert ["$E_a$" in text for text in legend(panel)] == [True, False]
+        entry = whole["runs"][-1]
+        value = entry["species"]["V_O"][key]["value"] if key else 1100.0 * entry["ionic_conductivity_S_m"]["value"]
+        assert panel.containers[1][0].get_ydata() == pytest.approx([value])
+
+
+def test_sigma_T_is_drawn_for_ionic_conductors_only(folder: Path, drawn: list[Any], tmp_path: Path) -> None:
+    whole = json.loads((folder / "results.json").read_text())
+    assert plot_sigma_temperature(whole, tmp_path / "none.png") is None
+    for run in whole["runs"]:
+        run["electronic_conductivity_S_m"] = {"value": None, "stderr": None, "reason": "no electrons"}
+    assert plot_sigma_temperature(whole, tmp_path / "sigma-T.png") == tmp_path / "sigma-T.png"
+    expected = [run["temperature_K"] * run["ionic_conductivity_S_m"]["value"] for run in whole["runs"]]
+    assert drawn[0].containers[0][0].get_ydata() == pytest.approx(expected)
+    assert "$E_a$" in legend(drawn[0])[0]
 
 
 def test_msd_names_each_species_once_and_marks_the_lags_of_the_fit(drawn: list[Any], tmp_path: Path) -> None:
