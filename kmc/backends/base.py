@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kmc.arrays import module_of, to_host
 from kmc.state.carrier_sums import CarrierSums
+from kmc.state.frame_sums import FrameSums
 from kmc.state.grand_state import GrandState
 from kmc.state.replicas import State
 
@@ -24,6 +25,10 @@ class Walker(Protocol):
     """A walk of all replicas, window by window."""
 
     name: str
+
+    @property
+    def sums(self) -> FrameSums | None:
+        """Sums over the particles of a frame on the device of the walk; None where NumPy computes them."""
 
     @property
     def window(self) -> int:
@@ -41,6 +46,15 @@ class Walker(Protocol):
         """Walk windows of `lengths` (W, R) trials, one after another, as `advance` does; not with domains.
 
         Returns (W, R, C, 3) int64, on the host: the summed positions of the carriers after each.
+        """
+
+    def advance_poisson(self, mean: int, key: tuple[int, int]) -> None:
+        """Walk one window of `window_counts(mean, key, ...)` trials (kmc/rng/poisson.py)."""
+
+    def positions(self) -> NDArray[np.int32]:
+        """(R, M, 3) int32 unwrapped positions of all particles with ids, where the state is; a new array at each call.
+
+        DisplacementOverflow where a particle has moved too far for its counters.
         """
 
     def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -56,10 +56,12 @@ class CpuWalker(InPlaceWalker):
         self.key = stream_key(seed, temperature_index, STREAM_TRIALS)
         self._library = open_library(library)
         self._errors = np.zeros((state.replicas, ERROR_WORDS), dtype=np.int64)
+        self._failed = np.zeros(1, dtype=np.int64)
         table_members = table_values(tables, bounds)
         array_members = {
             **{name: _contiguous(state, name) for name in STATE_MEMBERS},
             "error": self._errors,
+            "failed": self._failed,
             **_bound_arrays(bounds, tables, state),
         }
         self._kept = (table_members, array_members)  # the structs hold addresses only

@@ -47,7 +47,7 @@ class CudaDomainWalker(CudaWalker):
                 arguments = (self._tables, self._arrays, struct, origins[s], colour, replicas, *words, self._scratch)
                 cuda_device.launch(self._visit, self._lanes, arguments)
             self.window += 1
-        self._fresh = False
+        self._changed()
 
     def read(self) -> State:
         """The state after the last window, copied to the host."""

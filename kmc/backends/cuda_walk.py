@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kmc.backends import cuda_device
 from kmc.backends.base import walk_windows
+from kmc.backends.cuda_frame import FLAGS, CudaFrames
 from kmc.backends.cuda_memory import check_memory
 from kmc.backends.layout import (
     ARRAYS,
@@ -18,6 +19,7 @@ from kmc.backends.layout import (
     ERROR_WORDS,
     STATE_MEMBERS,
     TABLES,
+    WORD,
     DeviceArray,
     raise_if_failed,
     table_values,
@@ -25,12 +27,15 @@ from kmc.backends.layout import (
 )
 from kmc.backends.numpy_rejection_free import Weights
 from kmc.rng.philox import STREAM_TRIALS, stream_key
+from kmc.rng.poisson import check_mean, poisson_table
+from kmc.state.frame_sums import FrameSums
 from kmc.state.carrier_sums import CarrierSums
 from kmc.state.rejection_free import RateBounds
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 
 KERNELS = ("walk_energies", "walk_single_barrier", "walk_rejection_free")  # by layout.walk_kind
+DRAW = "draw_trials"
 
 
 class CudaWalker:
@@ -61,20 +66,62 @@ class CudaWalker:
         self._horizon_per_trial = bounds.horizon_per_trial if bounds else None
         self._device = {name: cuda_device.to_device(getattr(state, name)) for name in STATE_MEMBERS}
         self._errors = cuda_device.to_device(np.zeros((state.replicas, ERROR_WORDS), dtype=np.int64))
+        self._flags = cuda_device.to_device(np.zeros(FLAGS, dtype=np.int64))
         self._kept = cuda_device.on_device(table_values(tables, bounds))
         self._bounds = _bound_arrays(bounds, tables, state)
         self._tables = cuda_device.to_device(TABLES.pack(self._kept))
-        self._arrays = cuda_device.to_device(ARRAYS.pack({**self._device, "error": self._errors, **self._bounds}))
+        arrays = {**self._device, "error": self._errors, "failed": self._flags, **self._bounds}
+        self._arrays = cuda_device.to_device(ARRAYS.pack(arrays))
+        self._counters: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._frames = CudaFrames(tables, state.replicas, self._flags, self._tables, self._arrays)
+        self._draw = cuda_device.kernel(DRAW)
+        self._drawn: DeviceArray | None = None  # numbers of trials of a window
+        self._poisson: tuple[int, int, DeviceArray] | None = None  # mean, first count and table of the last window
 
     def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
         """Walk one window of `trials` (R,) trials per replica, or rejection-free the time they take on average."""
         length = trials.astype(np.int64) if self._horizon_per_trial is None else trials * self._horizon_per_trial
+        self._walk(cuda_device.to_device(length))
+
+    def advance_poisson(self, mean: int, key: tuple[int, int]) -> None:
+        """Walk one window of Poisson numbers of trials, drawn on the device."""
+        import cupy
+
+        check_mean(mean)
+        if self._poisson is None or self._poisson[0] != mean:
+            first, cumulative = poisson_table(mean)
+            self._poisson = mean, first, cuda_device.to_device(cumulative)
+        if self._drawn is None:
+            self._drawn = cupy.empty(self._state.replicas, dtype=cupy.int64)
+        _, first, table = self._poisson
+        words = (np.uint32(key[0]), np.uint32(key[1]), np.uint32(self.window))
+        size = np.int64(table.nbytes // WORD), np.int64(first)
+        cuda_device.launch(
+            self._draw, self._state.replicas, (table, *size, np.int64(self._state.replicas), *words, self._drawn)
+        )
+        self._walk(self._drawn)
+
+    def _walk(self, length: DeviceArray) -> None:
+        """Walk one window; length: (R,) trials, or horizons of a rejection-free walk."""
         replicas = self._state.replicas
         words = (np.uint32(self.key[0]), np.uint32(self.key[1]), np.uint32(self.window))
-        arguments = (self._tables, self._arrays, cuda_device.to_device(length), np.int64(replicas), *words)
-        cuda_device.launch(self._kernel, replicas, arguments)
+        cuda_device.launch(self._kernel, replicas, (self._tables, self._arrays, length, np.int64(replicas), *words))
         self.window += 1
-        self._fresh = False
+        self._changed()
+
+    def _changed(self) -> None:
+        """The state on the device is newer than the copies on the host."""
+        self._fresh, self._counters = False, None
+
+    @property
+    def sums(self) -> FrameSums:
+        """Sums over the particles of a frame."""
+        return self._frames  # type: ignore[return-value]  # CuPy arrays in place of NumPy's
+
+    def positions(self) -> NDArray[np.int32]:
+        """(R, M, 3) int32 unwrapped positions of all particles with ids, on the device."""
+        self._check()
+        return self._frames.positions()  # type: ignore[return-value]
 
     def advance_windows(self, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
         """Walk windows of `lengths` (W, R) trials; returns the (W, R, C, 3) summed positions of the carriers."""
@@ -82,8 +129,11 @@ class CudaWalker:
 
     def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(R, F) trials and accepted hops since the start."""
-        self._check()
-        return self._device["trials"].get().astype(np.int64), self._device["accepted"].get().astype(np.int64)
+        if self._counters is None:
+            self._check()
+            trials, accepted = (self._device[name].get().astype(np.int64) for name in ("trials", "accepted"))
+            self._counters = trials, accepted
+        return self._counters
 
     def read(self) -> State:
         """The state after the last window, copied to the host."""
@@ -101,7 +151,9 @@ class CudaWalker:
         return State(**self._device, window=self.window)  # type: ignore[arg-type]  # CuPy arrays in place of NumPy's
 
     def _check(self) -> None:
-        raise_if_failed(self.tables, self._errors.get().astype(np.int64))
+        """BarrierBelowBound if a window met one; the record of every replica is copied only then."""
+        if self._flags.get()[0]:
+            raise_if_failed(self.tables, self._errors.get().astype(np.int64))
 
 
 def _bound_arrays(bounds: RateBounds | None, tables: EventTables, state: State) -> dict[str, int | DeviceArray]:

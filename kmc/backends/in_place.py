@@ -8,19 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends.base import walk_windows
+from kmc.rng.poisson import window_counts
 from kmc.state.carrier_sums import CarrierSums
-from kmc.state.replicas import State
+from kmc.state.replicas import State, check_images, unwrapped_grid_positions
+from kmc.tables.event_tables import EventTables
 
 
 class InPlaceWalker(ABC):
     """A walker that owns `state` and keeps it up to date."""
 
     name: str
+    tables: EventTables
     state: State
+    sums = None
 
     @abstractmethod
     def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
         """Walk one window."""
+
+    def advance_poisson(self, mean: int, key: tuple[int, int]) -> None:
+        """Walk one window of Poisson numbers of trials."""
+        self.advance(window_counts(mean, key, self.window, self.state.replicas))
+
+    def positions(self) -> NDArray[np.int32]:
+        """(R, M, 3) int32 unwrapped positions of all particles with ids."""
+        check_images(self.tables.supercell, self.state)
+        return unwrapped_grid_positions(self.tables, self.state)
 
     def advance_windows(self, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
         """Walk windows of `lengths` (W, R) trials; returns the (W, R, C, 3) summed positions of the carriers."""

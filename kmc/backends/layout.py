@@ -124,7 +124,7 @@ TABLES = _struct(
     "influence_delta influence_count n_base n_entries n_tree n_levels base_offset entry_offset scale level_offset "
     "log_table",
 )
-ARRAYS = _struct("Arrays", " ".join([*STATE_MEMBERS, "error", *BOUND_MEMBERS]))
+ARRAYS = _struct("Arrays", " ".join([*STATE_MEMBERS, "error", "failed", *BOUND_MEMBERS]))
 DOMAINS = _struct("Domains", "blocks rim n_levels capacity back weight first_count row cumulative", blocks=3, rim=3)
 GRAND = _struct(
     "Grand",
@@ -133,7 +133,12 @@ GRAND = _struct(
 )
 GRAND_ARRAYS = ("ion_order", "electronic_order", "number", "field2", "histogram", "counters")
 SUMS = _struct("CarrierSums", "n_species n_basis grid period first_carrier first_particle count place", period=3)
-STRUCTS = (TABLES, ARRAYS, DOMAINS, GRAND, SUMS)
+FRAME = _struct(
+    "Frame",
+    "n_species n_groups n_sublattices grid period first count species sublattice basis basis_row flags",
+    period=3,
+)
+STRUCTS = (TABLES, ARRAYS, DOMAINS, GRAND, SUMS, FRAME)
 
 
 def layout_hash(structs: Sequence[Struct] = STRUCTS, constants: Mapping[str, int] = CONSTANTS) -> int:
@@ -275,6 +280,27 @@ def sum_values(sums: CarrierSums) -> dict[str, Value]:
         "first_particle": sums.first_particle,
         "count": sums.count,
         "place": sums.place,
+    }
+
+
+def frame_values(tables: EventTables) -> dict[str, int | list[int] | NDArray[np.generic]]:
+    """The members of `struct Frame` (kernels/frame.cuh) except `flags`."""
+    supercell = tables.supercell
+    mobile = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] < tables.n_mobile_sites]
+    codes = np.flatnonzero(tables.first_particle >= 0)
+    grid = supercell.crystal.grid
+    return {
+        "n_species": len(tables.species),
+        "n_groups": len(codes),
+        "n_sublattices": len(mobile),
+        "grid": grid,
+        "period": [int(n) * grid for n in supercell.repeats],
+        "first": tables.first_particle[codes],
+        "count": tables.counts[codes],
+        "species": codes.astype(np.int64),
+        "sublattice": tables.sublattice_of[codes],
+        "basis": np.concatenate([supercell.crystal.basis_on_grid(s) for s in mobile]).astype(np.int64),
+        "basis_row": np.cumsum([0, *(tables.n_basis[s] for s in mobile[:-1])], dtype=np.int64),
     }
 
 

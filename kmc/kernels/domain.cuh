@@ -120,16 +120,8 @@ struct WordStream {
 
 KMC_FN int64_t poisson(const Domains& d, int64_t f, int64_t level, uint64_t word)
 {
-    int64_t low = d.row[f * (d.n_levels + 1) + level], high = d.row[f * (d.n_levels + 1) + level + 1] - 1;
-    const int64_t begin = low;
-    while (low < high) {
-        const int64_t middle = (low + high) / 2;
-        if (word < d.cumulative[middle])
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return d.first_count[f * d.n_levels + level] + low - begin;
+    const int64_t begin = d.row[f * (d.n_levels + 1) + level], end = d.row[f * (d.n_levels + 1) + level + 1];
+    return d.first_count[f * d.n_levels + level] + row_of(d.cumulative + begin, end - begin, word);
 }
 
 // Poisson number of trials of a number of carriers of one family, as a sum over powers of two.

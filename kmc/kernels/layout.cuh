@@ -3,6 +3,7 @@
 // a member missing from the lists here shows in the offsets of the following ones or in the size of the struct.
 #pragma once
 #include "domain.cuh"
+#include "frame.cuh"
 #include "grand.cuh"
 #include "sums.cuh"
 
@@ -28,6 +29,7 @@ struct Member {
 #define DOMAINS(name) KMC_ENTRY(Domains, name)
 #define GRAND(name) KMC_ENTRY(Grand, name)
 #define SUMS(name) KMC_ENTRY(CarrierSums, name)
+#define FRAME(name) KMC_ENTRY(Frame, name)
 
 KMC_CONSTEXPR uint64_t layout_hash()
 {
@@ -47,7 +49,7 @@ KMC_CONSTEXPR uint64_t layout_hash()
         TABLES(entry_offset), TABLES(scale), TABLES(level_offset), TABLES(log_table),
         KMC_STRUCT(Arrays),
         ARRAYS(occupants), ARRAYS(particle_at), ARRAYS(coordinates), ARRAYS(image), ARRAYS(potential), ARRAYS(trials),
-        ARRAYS(accepted), ARRAYS(error), ARRAYS(base2), ARRAYS(weight), ARRAYS(tree),
+        ARRAYS(accepted), ARRAYS(error), ARRAYS(failed), ARRAYS(base2), ARRAYS(weight), ARRAYS(tree),
         KMC_STRUCT(Domains),
         DOMAINS(blocks), DOMAINS(rim), DOMAINS(n_levels), DOMAINS(capacity), DOMAINS(back), DOMAINS(weight),
         DOMAINS(first_count), DOMAINS(row), DOMAINS(cumulative),
@@ -58,6 +60,9 @@ KMC_CONSTEXPR uint64_t layout_hash()
         KMC_STRUCT(CarrierSums),
         SUMS(n_species), SUMS(n_basis), SUMS(grid), SUMS(period), SUMS(first_carrier), SUMS(first_particle), SUMS(count),
         SUMS(place),
+        KMC_STRUCT(Frame),
+        FRAME(n_species), FRAME(n_groups), FRAME(n_sublattices), FRAME(grid), FRAME(period), FRAME(first), FRAME(count),
+        FRAME(species), FRAME(sublattice), FRAME(basis), FRAME(basis_row), FRAME(flags),
     };
     uint64_t hash = 0xCBF29CE484222325u;
     for (const Member& member : members) hash = fold(hash, member.name, member.first, member.second);
@@ -69,3 +74,4 @@ KMC_CONSTEXPR uint64_t layout_hash()
 #undef DOMAINS
 #undef GRAND
 #undef SUMS
+#undef FRAME

@@ -34,3 +34,18 @@ KMC_FN uint32_t take(uint64_t& word, uint32_t count)
     word = high << 32 | (low & 0xFFFFFFFFu);
     return (uint32_t)(high >> 32);
 }
+
+// First of `rows` ascending numbers that is above the word, the last one if none is: a number distributed as in a table
+// of cumulative probabilities.
+KMC_FN int64_t row_of(const uint64_t* cumulative, int64_t rows, uint64_t word)
+{
+    int64_t low = 0, high = rows - 1;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if (word < cumulative[middle])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}

@@ -57,6 +57,7 @@ struct Arrays {
     int64_t* trials;         // (R, F)
     int64_t* accepted;       // (R, F)
     int64_t* error;          // (R, ERROR_WORDS) family + 1, site, 2 Eb of a barrier below its bound
+    int64_t* failed;         // set to 1 if any replica has an error
     int32_t* base2;          // (R, n_base) rejection-free selection only, as in kmc/state/rejection_free.py
     uint64_t* weight;        // (R, n_entries, Z)
     uint64_t* tree;          // (R, n_tree)
@@ -71,6 +72,7 @@ struct Lane {
     int64_t* trials;
     int64_t* accepted;
     int64_t* error;
+    int64_t* failed;
     int32_t* base2;
     uint64_t* weight;
     uint64_t* tree;
@@ -82,6 +84,6 @@ KMC_FN Lane lane_of(const Tables& t, const Arrays& a, int64_t replica)
                 a.coordinates + replica * t.n_carriers, a.image + replica * t.n_particles,
                 a.potential + replica * t.n_potential, a.trials + replica * t.n_families,
                 a.accepted + replica * t.n_families,   a.error + replica * ERROR_WORDS,
-                a.base2 + replica * t.n_base,          a.weight + replica * t.n_entries * t.n_directions,
-                a.tree + replica * t.n_tree};
+                a.failed,                              a.base2 + replica * t.n_base,
+                a.weight + replica * t.n_entries * t.n_directions, a.tree + replica * t.n_tree};
 }

@@ -73,6 +73,7 @@ KMC_FN void report_below_bound(const Lane& lane, const Family& family, const Pro
     lane.error[0] = family.number + 1;
     lane.error[1] = p.site;
     lane.error[2] = barrier2;
+    *lane.failed = 1;
 }
 
 // Whether a possible exchange is accepted, given its barrier and the unused fraction of the random word.

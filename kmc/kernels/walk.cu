@@ -1,5 +1,6 @@
-// CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda_walk.py,
+// CUDA: a thread per lane, in a grid-stride loop. Launched by kmc/backends/cuda_walk.py, kmc/backends/cuda_frame.py,
 // kmc/backends/cuda_domains.py and kmc/backends/cuda_grand.py. KMC_ABI is the hash of kmc/backends/layout.py.
+#include "frame.cuh"
 #include "lane.cuh"
 #include "layout.cuh"
 #include "rejection_free.cuh"
@@ -104,5 +105,47 @@ extern "C" __global__ void KMC_LAUNCH walk_neutral(const Tables* tables, const A
     for (int64_t r = first_lane(); r < replicas; r += lane_stride()) {
         DeviceRandom random{Key{key0, key1}, window, stage, (uint32_t)r};
         walk_grand(t, a, g, r, trials, random);
+    }
+}
+
+// Numbers of trials of a window by replica, as in kmc/rng/poisson.py.
+extern "C" __global__ void KMC_LAUNCH draw_trials(const uint64_t* cumulative, int64_t rows, int64_t first_count,
+                                                  int64_t replicas, uint32_t key0, uint32_t key1, uint32_t window,
+                                                  int64_t* trials)
+{
+    for (int64_t r = first_lane(); r < replicas; r += lane_stride())
+        trials[r] = first_count + row_of(cumulative, rows, philox(0u, window, 0u, (uint32_t)r, Key{key0, key1}).first);
+}
+
+// A warp per piece of a replica.
+extern "C" __global__ void KMC_LAUNCH unwrap_positions(const Tables* tables, const Arrays* arrays, const Frame* frame,
+                                                       int64_t replicas, int32_t* positions)
+{
+    const Tables t = *tables;
+    const Arrays a = *arrays;
+    const Frame f = *frame;
+    const int64_t pieces = (t.n_particles + PIECE - 1) / PIECE;
+    for (int64_t k = first_lane() / 32; k < replicas * pieces; k += lane_stride() / 32)
+        unwrap_piece(t, f, lane_of(t, a, k / pieces), k % pieces * PIECE, positions + k / pieces * t.n_particles * 3);
+}
+
+extern "C" __global__ void KMC_LAUNCH measure_frame(const Tables* tables, const Frame* frame, int64_t replicas,
+                                                    const int32_t* positions, const uint64_t* ended, int64_t n_ended,
+                                                    int64_t* summed)
+{
+    const Tables t = *tables;
+    const Frame f = *frame;
+    const int64_t pieces = (t.n_particles + PIECE - 1) / PIECE;
+    for (int64_t k = first_lane() / 32; k < replicas * pieces; k += lane_stride() / 32)
+        measure_piece(t, f, k / pieces, k % pieces * PIECE, positions, ended, n_ended, summed);
+}
+
+// Copy `words` numbers to several places.
+extern "C" __global__ void KMC_LAUNCH keep_positions(const int32_t* positions, const uint64_t* places, int64_t n_places,
+                                                     int64_t words)
+{
+    for (int64_t i = first_lane(); i < words; i += lane_stride()) {
+        const int32_t value = positions[i];
+        for (int64_t k = 0; k < n_places; ++k) ((int32_t*)places[k])[i] = value;
     }
 }

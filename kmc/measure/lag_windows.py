@@ -12,6 +12,7 @@ import numpy as np
 
 from kmc.arrays import module_of, to_host
 from kmc.measure.observer import Arrays, Observer, Positions
+from kmc.state.frame_sums import FrameSums
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 
@@ -28,7 +29,9 @@ class LagWindows(Observer):
 
     name = "lag_windows"
 
-    def __init__(self, frames: int, replicas: int) -> None:
+    def __init__(self, frames: int, replicas: int, sums: FrameSums | None = None) -> None:
+        """sums: copies snapshots on the device of the walk; None takes NumPy."""
+        self._sums = sums
         blocks = min(max(-(-WANTED_BLOCKS // replicas), 1), frames)
         self._block_frames = -(-frames // blocks)
         self.lag_frames = np.array(lags_of(frames), dtype=np.int64)
@@ -58,9 +61,13 @@ class LagWindows(Observer):
         """Count the windows that end and begin the next ones here."""
         if frame == 0:
             self._snapshots = self._repeated(positions, len(self.lag_frames))
-        for k, _ in self.ending(frame):
+        ended = list(self.ending(frame))
+        for k, snapshot in ended:
             self.count[k, self.block_of(frame)] += 1
-            self._snapshots[k] = positions
+            if self._sums is None:
+                snapshot[:] = positions
+        if self._sums is not None:
+            self._sums.keep(positions, [snapshot for _, snapshot in ended])
         return {}
 
     def extend(self, frames: int, frame: int, positions: Positions) -> None:

@@ -6,21 +6,19 @@ stay on the device of the walk: between two checkpoints only the summed displace
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
-from kmc.errors import DisplacementOverflow
 from kmc.measure.lag_windows import LagWindows
 from kmc.measure.observer import Arrays, Observer, Positions
+from kmc.state.frame_sums import FrameSums, check_moments
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # of components: xx yy zz xy xz yz
-MOST_MOMENT = 1 << 62  # half of the range of int64: a sum below it and one more addition below it cannot overflow
-TOO_FAR = "the sums of squared displacements no longer fit 64 bits; use a shorter run or a smaller supercell"
 
 
 class MeanSquareDisplacement(Observer):
@@ -31,8 +29,9 @@ class MeanSquareDisplacement(Observer):
 
     name = "msd"
 
-    def __init__(self, windows: LagWindows) -> None:
-        self._windows = windows
+    def __init__(self, windows: LagWindows, sums: FrameSums | None = None) -> None:
+        """sums: computes them on the device of the walk; None takes NumPy."""
+        self._windows, self._sums = windows, sums
 
     def start(self, tables: EventTables, live: State) -> None:
         """All sums are zero."""
@@ -42,16 +41,14 @@ class MeanSquareDisplacement(Observer):
 
     def record(self, frame: int, positions: Positions) -> Arrays:
         """The summed displacements; windows that end add to the second moments."""
-        summed = summed_positions(self._tables, positions)
+        self._make_room()
+        block = self._windows.block_of(frame)
+        ended = [(reference, self._second_moment[k, block]) for k, reference in self._windows.ending(frame)]
+        sums = self._sums
+        summed = sums.add(positions, ended) if sums else add_moments(self._tables, positions, ended)
         if frame == 0:
             self._origin = summed
-        self._make_room()
-        for k, reference in self._windows.ending(frame):
-            block = self._windows.block_of(frame)
-            self._second_moment[k, block] += second_moments(self._tables, positions, reference)
-            if int(abs(self._second_moment[k, block]).max()) >= MOST_MOMENT:
-                raise DisplacementOverflow(TOO_FAR)
-        return {"summed_displacement": to_host(summed - self._origin)}
+        return {"summed_displacement": summed - self._origin}
 
     def datasets(self) -> Arrays:
         """Lags, numbers of windows, second moments."""
@@ -67,13 +64,13 @@ class MeanSquareDisplacement(Observer):
 
     def state(self) -> Arrays:
         """Sums at frame 0 and second moments."""
-        return {"origin": to_host(self._origin), "second_moment": to_host(self._second_moment)}
+        return {"origin": self._origin, "second_moment": to_host(self._second_moment)}
 
     def restore(self, tables: EventTables, live: State, state: Arrays) -> None:
-        """Move the arrays to the device of the walk, if there is one."""
+        """Move the second moments to the device of the walk, if there is one."""
         xp = module_of(live.image)
         self._tables = tables
-        self._origin, self._second_moment = xp.asarray(state["origin"]), xp.asarray(state["second_moment"])
+        self._origin, self._second_moment = state["origin"], xp.asarray(state["second_moment"])
 
     def _make_room(self) -> None:
         """For the lags and time blocks that an extension of the run has added."""
@@ -81,6 +78,18 @@ class MeanSquareDisplacement(Observer):
         if any(missing for _, missing in more):
             xp = module_of(self._second_moment)
             self._second_moment = xp.pad(self._second_moment, (*more, (0, 0), (0, 0), (0, 0)))
+
+
+def add_moments(
+    tables: EventTables,
+    positions: Positions,
+    ended: Sequence[tuple[Positions, NDArray[np.int64]]],
+) -> NDArray[np.int64]:
+    """`FrameSums.add` with NumPy."""
+    for reference, moment in ended:
+        moment += second_moments(tables, positions, reference)
+        check_moments(0, 0, int(abs(moment).max()))
+    return summed_positions(tables, positions)
 
 
 def species_slices(tables: EventTables) -> list[tuple[int, slice]]:
@@ -106,9 +115,7 @@ def second_moments(tables: EventTables, positions: Positions, reference: Positio
     total: NDArray[np.int64] = module_of(positions).zeros(shape, dtype=np.int64)
     for some in replica_chunks(len(positions), positions.shape[1]):
         difference = positions[some] - reference[some]  # int32: the range of positions is checked at every frame
-        farthest = max(int(difference.max()), -int(difference.min()))
-        if farthest**2 * difference.shape[1] >= MOST_MOMENT:
-            raise DisplacementOverflow(TOO_FAR)
+        check_moments(max(int(difference.max()), -int(difference.min())), difference.shape[1], 0)
         moved = [difference[..., a].astype(np.int64) for a in range(3)]
         for code, ids in species_slices(tables):
             for p, (a, b) in enumerate(PAIRS):

@@ -12,6 +12,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from kmc.rng.philox import words64
+
 MAX_MEAN = 2**22
 _SCALE_BITS = 96
 
@@ -41,10 +43,20 @@ def poisson_table(mean: int | Fraction) -> tuple[int, NDArray[np.uint64]]:
     return mode - len(below), np.array(cumulative, dtype=np.uint64)
 
 
-def poisson_counts(mean: int, words: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Counts with the given mean (a whole number, 0 to 2^22), one for each 64-bit word."""
+def check_mean(mean: int) -> None:
+    """ValueError for a mean that a table of trials cannot have."""
     if not 0 <= mean <= MAX_MEAN:
         raise ValueError(f"mean = {mean}: a window holds 0 to {MAX_MEAN} trials on average")
+
+
+def window_counts(mean: int, key: tuple[int, int], window: int | NDArray[np.int64], replicas: int) -> NDArray[np.int64]:
+    """(R,) Poisson numbers of trials of a window by replica; (W, R) of (W, 1) windows. key: of STREAM_POISSON."""
+    return poisson_counts(mean, words64((0, window, 0, np.arange(replicas, dtype=np.uint64)), key)[0])
+
+
+def poisson_counts(mean: int, words: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Counts with the given mean (a whole number, 0 to 2^22), one for each 64-bit word."""
+    check_mean(mean)
     first, cumulative = poisson_table(mean)
     found = np.searchsorted(cumulative, words, side="right")
     return first + np.minimum(found, len(cumulative) - 1).astype(np.int64)

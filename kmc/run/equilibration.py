@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from kmc.backends import Walker
+from kmc.run.checkpoint_clock import CheckpointClock
 from kmc.run.saved_run import SavedRun
 from kmc.run.schedule import (
     Equilibration,
@@ -44,12 +44,11 @@ class EquilibrationWalk:
 
     def run(self, checkpoints: bool = True) -> bool:
         """Run to the end; False if asked to stop. checkpoints: write one then, and at regular intervals before."""
-        last_written = time.monotonic()
+        clock = CheckpointClock(self.task.settings.checkpoint_every_s)
         while not self.advance():
             asked = self.task.stop()
-            if checkpoints and (asked or time.monotonic() - last_written > self.task.settings.checkpoint_every_s):
-                self.save()
-                last_written = time.monotonic()
+            if checkpoints and (asked or clock.due()):
+                clock.write(self.save)
             if asked:
                 return False
         return True

@@ -9,16 +9,21 @@ from kmc.measure.msd import MeanSquareDisplacement
 from kmc.measure.observer import Observer, Observers
 from kmc.measure.profile import ProfileObserver
 from kmc.run.settings import Settings
+from kmc.state.frame_sums import FrameSums
 from kmc.state.system import System
 
 
-def observers_of(system: System, settings: Settings, samples: CarrierSamples | None = None) -> Observers:
+def observers_of(
+    system: System, settings: Settings, sums: FrameSums | None = None, samples: CarrierSamples | None = None
+) -> Observers:
     """New observers for a run: displacements always, what the settings ask for, the user's own, and `samples`.
 
+
+    sums: of the walker, where it computes them.
     Raises InputError where two share a name.
     """
-    windows = LagWindows(settings.frames, system.replicas)
-    members: list[Observer] = [MeanSquareDisplacement(windows)]
+    windows = LagWindows(settings.frames, system.replicas, sums)
+    members: list[Observer] = [MeanSquareDisplacement(windows, sums)]
     if settings.profile is not None:
         members.append(ProfileObserver(settings.profile, windows))
     if settings.thermodynamics is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +13,8 @@ from kmc.backends import Walker
 from kmc.files.header import RunFacts
 from kmc.files.writer import Frame, TrajectoryWriter
 from kmc.measure.carrier_samples import CarrierSamples
-from kmc.measure.observer import Observers, Positions
+from kmc.measure.observer import Observers
+from kmc.run.checkpoint_clock import CheckpointClock
 from kmc.run.equilibration import EquilibrationWalk
 from kmc.run.observers import observers_of
 from kmc.run.progress import Phase
@@ -22,7 +22,6 @@ from kmc.run.saved_run import SavedProduction, SavedRun
 from kmc.run.schedule import Schedule, advance_window, window_lengths
 from kmc.run.task import RunTask
 from kmc.run.thermodynamics import sample_thermodynamics
-from kmc.state.replicas import check_images, unwrapped_grid_positions
 from kmc.version import VERSION
 
 MOST_PENDING_BYTES = 2**26  # of frames that wait for the next checkpoint in memory
@@ -55,7 +54,7 @@ class ProductionWalk:
         state = walker.read()
         start = state.trials.copy(), state.accepted.copy()
         samples = _samples(task, schedule)
-        observers = observers_of(task.system, task.settings, samples)
+        observers = observers_of(task.system, task.settings, walker.sums, samples)
         walk = cls(task, walker, schedule, observers, samples, _writer(task), *start)
         walk.observers.start(task.system.tables, walker.live())
         walk.writer.create(state)
@@ -68,7 +67,7 @@ class ProductionWalk:
         """Continue as the checkpoint left it; frames that were written after it are dropped."""
         walker = task.walker(saved.state, production.schedule.selection)
         samples = _samples(task, production.schedule)
-        observers = observers_of(task.system, task.settings, samples)
+        observers = observers_of(task.system, task.settings, walker.sums, samples)
         observers.restore(task.system.tables, walker.live(), production.observers)
         writer = _writer(task)
         writer.resume(production.frame + 1, production.crc)
@@ -78,19 +77,17 @@ class ProductionWalk:
 
     def run(self, frames: int) -> bool:
         """Simulate up to frame `frames` and sample thermodynamics if requested; False if asked to stop."""
-        self.observers.extend(frames, self.frame, self._positions())
-        last_written = time.monotonic()
+        self.observers.extend(frames, self.frame, self.walker.positions())
+        clock = CheckpointClock(self.task.settings.checkpoint_every_s)
         while self.frame < frames:
             self._walk_windows()
             if not self.windows:
                 self._report("production", self.frame, frames)
             finished = self.frame >= frames
-            due = time.monotonic() - last_written > self.task.settings.checkpoint_every_s
             many = sum(frame.nbytes for frame in self.pending) > MOST_PENDING_BYTES
             asked = self.task.stop()
-            if finished or due or asked:
-                self.save()
-                last_written = time.monotonic()
+            if finished or asked or clock.due():
+                clock.write(self.save)
             elif many:
                 self._append()  # only to free memory: a resumed run drops frames after its checkpoint
             if asked and not finished:
@@ -99,14 +96,14 @@ class ProductionWalk:
 
     def record_frame(self) -> None:
         """Keep the current frame for the file: counters, rows of the observers, and the positions to be written."""
-        positions = self._positions()
+        positions = self.walker.positions()
         trials, accepted = self.walker.counters()
         self.pending.append(
             Frame(
                 time_s=self.frame * self.schedule.frame_interval_s,
                 trials=trials - self.start_trials,
                 accepted=accepted - self.start_accepted,
-                positions=to_host(positions[: self.writer.shown].copy()),
+                positions=np.array(to_host(positions[: self.writer.shown])),
                 observed=self.observers.record(self.frame, positions),
             )
         )
@@ -139,12 +136,8 @@ class ProductionWalk:
             self.samples.add(self.windows, self.walker.advance_windows(lengths, self.samples.sums))
             self.windows += several
         if self.windows == schedule.windows_per_frame:
-            check_images(self.task.system.tables.supercell, self.walker.live())
             self.frame, self.windows = self.frame + 1, 0
             self.record_frame()
-
-    def _positions(self) -> Positions:
-        return unwrapped_grid_positions(self.task.system.tables, self.walker.live())
 
     def _facts(self) -> RunFacts:
         domains = self.task.settings.domains

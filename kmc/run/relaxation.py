@@ -20,7 +20,7 @@ from kmc.run.progress import Advance
 from kmc.run.schedule import Schedule, advance_window
 from kmc.run.settings import Relaxation
 from kmc.run.task import RunTask
-from kmc.state.replicas import State, unwrapped_grid_positions
+from kmc.state.replicas import State
 from kmc.state.system import System
 from lattices.doping import Doping, DopingProfile
 from lattices.errors import InputError
@@ -129,7 +129,7 @@ def _follow(task: RunTask, asked: Relaxation, schedule: Schedule, frames: int, n
     length = schedule.trials_per_window, schedule.trials_per_sweep
     kept = []
     for frame in range(frames + 1):
-        positions = unwrapped_grid_positions(system.tables, walker.live())
+        positions = walker.positions()
         kept.append(plane_numbers(system.tables, positions, (asked.axis,))[0])
         for _ in range(schedule.windows_per_frame if frame < frames else 0):
             advance_window(walker, system, settings, schedule.selection, *length)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import Walker, Work
-from kmc.rng.philox import STREAM_POISSON, stream_key, words64
-from kmc.rng.poisson import poisson_counts
+from kmc.rng.philox import STREAM_POISSON, stream_key
+from kmc.rng.poisson import window_counts
 from kmc.run.limits import check_durations, check_schedule, longest_window
 from kmc.run.sampling import samples_per_frame
 from kmc.run.settings import Seconds, Settings
@@ -82,9 +82,11 @@ class Schedule:
 
 def window_trials(system: System, window: int | NDArray[np.int64], mean: int) -> NDArray[np.int64]:
     """(R,) Poisson numbers of trials of one window with the given mean; (W, R) of (W, 1) windows."""
-    key = stream_key(system.seed, system.temperature_index, STREAM_POISSON)
-    words = words64((0, window, 0, np.arange(system.replicas, dtype=np.uint64)), key)[0]
-    return poisson_counts(mean, words)
+    return window_counts(mean, _poisson_key(system), window, system.replicas)
+
+
+def _poisson_key(system: System) -> tuple[int, int]:
+    return stream_key(system.seed, system.temperature_index, STREAM_POISSON)
 
 
 def slowest_carrier(tables: EventTables, accepted: NDArray[np.int64]) -> tuple[int, int, int]:
@@ -192,6 +194,9 @@ def advance_window(
     walker: Walker, system: System, settings: Settings, selection: str, trials_per_window: int, trials_per_sweep: int
 ) -> None:
     """Walk one window, given in mean trials of the rejection clock per replica; with domains in whole sweeps."""
+    if selection != "rejection-free" and not settings.domains:
+        walker.advance_poisson(trials_per_window, _poisson_key(system))
+        return
     length = window_length(system, settings, selection, walker.window, trials_per_window)
     walker.advance(length, sweeps=-(-trials_per_window // trials_per_sweep) if trials_per_sweep else 1)
 

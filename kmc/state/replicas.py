@@ -173,6 +173,11 @@ def check_images(supercell: Supercell, state: State) -> None:
     crossed = np.zeros(3, dtype=np.int64)
     for some in replica_chunks(*state.image.shape):
         crossed = np.maximum(crossed, to_host(abs(unpack_image(state.image[some])).max(axis=(0, 1))))
+    check_crossed(supercell, crossed)
+
+
+def check_crossed(supercell: Supercell, crossed: NDArray[np.int64]) -> None:
+    """As `check_images`, from the largest numbers (3,) of supercells that any particle has crossed along each axis."""
     if int(crossed.max()) >= MOST_IMAGES:
         raise DisplacementOverflow(
             f"a particle has crossed the supercell more than {MOST_IMAGES} times; "

@@ -16,7 +16,9 @@ import pytest
 
 from kmc.backends.cuda_device import compiler_options, joined_source
 from kmc.backends.cuda_domains import KERNELS as VISITS
+from kmc.backends.cuda_frame import KERNELS as FRAMES
 from kmc.backends.cuda_grand import KERNEL as GRAND
+from kmc.backends.cuda_walk import DRAW
 from kmc.backends.cuda_walk import KERNELS as WALKS
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
@@ -58,7 +60,7 @@ def test_the_kernel_file_compiles_with_nvcc(architecture, tmp_path):
     done = subprocess.run([*command, "-o", str(tmp_path / "walk.cubin")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = re.findall(r"function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", done.stderr, re.DOTALL)
-    assert {name for name, _, _ in found} == {*WALKS, *VISITS, GRAND}
+    assert {name for name, _, _ in found} == {*WALKS, DRAW, *FRAMES, *VISITS, GRAND}
     assert max(int(registers) for _, _, registers in found) <= 128
     assert {name: int(spilled) for name, spilled, _ in found}["walk_single_barrier"] == 0
 

@@ -31,6 +31,7 @@ from numpy import bool_, float64, int8, int16, int32, int64, uint8, uint16, uint
 GUARD, ALIGNMENT = 512, 512
 MEMORY = int(float(os.environ.get("FAKE_CUPY_MEMORY", "8e9")))
 LAUNCHES: list[tuple[str, int, int]] = []  # (kernel, blocks, threads of a block) of every launch
+OPERATION = ("cupy", 0, 0)  # in its place for each operation of CuPy's own: a kernel or a copy on the device
 COPIES = {"to_device": 0, "bytes_to_device": 0, "to_host": 0, "bytes_to_host": 0}
 _live: weakref.WeakSet[_Memory] = weakref.WeakSet()
 _pool = {"used": 0, "held": 0}  # freed memory stays with the process, as in CuPy's pool
@@ -95,6 +96,8 @@ class ndarray:
 
     def get(self) -> Any:
         """A copy on the host."""
+        if not self._a.flags.forc:
+            LAUNCHES.append(OPERATION)  # to a contiguous array first
         COPIES["to_host"] += 1
         COPIES["bytes_to_host"] += self.nbytes
         return self._a.copy()
@@ -120,6 +123,7 @@ class ndarray:
         return _of(self._a[_index(key)], self)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        LAUNCHES.append(OPERATION)
         self._a[_index(key)] = _operand(value)
 
     def __array__(self, *_: Any, **__: Any) -> Any:
@@ -161,7 +165,7 @@ def _fill_class() -> None:
         if name not in compared:
             own = getattr(operator, "i" + bare)
             setattr(ndarray, f"__r{bare}__", lambda self, other, f=f: _new(f(_operand(other), self._a)))
-            setattr(ndarray, f"__i{bare}__", lambda self, other, f=own: (f(self._a, _operand(other)), self)[1])
+            setattr(ndarray, f"__i{bare}__", lambda self, other, f=own: _changed(self, f, other))
     for name in ("neg", "abs", "invert"):
         setattr(ndarray, f"__{name}__", lambda self, f=getattr(operator, name): _new(f(self._a)))  # noqa: B008
 
@@ -169,7 +173,20 @@ def _fill_class() -> None:
 _fill_class()
 
 
+def _changed(array: ndarray, operation: Any, other: Any) -> ndarray:
+    """The array after an operation in place."""
+    LAUNCHES.append(OPERATION)
+    operation(array._a, _operand(other))
+    return array
+
+
 def _new(value: Any) -> ndarray:
+    """A new device array with the result of an operation."""
+    LAUNCHES.append(OPERATION)
+    return _made(value)
+
+
+def _made(value: Any) -> ndarray:
     """A new device array with these values."""
     value = np.asarray(value)
     made = empty(value.shape, value.dtype)
@@ -198,6 +215,7 @@ def empty(shape: Any, dtype: Any = float64) -> ndarray:
 
 
 def zeros(shape: Any, dtype: Any = float64) -> ndarray:
+    LAUNCHES.append(OPERATION)
     made = empty(shape, dtype)
     made._a[...] = 0
     return made
@@ -211,8 +229,8 @@ def asarray(a: Any, dtype: Any = None) -> ndarray:
     COPIES["to_device"] += 1
     COPIES["bytes_to_device"] += value.nbytes
     if value.flags.f_contiguous and not value.flags.c_contiguous:
-        return ndarray((turned := _new(value.T))._a.T, turned._memory)
-    return _new(value)
+        return ndarray((turned := _made(value.T))._a.T, turned._memory)
+    return _made(value)
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> ndarray:
