@@ -126,7 +126,8 @@ class Settings:
     equilibration: length of the simulation before the first frame; Hops(0) keeps it as short as the schedule allows.
     duration: length of the simulation from the first frame to the last; a Precision begins with a first production.
     frames: number of frames after the initial one, uniform in time. positions: replicas whose positions are written.
-    checkpoint_every_s: wall time in seconds; longer where writing one takes over 5 % of it. selection: "auto" decides from the measured acceptance.
+    checkpoint_every_s: wall time in seconds; longer where writing one takes over 5 % of it.
+    selection: "auto" decides from the measured acceptance.
     observers: further observables, each a class (or another callable without arguments) that makes a new observer.
     """
 
