@@ -28,8 +28,8 @@ from kmc.backends.layout import (
 from kmc.backends.numpy_rejection_free import Weights
 from kmc.rng.philox import STREAM_TRIALS, stream_key
 from kmc.rng.poisson import check_mean, poisson_table
-from kmc.state.frame_sums import FrameSums
 from kmc.state.carrier_sums import CarrierSums
+from kmc.state.frame_sums import FrameSums
 from kmc.state.rejection_free import RateBounds
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables

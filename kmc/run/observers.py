@@ -18,7 +18,6 @@ def observers_of(
 ) -> Observers:
     """New observers for a run: displacements always, what the settings ask for, the user's own, and `samples`.
 
-
     sums: of the walker, where it computes them.
     Raises InputError where two share a name.
     """
