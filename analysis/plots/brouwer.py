@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +23,18 @@ _STYLES = {
     "electron": (COLOURS[1], "--"),
     "hole": (COLOURS[4], ":"),
 }
+Points = Mapping[str, Sequence[tuple[float, float]]]
+
 # Below this a carrier does not contribute to transport, and showing it would only compress the figure.
 _LOWEST_SHOWN = 1e-14
 
 
-def plot_brouwer(diagram: BrouwerDiagram, target: Target) -> Path:
+def plot_brouwer(diagram: BrouwerDiagram, target: Target, points: Points | None = None) -> Path:
     """Draw the diagram on logarithmic axes; returns the path, whose suffix gives the format.
 
-    Pressures at which the constants are extrapolated are shaded. Raises InputError if the picture cannot be written.
+    Pressures at which the constants are extrapolated are shaded. points: (pO2 in bar, site fraction) of carriers in
+    simulated supercells; one without any cannot be shown on a logarithmic axis. Raises InputError if the picture cannot
+    be written.
     """
     # Protons of a dry gas are zero, which a logarithmic axis cannot show.
     shown = [name for name in _LABELS if name in diagram.site_fractions and diagram.site_fractions[name].max() > 0.0]
@@ -38,6 +43,10 @@ def plot_brouwer(diagram: BrouwerDiagram, target: Target) -> Path:
         for name, fraction in zip(shown, values, strict=True):
             colour, line = _STYLES[name]
             axes.loglog(diagram.pO2_bar, fraction, line, color=colour, linewidth=2.0, label=_LABELS[name])
+        for name, found in (points or {}).items():
+            pressure, fraction = np.array(found).T
+            label = f"{_LABELS[name].partition(',')[0]}, simulated"
+            axes.loglog(pressure, fraction, "o", color=_STYLES[name][0], label=label)
         axes.set_ylim(max(0.3 * values.min(), _LOWEST_SHOWN), min(5.0 * values.max(), 5.0))
         axes.set_xlim(diagram.pO2_bar.min(), diagram.pO2_bar.max())
         if diagram.extrapolated.any():

@@ -29,6 +29,14 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--brouwer", type=Path, metavar="PICTURE", help="plot the carriers against pO2 from 1e-25 to 1 bar"
     )
+    parser.add_argument(
+        "--run",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="with --brouwer: add the composition of a run with [gas]; may be repeated",
+    )
 
 
 def _equilibrium(arguments: argparse.Namespace) -> int:
@@ -36,6 +44,8 @@ def _equilibrium(arguments: argparse.Namespace) -> int:
     from runs.gas import format_equilibrium
 
     a = arguments
+    if a.run and not a.brouwer:
+        raise InputError("--run needs --brouwer PICTURE")
     found = solve_equilibrium(a.material, a.temperature, a.pO2, a.pH2O, a.dopant, a.constants)
     print(json.dumps(found.as_dict(), indent=1) if a.json else format_equilibrium(found))
     if a.brouwer:
@@ -43,13 +53,15 @@ def _equilibrium(arguments: argparse.Namespace) -> int:
 
         from analysis.plots.brouwer import plot_brouwer
         from lattices.defects.brouwer import brouwer_diagram
+        from runs.brouwer_points import points_of_runs
 
+        points = points_of_runs(a.run, a.material, a.temperature)
         pressures = np.geomspace(1e-25, 1.0, 200)
         diagram = brouwer_diagram(a.material, a.temperature, pressures, a.pH2O, a.dopant, a.constants)
         for line in diagram.warnings:
             print(f"warning: {line}", file=sys.stderr)
         try:
-            picture = plot_brouwer(diagram, a.brouwer)
+            picture = plot_brouwer(diagram, a.brouwer, points)
         except InputError as error:
             raise InputError(f"--brouwer {error}") from error
         print(f"written: {picture}", file=sys.stderr)
