@@ -1,0 +1,1 @@
+"""From a crystal to a parameter file: barriers and pair energies computed with any ASE calculator."""
