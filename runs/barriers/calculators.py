@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,10 @@ NAMES = "emt, lj, chgnet[:r2scan], sevennet[:l3i5|:mf-0], or module:factory"
 
 @dataclass(frozen=True)
 class CalculatorSpec:
-    """A calculator that can be built in any process. arguments: keyword arguments of its factory."""
+    """A calculator that can be built in any process. arguments: keywords and values for its factory."""
 
     name: str
-    arguments: Mapping[str, object] = field(default_factory=dict)
+    arguments: tuple[tuple[str, str | int | float | bool], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -42,7 +42,7 @@ class CalculatorSpec:
 
         InputError for an unknown name or a package that is not installed.
         """
-        options = ", ".join(f"{key} = {value!r}" for key, value in sorted(self.arguments.items()))
+        options = ", ".join(f"{key} = {value!r}" for key, value in sorted(self.arguments))
         return self._name_and_version() + (f" ({options})" if options else "")
 
     def _name_and_version(self) -> str:

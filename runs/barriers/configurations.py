@@ -14,7 +14,7 @@ from lattices.errors import InputError
 from lattices.neighbours import Neighbours
 from lattices.pair_kinds import PairKind, count_pairs, pair_kinds
 from lattices.stencils import check_fits, stencil_of
-from runs.barriers.cells import Contents, host_contents
+from runs.barriers.cells import Contents, host_contents, shortest, site_positions
 from runs.barriers.schema import PairEntry
 
 CANDIDATES = 20  # random configurations drawn for each one that is kept
@@ -73,14 +73,18 @@ def choose_configurations(
     number: int,
     seed: int,
 ) -> list[Contents]:
-    """`number` random configurations of the given contents, chosen one by one for the largest leverage.
+    """Up to `number` random configurations of the given contents, chosen one by one for the largest leverage.
 
     The leverage of a configuration is its variance under the fit to those chosen before, x (X'X)^-1 x', as in D-optimal
-    designs. InputError for more particles than sites.
+    designs. Configurations with the same distances between all their defects count as one, so that there may be fewer
+    than `number`. InputError for more particles than sites.
     """
     generator = np.random.default_rng(seed)
-    drawn = [_random(supercell, species, contents, generator) for _ in range(CANDIDATES * number)]
-    candidates = list(dict.fromkeys(drawn))
+    distinct: dict[tuple[object, ...], Contents] = {}
+    for _ in range(CANDIDATES * number):
+        drawn = _random(supercell, species, contents, generator)
+        distinct.setdefault(_distances(supercell, species, drawn), drawn)
+    candidates = list(distinct.values())
     counts = np.array([pair_counts(supercell, unknowns, one) for one in candidates], dtype=float)
     rows = np.hstack([counts, np.ones((len(counts), 1))])
     inverse = np.eye(rows.shape[1]) / 1e-3  # a weak prior, so that the first choices are defined
@@ -93,6 +97,20 @@ def choose_configurations(
         column = inverse @ rows[best]
         inverse -= np.outer(column, column) / (1.0 + rows[best] @ column)  # Sherman and Morrison
     return [candidates[index] for index in chosen]
+
+
+def _distances(supercell: Supercell, species: Mapping[str, Species], contents: Contents) -> tuple[object, ...]:
+    """The distances between the sites that hold no host, with the species on them, sorted."""
+    hosts = host_contents(supercell, species)
+    sites = [site for site, (name, host) in enumerate(zip(contents, hosts, strict=True)) if name != host]
+    positions = site_positions(supercell)[sites]
+    apart = np.linalg.norm(shortest(supercell, positions[:, None] - positions[None]), axis=-1).round(3)
+    names = [contents[site] for site in sites]
+    return tuple(
+        sorted(
+            (*sorted((names[i], names[j])), float(apart[i, j])) for i in range(len(sites)) for j in range(i, len(sites))
+        )
+    )
 
 
 def _random(

@@ -52,7 +52,8 @@ class HopEntry(Strict):
     """A family of hops, as in a parameter file, without barriers.
 
     attempt_frequency_Hz: a number with its source, or "vineyard": from the vibrations of the hopping ion alone.
-    saddle: "neb", or "mid-plane", which uses the mid-plane wherever symmetry allows it. scale_eV: an energy that is
+    saddle: "neb", a nudged elastic band in the first supercell and the mid-plane in larger ones where symmetry allows it,
+    or "mid-plane", which uses it in the first one too. scale_eV: an energy that is
     added to every computed barrier of the hop, such as a measured or DFT value minus the one of the calculator.
     """
 

@@ -15,6 +15,7 @@ COMMANDS = (
     "export",
     "bench",
     "shells",
+    "barriers",
     "equilibrium",
     "info",
 )

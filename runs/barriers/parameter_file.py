@@ -1,0 +1,122 @@
+"""The parameter file that `kmc barriers` writes, checked by reading it as `kmc run` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kmc.model.parameters import Model, load_model
+from lattices.errors import InputError
+from runs.barriers.configurations import Unknown
+from runs.barriers.plan import Plan
+from runs.barriers.provenance import Provenance
+from runs.barriers.schema import HopEntry
+from runs.barriers.summary import EnvironmentBarrier, Summary
+
+DIGITS = 4  # of energies in eV
+
+Table = dict[str, object]
+
+
+def parameter_table(plan: Plan, summary: Summary, provenance: Provenance, scale: float) -> Table:
+    """The parameter file as a dictionary. scale: of the lattice vectors against the crystal file."""
+    file = provenance.file
+    table: Table = {"name": file.name, "description": file.description or f"Written by {provenance.command}."}
+    if file.crystal.prototype is not None and file.crystal.lattice_parameter_angstrom is not None:
+        value = file.crystal.lattice_parameter_angstrom * scale
+        source = provenance.conditions if file.crystal.relax else "given in the crystal file"
+        mark = "computed" if file.crystal.relax else "assumed"
+        table["prototype"] = file.crystal.prototype
+        table["lattice_parameter_angstrom"] = {"value": round(value, DIGITS), "source": source, "mark": mark}
+    table["species"] = {
+        name: {key: value for key, value in one.model_dump(exclude_defaults=True).items()} | {"charge": one.charge}
+        for name, one in file.species.items()
+    }
+    table["hops"] = [
+        _hop(hop, [one for one in summary.barriers if one.hop == hop.name], provenance) for hop in file.hops
+    ]
+    table["pairs"] = _pairs(plan, summary, provenance)
+    return table
+
+
+def write_parameter_file(path: Path, table: Table, report_path: Path, report: str) -> Model:
+    """Write the parameter file and the report; the model as `kmc run` reads it. InputError where it cannot be written."""
+    import tomli_w
+
+    text = tomli_w.dumps(table)
+    try:
+        part = path.with_suffix(".part")
+        part.write_text(text, encoding="utf-8")
+        model = load_model(part)
+        report_path.write_text(report, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    return model
+
+
+def _hop(hop: HopEntry, barriers: Sequence[EnvironmentBarrier], provenance: Provenance) -> Table:
+    kept = {"name", "carrier", "partner", "shell", "distance_angstrom"}
+    kept |= {"gate", "gate_distance_angstrom", "gate_end_distance_angstrom"}
+    given = hop.model_dump(include=kept, exclude_defaults=True)
+    table: Table = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+    table["attempt_frequency_Hz"] = _frequency(hop, barriers, provenance)
+    table["barriers"] = [
+        {
+            "gate": list(one.species),
+            "energy_eV": round(one.written_eV, DIGITS),
+            "source": provenance.of_barrier(one),
+            "mark": "computed" if one.tasks[0].entry.scale_eV is None else "derived",
+        }
+        for one in barriers
+    ]
+    return table
+
+
+def _frequency(hop: HopEntry, barriers: Sequence[EnvironmentBarrier], provenance: Provenance) -> Table:
+    """The attempt frequency given, or the geometric mean of the computed ones over the environments."""
+    if hop.attempt_frequency_Hz != "vineyard":
+        return hop.attempt_frequency_Hz.model_dump()
+    found = np.array([e.attempt_frequency_Hz for one in barriers for e in one.energies if e.attempt_frequency_Hz])
+    value = float(f"{np.exp(np.log(found).mean()):.3g}")
+    source = (
+        f"{provenance.conditions}; Vineyard with the hopping ion alone, geometric mean of {len(found)} from "
+        f"{found.min():.3g} to {found.max():.3g} Hz"
+    )
+    return {"value": value, "source": source, "mark": "computed"}
+
+
+def _pairs(plan: Plan, summary: Summary, provenance: Provenance) -> list[Table]:
+    """One entry for each shell: the mean of its kinds, weighted by their numbers, since a model has one energy a shell."""
+    fit = summary.fit
+    if fit is None:
+        return []
+    shells: dict[tuple[tuple[str, str], int], list[int]] = {}
+    for number, unknown in enumerate(plan.unknowns):
+        if unknown.write:
+            shells.setdefault((unknown.species, unknown.shell), []).append(number)
+    tables: list[Table] = []
+    for (species, shell), numbers in shells.items():
+        weights = np.array([len(plan.unknowns[n].kind.pairs.origin) for n in numbers], dtype=float)
+        value = float(weights @ fit.energies_eV[numbers] / weights.sum())
+        error = float(np.sqrt(weights**2 @ fit.errors_eV[numbers] ** 2) / weights.sum())
+        source = provenance.of_pair(plan.unknowns[numbers[0]], value, error, fit, summary.configurations)
+        if len(numbers) > 1:
+            source += f"; mean of {_kinds(plan.unknowns, fit.energies_eV, numbers)}"
+        tables.append(
+            {
+                "species": list(species),
+                "shell": shell,
+                "energy_eV": round(value, DIGITS),
+                "source": source,
+                "mark": "computed",
+            }
+        )
+    return tables
+
+
+def _kinds(unknowns: Sequence[Unknown], energies_eV: np.ndarray, numbers: Sequence[int]) -> str:
+    return ", ".join(f"{energies_eV[n]:.3f} eV (kind {unknowns[n].kind_number})" for n in numbers)
