@@ -59,7 +59,8 @@ def distinct_hops(
         first = int(np.flatnonzero(orbit == label)[0])
         b, d = places[first]
         sites = tuple((s, site) for s, table in environment for site in table[b][d])
-        end = (*map(int, pairs.cells[first]), int(pairs.target[first]))
+        x, y, z = map(int, pairs.cells[first])
+        end = (x, y, z, int(pairs.target[first]))
         hop = DistinctHop(b, end, pairs.vectors_angstrom[first], int((orbit == label).sum()), sites, ())
         permutations = tuple(sorted(set(_permutations(crystal, group, bonds.origin, hop))))
         found.append(

@@ -1,4 +1,4 @@
-"""Relaxed images on disk: one extended XYZ file each, named by what was asked for, so that nothing is computed twice."""
+"""Relaxed images on disk: one extended XYZ file each, named by what was asked for, so that none is computed twice."""
 
 from __future__ import annotations
 

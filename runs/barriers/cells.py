@@ -14,7 +14,6 @@ from kmc.model.entries import Species
 from lattices.crystal import Crystal, Supercell
 from lattices.distinct_hops import COINCIDE_ANGSTROM, DistinctHop
 from lattices.errors import InputError
-from lattices.hop_environments import Site
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -45,7 +44,9 @@ def host_contents(supercell: Supercell, species: Mapping[str, Species]) -> list[
     held: list[str] = []
     for s, sublattice in enumerate(supercell.crystal.sublattices):
         hosts = [
-            name for name, one in species.items() if (one.sublattice, one.element) == (sublattice.name, sublattice.element)
+            name
+            for name, one in species.items()
+            if (one.sublattice, one.element) == (sublattice.name, sublattice.element)
         ]
         if len(hosts) != 1:
             raise InputError(
@@ -107,8 +108,8 @@ def astray(supercell: Supercell, atoms: Atoms) -> list[str]:
 class HopCell:
     """A hop in a supercell.
 
-    contents: before the hop; the carrier is on site `carrier_site`, its partner on `partner_site`. vector_angstrom: from
-    the first to the second. One of the two is vacant; the other is the ion that moves.
+    contents: before the hop; the carrier is on site `carrier_site`, its partner on `partner_site`. vector_angstrom:
+    from the first to the second. One of the two is vacant; the other is the ion that moves.
     """
 
     supercell: Supercell
@@ -179,9 +180,9 @@ def hop_cell(
 ) -> HopCell:
     """The supercell of one hop with one occupation of its environment.
 
-    sublattice: of the hop. ends: carrier and partner. more: wanted numbers of other species in the cell; those that the
-    environment holds already count, and the rest is placed far from the hop and from each other, where possible at equal
-    distances from both ends of the hop. InputError where the environment meets its own periodic image.
+    sublattice: of the hop. ends: carrier and partner. more: wanted numbers of other species in the cell; those that
+    the environment holds already count, and the rest is placed far from the hop and from each other, where possible at
+    equal distances from both ends of the hop. InputError where the environment meets its own periodic image.
     """
     held = host_contents(supercell, species)
     first = supercell.site_index(sublattice, (0, 0, 0), hop.origin)
@@ -190,8 +191,8 @@ def hop_cell(
     taken = [first, second, *gate]
     if len(set(taken)) != len(taken):
         raise InputError(
-            f"cells.supercells: {list(supercell.repeats)} is too small: a hop or its environment meets its own periodic "
-            "image; use more cells"
+            f"cells.supercells: {list(supercell.repeats)} is too small: a hop or its environment meets its own "
+            "periodic image; use more cells"
         )
     held[first], held[second] = ends
     for site, name in zip(gate, occupation, strict=True):

@@ -1,4 +1,4 @@
-"""Configurations for the fit of pair energies: random ones, of which those are kept that tell the energies apart best."""
+"""Configurations for the fit of pair energies: of many random ones, those that tell the energies apart best."""
 
 from __future__ import annotations
 

@@ -34,9 +34,9 @@ def fit_pairs(
 ) -> PairFit:
     """Fit E = E0(composition) + sum of counts times pair energies.
 
-    counts: (m, n) pairs of each kind in each configuration. compositions: (m,) configurations of equal composition share
-    one constant E0. names: (n,) of the unknowns in messages. InputError for too few configurations, or for energies that
-    they do not determine.
+    counts: (m, n) pairs of each kind in each configuration. compositions: (m,) configurations of equal composition
+    share one constant E0. names: (n,) of the unknowns in messages. InputError for too few configurations, or for
+    energies that they do not determine.
     """
     kinds = list(dict.fromkeys(compositions))
     constant = np.array([[composition == kind for kind in kinds] for composition in compositions], dtype=float)

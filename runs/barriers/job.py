@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from lattices.crystal import Crystal, Supercell
@@ -12,8 +13,8 @@ from runs.barriers.parameter_file import parameter_table, write_parameter_file
 from runs.barriers.plan import Plan, plan_of
 from runs.barriers.provenance import Provenance, report
 from runs.barriers.relax import RelaxationFailed
-from runs.barriers.schema import CrystalFile, load_crystal_file
-from runs.barriers.summary import Summary, summarise
+from runs.barriers.schema import load_crystal_file
+from runs.barriers.summary import summarise
 from runs.barriers.work import Bench, Outcome, Task, perform_all
 
 
@@ -63,20 +64,27 @@ def lattice_scale(bench: Bench, crystal: Crystal) -> float:
 
 def in_size_order(plan: Plan) -> list[Task]:
     """The tasks, those in small supercells first: a calculator that fails does so early."""
-    return sorted([*plan.hops, *plan.configurations], key=lambda task: task.supercell.n_sites)
+    tasks: list[Task] = [*plan.hops, *plan.configurations]
+    return sorted(tasks, key=_size)
 
 
-def in_order(plan: Plan, outcomes: dict[str, Outcome]) -> dict[str, Outcome]:
+def _size(task: Task) -> int:
+    """Sites of a task's supercell."""
+    return task.supercell.n_sites
+
+
+def in_order(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """The outcomes in the order of the plan, whichever task ended first."""
-    return {task.label: outcomes[task.label] for task in (*plan.hops, *plan.configurations)}
+    labels = [task.label for task in plan.hops] + [task.label for task in plan.configurations]
+    return {label: outcomes[label] for label in labels}
 
 
 def described(plan: Plan) -> str:
     """What is going to be computed, for people."""
     hops = {(task.entry.name, task.occupation) for task in plan.hops}
     return (
-        f"{len(hops)} distinct hops in {len({task.repeats for task in plan.hops})} supercells, {len(plan.unknowns)} pair "
-        f"energies from {len(plan.configurations)} configurations; cell {_lattice(plan.crystal)}"
+        f"{len(hops)} distinct hops in {len({task.repeats for task in plan.hops})} supercells, {len(plan.unknowns)} "
+        f"pair energies from {len(plan.configurations)} configurations; cell {_lattice(plan.crystal)}"
     )
 
 

@@ -32,8 +32,7 @@ def parameter_table(plan: Plan, summary: Summary, provenance: Provenance, scale:
         table["prototype"] = file.crystal.prototype
         table["lattice_parameter_angstrom"] = {"value": round(value, DIGITS), "source": source, "mark": mark}
     table["species"] = {
-        name: {key: value for key, value in one.model_dump(exclude_defaults=True).items()} | {"charge": one.charge}
-        for name, one in file.species.items()
+        name: one.model_dump(exclude_defaults=True) | {"charge": one.charge} for name, one in file.species.items()
     }
     table["hops"] = [
         _hop(hop, [one for one in summary.barriers if one.hop == hop.name], provenance) for hop in file.hops
@@ -43,7 +42,7 @@ def parameter_table(plan: Plan, summary: Summary, provenance: Provenance, scale:
 
 
 def write_parameter_file(path: Path, table: Table, report_path: Path, report: str) -> Model:
-    """Write the parameter file and the report; the model as `kmc run` reads it. InputError where it cannot be written."""
+    """Write the parameter file and the report; the model as `kmc run` reads it. InputError if that is impossible."""
     import tomli_w
 
     text = tomli_w.dumps(table)
@@ -90,7 +89,7 @@ def _frequency(hop: HopEntry, barriers: Sequence[EnvironmentBarrier], provenance
 
 
 def _pairs(plan: Plan, summary: Summary, provenance: Provenance) -> list[Table]:
-    """One entry for each shell: the mean of its kinds, weighted by their numbers, since a model has one energy a shell."""
+    """One entry for each shell, the mean of its kinds weighted by their numbers: a model has one energy a shell."""
     fit = summary.fit
     if fit is None:
         return []

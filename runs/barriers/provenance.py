@@ -29,9 +29,12 @@ class Provenance:
     @property
     def conditions(self) -> str:
         """Calculator, cell and limit of the forces."""
-        return (
-            f"computed with {self.calculator}, {self.lattice}, forces < {self.file.cells.fmax_eV_angstrom:g} eV/angstrom"
-        )
+        return f"computed with {self.calculator}, {self.lattice}, forces < {self.limit}"
+
+    @property
+    def limit(self) -> str:
+        """Of the forces."""
+        return f"{self.file.cells.fmax_eV_angstrom:g} eV/angstrom"
 
     def of_barrier(self, one: EnvironmentBarrier) -> str:
         """Source of a barrier."""
@@ -95,10 +98,10 @@ def report(plan: Plan, summary: Summary, provenance: Provenance) -> str:
         "",
         f"{provenance.conditions[0].upper()}{provenance.conditions[1:]}. Repeat with `{provenance.command}`.",
         "",
-        "Energies in eV. Residual: the forward barrier minus E0 + dE/2 of the model, with E0 and the pair energies of",
-        "the parameter file (without scale_eV).",
+        "Energies in eV; dE: after the hop minus before it. Residual: the forward barrier minus E0 + dE/2 of the model,",
+        "with E0 and the pair energies of the parameter file (without scale_eV).",
         "",
-        "| hop | environment | cell | E(end) - E(start) | forward | backward | E0 | NEB | mid-plane | nu / Hz | residual |",
+        "| hop | environment | cell | dE | forward | backward | E0 | NEB | mid-plane | nu / Hz | residual |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for barrier in summary.barriers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,14 +63,14 @@ class Relaxer:
             relaxed.calc = self.calculator
             # ASE itself steps through the logarithm of the deformation, which warns about rounding errors only.
             fmax = CELL_FMAX * min(self.cells.fmax_eV_angstrom, 0.1)
-            optimizer = BFGS(FrechetCellFilter(relaxed, hydrostatic_strain=True), logfile=None)
+            optimizer = BFGS(FrechetCellFilter(relaxed, hydrostatic_strain=True), logfile=os.devnull)  # type: ignore[arg-type]  # a filter stands in for atoms
             if not optimizer.run(fmax=fmax, steps=self.cells.steps):
                 raise RelaxationFailed(f"the cell: forces and stress above {fmax:g} after {self.cells.steps} steps")
             found = self.cache.write("cell", key, [relaxed], question)
         return float((found[0].get_volume() / atoms.get_volume()) ** (1 / 3))
 
     def relax(self, supercell: Supercell, atoms: Atoms, label: str) -> Atoms:
-        """The relaxed atoms in a fixed cell, with energy and forces. RelaxationFailed: not converged, or atoms astray."""
+        """The relaxed atoms in a fixed cell, with energy and forces. RelaxationFailed: unconverged, atoms astray."""
         question = self.question("relaxation")
         key = key_of(atoms, question)
         found = self.cache.read(label, key)
@@ -87,7 +88,7 @@ class Relaxer:
         from ase.optimize import LBFGS
 
         atoms.calc = self.calculator
-        optimizer = LBFGS(atoms, logfile=None)
+        optimizer = LBFGS(atoms, logfile=os.devnull)
         if not optimizer.run(fmax=self.cells.fmax_eV_angstrom, steps=self.cells.steps):
             raise RelaxationFailed(
                 f"{label}: forces above {self.cells.fmax_eV_angstrom:g} eV/angstrom after {self.cells.steps} steps"

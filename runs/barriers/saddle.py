@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,7 @@ def _guess(hop: HopCell, first: Atoms, last: Atoms, middle: Atoms | None, count:
     anchors = [first, last] if middle is None else [first, middle, last]
     places = [0.0, 1.0] if middle is None else [0.0, 0.5, 1.0]
     positions = [first.positions]
-    for one, other in zip(anchors[:-1], anchors[1:], strict=True):
+    for one, other in itertools.pairwise(anchors):
         positions.append(positions[-1] + shortest(hop.supercell, other.positions - one.positions))
     images = []
     for share in np.linspace(0.0, 1.0, count + 2):

@@ -28,10 +28,10 @@ class CrystalEntry(Strict):
     """
 
     prototype: PrototypeName | None = None
-    host: dict[str, str] = {}
+    host: dict[str, str] = Field(default_factory=dict)
     lattice_parameter_angstrom: Positive | None = None
     file: str | None = None
-    sublattices: dict[str, str | list[str] | list[int]] = {}
+    sublattices: dict[str, str | list[str] | list[int]] = Field(default_factory=dict)
     shell_tolerance: Annotated[float, Field(strict=True, ge=1e-6, le=0.2)] | None = None
     relax: Annotated[bool, Field(strict=True)] = True
 
@@ -52,9 +52,9 @@ class HopEntry(Strict):
     """A family of hops, as in a parameter file, without barriers.
 
     attempt_frequency_Hz: a number with its source, or "vineyard": from the vibrations of the hopping ion alone.
-    saddle: "neb", a nudged elastic band in the first supercell and the mid-plane in larger ones where symmetry allows it,
-    or "mid-plane", which uses it in the first one too. scale_eV: an energy that is
-    added to every computed barrier of the hop, such as a measured or DFT value minus the one of the calculator.
+    saddle: "neb", a nudged elastic band in the first supercell and the mid-plane in larger ones where symmetry allows
+    it, or "mid-plane", which uses it in the first one too. scale_eV: an energy that is added to every computed barrier
+    of the hop, such as a measured or DFT value minus the one of the calculator.
     """
 
     name: str
@@ -104,7 +104,7 @@ class Cells(Strict):
     """
 
     supercells: Annotated[tuple[Repeats, ...], Field(min_length=1)]
-    hop_contents: dict[str, Whole] = {}
+    hop_contents: dict[str, Whole] = Field(default_factory=dict)
     contents: tuple[dict[str, Whole], ...] = ()
     configurations: Whole | None = None
     fmax_eV_angstrom: Positive = 0.02
