@@ -63,22 +63,28 @@ def _hop(hop: HopEntry, barriers: Sequence[EnvironmentBarrier], provenance: Prov
     given = hop.model_dump(include=kept, exclude_defaults=True)
     table: Table = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
     table["attempt_frequency_Hz"] = _frequency(hop, barriers, provenance)
-    table["barriers"] = [
-        {
-            "gate": list(one.species),
-            "energy_eV": round(one.written_eV, DIGITS),
-            "source": provenance.of_barrier(one),
-            "mark": "computed" if one.tasks[0].entry.scale_eV is None else "derived",
-        }
-        for one in barriers
-    ]
+    table["barriers"] = [_barrier(one, len(barriers), provenance) for one in barriers]
     return table
 
 
+def _barrier(one: EnvironmentBarrier, environments: int, provenance: Provenance) -> Table:
+    """The entry of one environment, with its attempt frequency where it was computed and there are several."""
+    table: Table = {"gate": list(one.species), "energy_eV": round(one.written_eV, DIGITS)}
+    if environments > 1 and one.tasks[0].entry.attempt_frequency_Hz == "vineyard":
+        table["attempt_frequency_Hz"] = _vineyard([one], provenance)
+    scaled = one.tasks[0].entry.scale_eV is not None
+    return table | {"source": provenance.of_barrier(one), "mark": "derived" if scaled else "computed"}
+
+
 def _frequency(hop: HopEntry, barriers: Sequence[EnvironmentBarrier], provenance: Provenance) -> Table:
-    """The attempt frequency given, or the geometric mean of the computed ones over the environments."""
+    """The attempt frequency given, or the computed one."""
     if hop.attempt_frequency_Hz != "vineyard":
         return hop.attempt_frequency_Hz.model_dump()
+    return _vineyard(barriers, provenance)
+
+
+def _vineyard(barriers: Sequence[EnvironmentBarrier], provenance: Provenance) -> Table:
+    """The geometric mean of the computed attempt frequencies over the environments and cells."""
     found = np.array([e.attempt_frequency_Hz for one in barriers for e in one.energies if e.attempt_frequency_Hz])
     value = float(f"{np.exp(np.log(found).mean()):.3g}")
     source = (

@@ -86,7 +86,8 @@ def perform_all(bench: Bench, tasks: Sequence[Task], jobs: int) -> Mapping[str, 
         for label, outcome in _outcomes(bench, tasks, jobs):
             found[label] = outcome
             bar.update()
-            bar.write(f"{len(found)}/{len(tasks)}  {label}: {outcome}")
+            bar.clear()
+            print(f"{len(found)}/{len(tasks)}  {label}: {outcome}", flush=True)
     return found
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
+import threading
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,10 +56,27 @@ def _barriers(arguments: argparse.Namespace) -> int:
     typed += ["-o", arguments.output.name]
     calculator = CalculatorSpec(arguments.calculator, options)
     try:
-        return run_barriers(arguments.crystal, calculator, arguments.output, arguments.jobs, folder, shlex.join(typed))
+        with _interruptible():
+            return run_barriers(
+                arguments.crystal, calculator, arguments.output, arguments.jobs, folder, shlex.join(typed)
+            )
     except KeyboardInterrupt:
         print(f"kmc: stopped; relaxed images are kept in {folder}: the same command continues", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGINT and SIGTERM inside the block, so that other processes are ended in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _option(text: str) -> tuple[str, str | int | float | bool]:

@@ -125,12 +125,14 @@ def test_pair_energies_of_a_lattice_of_pairs_are_exact(tmp_path: Path) -> None:
 def test_interrupted_and_resumed_gives_the_same_file(tmp_path: Path) -> None:
     """A job that is stopped by Ctrl-C after its first relaxations, and one that was not."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
+    commands = {}
     for folder in (whole, parts):
         folder.mkdir()
-        crystal_file(folder, COPPER.replace("[[2, 2, 2]]", "[[2, 2, 2], [3, 3, 3]]"), "Cu", 3.6)
-    command = [sys.executable, "-m", "kmc", "barriers", "copper.toml", "--calculator", "emt", "-o", "mine.toml"]
-    subprocess.run(command, cwd=whole, check=True, capture_output=True)
-    job = subprocess.Popen(command, cwd=parts, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        path = crystal_file(folder, COPPER.replace("0.01", "0.05"), "Cu", 3.6)
+        words = ["barriers", str(path), "--calculator", "emt", "-o", str(folder / "mine.toml")]
+        commands[folder] = [sys.executable, "-m", "kmc", *words]
+    subprocess.run(commands[whole], check=True, capture_output=True)
+    job = subprocess.Popen(commands[parts], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while not list(parts.glob("mine.images/*-start-*.xyz")) and job.poll() is None:
         time.sleep(0.05)
     job.send_signal(signal.SIGINT)
@@ -138,7 +140,7 @@ def test_interrupted_and_resumed_gives_the_same_file(tmp_path: Path) -> None:
     assert job.returncode == 130
     assert b"the same command continues" in message
     assert not (parts / "mine.toml").exists()
-    subprocess.run([*command, "--jobs", "2"], cwd=parts, check=True, capture_output=True)
+    subprocess.run([*commands[parts], "--jobs", "2"], check=True, capture_output=True)
     for name in ("mine.toml", "mine.report.md"):
         assert (whole / name).read_bytes() == (parts / name).read_bytes()
 
