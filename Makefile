@@ -37,6 +37,7 @@ test-quick: venv
 # Rewrite the tables and the picture of the rooms that are generated from the source.
 docs: venv
 	$(BIN)/python docs/parameter_tables.py
+	$(BIN)/python docs/key_pages.py
 	$(BIN)/python docs/architecture.py
 
 # The documentation as web pages in docs/_build/html. Its tutorials are executed; a warning is an error.

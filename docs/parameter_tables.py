@@ -23,45 +23,10 @@ Row = tuple[str, ...]
 
 def numbers(name: str) -> str:
     """A Markdown table of every number of a shipped parameter set."""
+    from kmc.model.listing import numbers_of
     from kmc.model.parameters import load_model
 
-    model = load_model(name)
-    rows: list[Row] = []
-
-    def add(what: str, number: object, unit: str) -> None:
-        rows.append((what, f"{number.value:g} {unit}".strip(), number.mark, number.source))  # type: ignore[attr-defined]  # Sourced
-
-    if model.lattice_parameter_angstrom:
-        add("lattice parameter", model.lattice_parameter_angstrom, "Å")
-    if model.proton_sites:
-        add("proton place, over the lattice parameter", model.proton_sites.displacement, "")
-    for hop in model.hops:
-        add(f"{hop.name}: attempt frequency", hop.attempt_frequency_Hz, "Hz")
-        for barrier in hop.barriers:
-            gate = f" between {', '.join(barrier.gate)}" if barrier.gate else ""
-            rows.append((f"{hop.name}: barrier{gate}", f"{barrier.energy_eV:g} eV", barrier.mark, barrier.source))
-            if barrier.attempt_frequency_Hz:
-                add(f"{hop.name}: attempt frequency{gate}", barrier.attempt_frequency_Hz, "Hz")
-        if terms := hop.cluster_expansion:
-            listed = [(f"{hop.name}: barrier, constant", terms.constant_eV)]
-            listed += [(f"{hop.name}: barrier, {t.species} on shell {t.shell}", t.energy_eV) for t in terms.points]
-            listed += [
-                (f"{hop.name}: barrier, {' - '.join(t.species)} on shells {t.shells[0]} - {t.shells[1]}", t.energy_eV)
-                for t in terms.pairs
-            ]
-            rows += [(what, f"{energy:g} eV", terms.mark, terms.source) for what, energy in listed]
-        if hop.reorganisation_energy_eV and hop.transfer_integral_eV:
-            add(f"{hop.name}: reorganisation energy", hop.reorganisation_energy_eV, "eV")
-            add(f"{hop.name}: transfer integral", hop.transfer_integral_eV, "eV")
-    for pair in model.pairs:
-        value = "forbidden" if pair.forbidden else f"{pair.energy_eV:g} eV"
-        rows.append((f"{' - '.join(pair.species)}, {pair.neighbours}", value, pair.mark, pair.source))
-    if model.oxygen_exchange:
-        add("oxygen exchange: enthalpy", model.oxygen_exchange.enthalpy_J_mol, "J/mol")
-        add("oxygen exchange: entropy", model.oxygen_exchange.entropy_J_mol_K, "J/mol/K")
-    if model.coulomb:
-        add("relative permittivity", model.coulomb.relative_permittivity, "")
-    return _markdown(("number", "value", "mark", "source"), rows)
+    return _markdown(("number", "value", "mark", "source"), numbers_of(load_model(name)))
 
 
 def constants(family: str) -> str:

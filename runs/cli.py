@@ -24,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.action(arguments)
         return code
     except InputError as error:
-        print(f"kmc: {_one_line(str(error))}", file=sys.stderr)
+        for line in error.lines:
+            print(f"kmc: {_one_line(line)}", file=sys.stderr)
         return 2
     except (BarrierBelowBound, DisplacementOverflow) as error:
         print(f"kmc: {error}", file=sys.stderr)

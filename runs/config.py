@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from kmc.model.parameters import first_error
+from kmc.model.problems import refuse
 from lattices.errors import InputError
 from lattices.suggestions import did_you_mean
 from lattices.toml import parse_toml
@@ -43,7 +43,7 @@ def load_config(name_or_path: str | Path, overrides: Sequence[str] = ()) -> tupl
     try:
         config = RunConfig.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{where}: {first_error(error)}{allowed_keys(error)}") from error
+        refuse(where, error, RunConfig)
     config._where = where
     return config, base
 
@@ -84,31 +84,14 @@ def _apply(data: dict[str, object], override: str) -> None:
     table[parts[-1]] = value
 
 
-def allowed_keys(error: ValidationError) -> str:
-    """The allowed keys, to be added to the message about an unknown one; nothing for other errors."""
-    problem = error.errors()[0]
-    if problem["type"] != "extra_forbidden":
-        return ""
-    schema: object = RunConfig
-    for part in problem["loc"][:-1]:
-        if isinstance(schema, type) and issubclass(schema, BaseModel) and part in schema.model_fields:
-            schema = schema.model_fields[str(part)].annotation
-        arguments = getattr(schema, "__args__", (schema,))  # dict[str, X], X | None
-        models = [entry for entry in arguments if isinstance(entry, type) and issubclass(entry, BaseModel)]
-        schema = models[0] if models else schema
-    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
-        return ""
-    return f"; allowed are {', '.join(schema.model_fields)}{did_you_mean(problem['loc'][-1], schema.model_fields)}"
-
-
 @contextmanager
 def naming(config: RunConfig) -> Iterator[None]:
     """Prefix messages of InputError from lower floors with the name of the run file."""
     try:
         yield
     except InputError as error:
-        named = str(error).startswith(f"{config.where}: ")
-        raise InputError(str(error) if named else f"{config.where}: {error}") from error
+        start = f"{config.where}: "
+        raise InputError(*(line if line.startswith(start) else start + line for line in error.lines)) from error
 
 
 def resolved_toml(config: RunConfig, decided: Mapping[str, object] | None = None) -> str:

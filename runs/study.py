@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kmc.model.parameters import first_error
+from kmc.model.problems import refuse
 from lattices.errors import InputError
 from lattices.toml import parse_toml
 from runs.config import RunConfig, load_config, shipped_examples
@@ -96,8 +96,7 @@ def load_study(file: Path) -> tuple[StudyConfig, Path]:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{file}: not valid TOML: {error}") from error
     except ValidationError as error:
-        allowed = "; allowed are run, set, vary"
-        raise InputError(f"{file}: {first_error(error)}{allowed}") from error
+        refuse(str(file), error, StudyConfig)
     number = 1
     for values in study.vary.values():
         number *= len(values)

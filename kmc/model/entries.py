@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.json_schema import JsonSchemaValue
 
 from lattices.hop_environments import EnvironmentRule
 from lattices.neighbours import Neighbours
@@ -24,7 +25,12 @@ def _shell_numbers(value: object) -> object:
     return tuple(numbers)
 
 
-Shells = Annotated[tuple[int, ...], BeforeValidator(_shell_numbers)]
+_NUMBER: JsonSchemaValue = {"type": "integer", "minimum": 0}
+Shells = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_shell_numbers),
+    WithJsonSchema({"anyOf": [_NUMBER, {"type": "array", "items": _NUMBER, "minItems": 1}]}),
+]
 DistanceRange = tuple[Annotated[Finite, Field(ge=0)], Annotated[Finite, Field(gt=0, le=100)]]
 
 

@@ -21,11 +21,11 @@ from kmc.model.entries import (
     Species,
     Strict,
 )
+from kmc.model.problems import refuse
+from kmc.model.references import ELECTRONIC_BY_NAME, problems_of
 from lattices.errors import InputError
 from lattices.suggestions import did_you_mean
 from lattices.toml import parse_toml
-
-ELECTRONIC_BY_NAME = frozenset({"electron", "hole"})  # species of these names are electronic unless they say otherwise
 
 
 class Model(Strict):
@@ -50,55 +50,10 @@ class Model(Strict):
     coulomb: CoulombSpec | None = None
 
     @model_validator(mode="after")
-    def _names(self) -> Model:
-        def known(name: str, where: str) -> None:
-            if name not in self.species:
-                raise ValueError(
-                    f"{where} names species {name!r}; known are {', '.join(self.species)}"
-                    + did_you_mean(name, self.species)
-                )
-
-        for hop in self.hops:
-            where = f"hop {hop.name!r}"
-            known(hop.carrier, where)
-            known(hop.partner, where)
-            if hop.carrier == hop.partner:
-                raise ValueError(f"{where} exchanges {hop.carrier!r} with itself; carrier and partner must differ")
-            if self.species[hop.carrier].sublattice != self.species[hop.partner].sublattice:
-                homes = [self.species[name].sublattice for name in (hop.carrier, hop.partner)]
-                raise ValueError(
-                    f"{where} joins two sublattices, {homes[0]} and {homes[1]}; carrier and partner must share one"
-                )
-            for barrier in hop.barriers:
-                for name in barrier.gate:
-                    known(name, where)
-            for name in sorted(hop.cluster_expansion.species) if hop.cluster_expansion else ():
-                known(name, f"{where}: cluster_expansion")
-        for pair in self.pairs:
-            known(pair.species[0], "a pair")
-            known(pair.species[1], "a pair")
-        for hop in self.hops:
-            self._check_kind(hop)
-        seen = [(tuple(sorted(p.species)), n) for p in self.pairs for n in p.neighbours.shells or (str(p.neighbours),)]
-        for species, place in seen:
-            if seen.count((species, place)) > 1:
-                where = f"shell {place}" if isinstance(place, int) else f"at {place}"
-                raise ValueError(f"the pair {' - '.join(species)} on {where} is listed twice; once is allowed")
+    def _fits_together(self) -> Model:
+        if problems := problems_of(self):
+            raise ValueError("\n".join(problems))
         return self
-
-    def _check_kind(self, hop: Hop) -> None:
-        """ValueError for a charged carrier whose kind is neither stated nor evident."""
-        carrier, partner = self.species[hop.carrier], self.species[hop.partner]
-        stated = carrier.kind is not None or hop.carrier in ELECTRONIC_BY_NAME
-        ionic = {hop.carrier, hop.partner} & set(self.vacancies) or self._among_protons(hop)
-        if carrier.charge != partner.charge and not stated and not ionic:
-            raise ValueError(
-                f"species.{hop.carrier}.kind is missing: hop {hop.name!r} moves a charge without a vacancy, so the "
-                'species must state kind = "ion" or kind = "electronic"'
-            )
-
-    def _among_protons(self, hop: Hop) -> bool:
-        return self.proton_sites is not None and self.species[hop.carrier].sublattice == self.proton_sites.sublattice
 
     @property
     def electronic(self) -> frozenset[str]:
@@ -191,21 +146,12 @@ def load_model(name_or_path: str | Path) -> Model:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where}: not valid TOML: {error}") from error
     except ValidationError as error:
-        raise InputError(f"{where}: {first_error(error)}") from error
+        refuse(where, error, Model)
 
 
-def first_error(error: ValidationError) -> str:
-    """The first problem of a pydantic error as 'key = given: what is allowed'."""
-    problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key {key}"
-    if problem["type"] == "missing":
-        return f"{key} is missing"
-    if problem["type"] == "value_error" or isinstance(problem["input"], dict):
-        return f"{key}: {message}" if key else message
-    return f"{key} = {problem['input']!r}: {message}"
+def source_text(name_or_path: str | Path) -> str:
+    """The text of a parameter file; InputError where there is none."""
+    return _read(name_or_path)[0]
 
 
 def _read(name_or_path: str | Path) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from kmc.model.entries import DistanceRange, PrototypeName, Shells, Sourced, Species, Strict
-from kmc.model.parameters import first_error
+from kmc.model.problems import refuse
 from lattices.errors import InputError
 from lattices.hop_environments import EnvironmentRule
 from lattices.neighbours import Neighbours
@@ -165,4 +165,4 @@ def load_crystal_file(path: Path) -> CrystalFile:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     except ValidationError as error:
-        raise InputError(f"{path}: {first_error(error)}") from error
+        refuse(str(path), error, CrystalFile)

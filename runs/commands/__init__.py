@@ -16,6 +16,7 @@ COMMANDS = (
     "bench",
     "shells",
     "barriers",
+    "model",
     "equilibrium",
     "info",
 )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     field_validator,
     model_serializer,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from kmc.model.entries import PrototypeName
 
@@ -22,6 +25,17 @@ Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Temperature = Annotated[float, Field(strict=True, ge=1, le=10_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 AtLeastOne = Annotated[int, Field(strict=True, ge=1, le=2**24)]
+
+
+def or_single(schema: dict[str, Any]) -> None:
+    """JSON schema of a list that may also be written as its only entry."""
+    of_list = {key: schema.pop(key) for key in ("type", "items", "minItems") if key in schema}
+    schema["anyOf"] = [of_list, of_list["items"]]
+
+
+def short_forms(schema: JsonSchemaValue, *others: JsonSchemaValue) -> JsonSchemaValue:
+    """JSON schema of a table that may also be written in other ways."""
+    return {"anyOf": [schema, *others]}
 
 
 class Strict(BaseModel):
@@ -56,6 +70,16 @@ class AmountSpec(Strict):
         raise ValueError(f"{value!r} was given; {cls.wording()}")
 
     @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The table, a bare number or one of the words."""
+        return short_forms(handler.resolve_ref_schema(handler(core)), {"type": "number"}, *cls.words())
+
+    @classmethod
+    def words(cls) -> list[JsonSchemaValue]:
+        """JSON schema of the words that stand for a table."""
+        return []
+
+    @classmethod
     def wording(cls) -> str:
         """What is allowed, for messages."""
         return "a site fraction, or a table with one of fraction, number, sites, profile is needed"
@@ -85,6 +109,11 @@ class CarrierSpec(AmountSpec):
     @classmethod
     def _balance(cls, value: object) -> object:
         return {"charge_balance": True} if value == "charge-balance" else value
+
+    @classmethod
+    def words(cls) -> list[JsonSchemaValue]:
+        """JSON schema of the words that stand for a table."""
+        return [{"const": "charge-balance"}]
 
     @classmethod
     def wording(cls) -> str:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, field_serializer, field_validator, model_serializer, model_validator
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    PrivateAttr,
+    field_serializer,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from runs.schema.crystal import (
     AtLeastOne,
@@ -14,6 +24,8 @@ from runs.schema.crystal import (
     Positive,
     Strict,
     Temperature,
+    or_single,
+    short_forms,
 )
 
 STREAMS = 2**24  # number of temperature indices in the key of the random numbers (kmc/rng/philox.py)
@@ -39,7 +51,7 @@ class ElectronicSpec(Strict):
     from.
     """
 
-    conductivity_S_m: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    conductivity_S_m: Annotated[tuple[Positive, ...], Field(min_length=1, json_schema_extra=or_single)]
     source: Annotated[str, Field(min_length=3)]
 
     @field_validator("conductivity_S_m", mode="before")
@@ -120,6 +132,11 @@ class ParallelSpec(Strict):
 
     domains: DomainsSpec | None = None
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The table or the word."""
+        return short_forms(handler.resolve_ref_schema(handler(core)), {"const": "replicas"})
+
     @model_validator(mode="before")
     @classmethod
     def _word(cls, value: object) -> object:
@@ -148,7 +165,7 @@ class RunSpec(Strict):
     so that it can be repeated alone. allow_localised_carriers: run even if the bonds of a carrier form closed clusters.
     """
 
-    temperature_K: Annotated[list[Temperature], Field(min_length=1)]
+    temperature_K: Annotated[list[Temperature], Field(min_length=1, json_schema_extra=or_single)]
     temperature_index: Annotated[int, Field(strict=True, ge=0, lt=STREAMS)] = 0
     replicas: AtLeastOne = 8
     replicas_per_configuration: AtLeastOne = 1

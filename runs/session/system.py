@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from kmc.model.parameters import Model, first_error, load_model
+from kmc.model.parameters import Model, load_model
+from kmc.model.problems import refuse
 from lattices.errors import InputError
 from lattices.prototypes import PROTOTYPES
-from runs.config import allowed_keys
 from runs.schema.run_file import RunConfig
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def config_of(keys: Mapping[str, Any], more: Mapping[str, Any]) -> RunConfig:
     try:
         config = RunConfig.model_validate(tables)
     except ValidationError as error:
-        raise InputError(f"{WHERE}: {first_error(error)}{allowed_keys(error)}") from error
+        refuse(WHERE, error, RunConfig)
     config._where = WHERE
     return config
 

@@ -88,3 +88,12 @@ def test_every_shipped_constant_is_on_a_page():
                 assert f"| {name} | {key} | {number.value:g}" in on_pages, (name, key)
     with pytest.raises(ValueError, match="the files are ceria, lsf, proton_perovskites"):
         tables().updated("<!-- constants: glass -->\n<!-- end -->")
+
+
+def test_the_pages_of_all_keys_are_current():
+    spec = importlib.util.spec_from_file_location("key_pages", ROOT / "docs" / "key_pages.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for path, text in module.pages().items():
+        assert path.read_text(encoding="utf-8") == text, "run python docs/key_pages.py"

@@ -59,7 +59,7 @@ def test_each_temperature_has_its_own_conductivity(tmp_path: Path) -> None:
         ("lsf64", [GIVEN, 'polarons.mode="frozen-ions"'], '"kinetic" and "scaled" are allowed'),
         ("lsf64", [several(2)], "holds 2 values for 1 temperatures"),
         ("lsf64", ["model.electronic={ conductivity_S_m = 1.0 }"], "model.electronic.source is missing"),
-        ("lsf64", ['model.electronic={ conductivity_S_m = -1, source = "test" }'], "greater than 0"),
+        ("lsf64", ['model.electronic={ conductivity_S_m = -1, source = "test" }'], "must be above 0"),
     ],
 )
 def test_refused(refused: Callable[..., str], name: str, overrides: list[str], message: str) -> None:
