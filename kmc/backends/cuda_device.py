@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import metadata, resources
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,31 @@ from lattices.errors import InputError
 
 OLDEST_CAPABILITY = 70
 THREADS_PER_BLOCK = 64
+WARP = 32
 INCLUDE = re.compile(r'#include "([^"]+)"')
 
 Argument = DeviceArray | np.generic
-Kernel = Callable[[tuple[int, ...], tuple[int, ...], tuple[Argument, ...]], None]
+
+
+class Kernel(Protocol):
+    """The part of the interface of a CuPy kernel that the backends use."""
+
+    max_dynamic_shared_size_bytes: int
+
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Argument, ...], *, shared_mem: int = 0
+    ) -> None:
+        """Launch it."""
+
+
+class Module(Protocol):
+    """The part of the interface of a CuPy RawModule that is used."""
+
+    def compile(self) -> None:
+        """Compile it for the current device."""
+
+    def get_function(self, name: str) -> Kernel:
+        """One of its kernels."""
 
 
 def problem() -> str:
@@ -52,6 +74,13 @@ def _installed(wheel: str) -> bool:
     return True
 
 
+def shared_bytes() -> int:
+    """Shared memory that a block can have on the current device."""
+    import cupy
+
+    return int(cupy.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"])
+
+
 def free_bytes() -> int:
     """Free memory of the current device."""
     import cupy
@@ -77,14 +106,14 @@ def launch(function: Kernel, lanes: int, arguments: tuple[Argument, ...]) -> Non
     function((-(-lanes // THREADS_PER_BLOCK),), (THREADS_PER_BLOCK,), arguments)
 
 
-@lru_cache(maxsize=8)
-def kernel(name: str) -> Kernel:
-    """A compiled kernel of walk.cu; InputError with the compiler's first line if it does not compile."""
-    import cupy
+@lru_cache(maxsize=64)
+def kernel(name: str, source: str = "walk.cu", constants: tuple[tuple[str, int], ...] = ()) -> Kernel:
+    """A compiled kernel of a file; InputError with the compiler's first line if it does not compile.
 
-    module = cupy.RawModule(code=joined_source(), options=compiler_options())
+    constants: macros and their values.
+    """
     try:
-        module.compile()
+        module = _module(source, constants)
         compiled: Kernel = module.get_function(name)
     except Exception as error:  # CuPy's CompileException, or the driver's own errors
         first = next((line for line in str(error).splitlines() if "error" in line), str(error).splitlines()[0])
@@ -92,17 +121,26 @@ def kernel(name: str) -> Kernel:
     return compiled
 
 
-def compiler_options() -> tuple[str, ...]:
+@lru_cache(maxsize=16)
+def _module(source: str, constants: tuple[tuple[str, int], ...]) -> Module:
+    import cupy
+
+    module: Module = cupy.RawModule(code=joined_source(source), options=compiler_options(constants))
+    module.compile()
+    return module
+
+
+def compiler_options(constants: tuple[tuple[str, int], ...] = ()) -> tuple[str, ...]:
     """Options of NVRTC; KMC_ABI makes kernels with another struct layout than layout.py a compiler error."""
-    return ("--std=c++14", f"-DKMC_ABI={layout_hash()}u")
+    return ("--std=c++14", f"-DKMC_ABI={layout_hash()}u", *(f"-D{name}={value}" for name, value in constants))
 
 
-def joined_source() -> str:
-    """walk.cu with its headers as one text, each header once: CuPy's cache does not see what an #include names.
+def joined_source(name: str = "walk.cu") -> str:
+    """A file of kernels with its headers as one text, each once: CuPy's cache does not see what an #include names.
 
     #line keeps the file and line of the sources in compiler messages.
     """
-    return _expanded("walk.cu", set())
+    return _expanded(name, set())
 
 
 def _expanded(name: str, seen: set[str]) -> str:

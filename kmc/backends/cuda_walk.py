@@ -1,4 +1,4 @@
-"""Replicas on CUDA: kernels/walk.cu, bit for bit the NumPy backend.
+"""Replicas on CUDA: kernels/walk.cu, or a warp per replica (cuda_compact.py), bit for bit the NumPy backend.
 
 The state stays on the device for the whole run; `read` copies it back. Kernels are compiled when the walker is made,
 so that a failure is reported immediately.
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kmc.backends import cuda_device
 from kmc.backends.base import walk_windows
+from kmc.backends.cuda_compact import compact_walk
 from kmc.backends.cuda_frame import FLAGS, CudaFrames
 from kmc.backends.cuda_memory import check_memory
 from kmc.backends.layout import (
@@ -63,6 +64,7 @@ class CudaWalker:
         self.key = stream_key(seed, temperature_index, STREAM_TRIALS)
         check_memory(tables, state.replicas, cuda_device.free_bytes(), lags, bounds)
         self._kernel = cuda_device.kernel(KERNELS[walk_kind(tables, bounds)])
+        self._compact = compact_walk(tables, bounds)
         self._horizon_per_trial = bounds.horizon_per_trial if bounds else None
         self._device = {name: cuda_device.to_device(getattr(state, name)) for name in STATE_MEMBERS}
         self._errors = cuda_device.to_device(np.zeros((state.replicas, ERROR_WORDS), dtype=np.int64))
@@ -105,7 +107,10 @@ class CudaWalker:
         """Walk one window; length: (R,) trials, or horizons of a rejection-free walk."""
         replicas = self._state.replicas
         words = (np.uint32(self.key[0]), np.uint32(self.key[1]), np.uint32(self.window))
-        cuda_device.launch(self._kernel, replicas, (self._tables, self._arrays, length, np.int64(replicas), *words))
+        if self._compact is not None:
+            self._compact.launch(self._tables, self._arrays, length, replicas, words)
+        else:
+            cuda_device.launch(self._kernel, replicas, (self._tables, self._arrays, length, np.int64(replicas), *words))
         self.window += 1
         self._changed()
 

@@ -32,6 +32,7 @@ pairs = [("V_O", "V_O", 1, 0.1), ("V_O", "electron", 1, -0.1)]
 two = made_up_model("perovskite", {("M",): 0.4, ("D",): 0.5, ("electron",): 0.45}, pairs, polarons=polarons)
 SYSTEMS = {
     "single barrier": lambda n: made_up_system(made_up_model(), (6, 6, 6), 40, replicas=n),
+    "few carriers": lambda n: made_up_system(made_up_model(), (6, 6, 6), 7, replicas=n),
     "carriers alone": lambda n: made_up_system(made_up_model(), (6, 6, 6), 40, replicas=n, tracked=False),
     "two carriers": lambda n: made_up_system(two, (8, 8, 8), 40, dopants=9, electrons=12, replicas=n),
 }
@@ -56,7 +57,7 @@ for end, kind in zip(ends, ("numpy", "cuda")):
     walk.read()
 assert (ends[0].histogram == ends[1].histogram).all() and (ends[0].ion_order == ends[1].ion_order).all()
 assert {name for name, _, _ in cupy.LAUNCHES} >= {
-    "walk_energies", "walk_single_barrier", "walk_rejection_free", "visit_energies", "visit_single_barrier",
+    "walk_energies", "walk_plain_warp", "walk_single_barrier", "walk_rejection_free", "visit_energies", "visit_single_barrier",
     "walk_neutral",
 }
 """

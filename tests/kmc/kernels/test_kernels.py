@@ -22,6 +22,9 @@ from kmc.backends.cuda_walk import DRAW
 from kmc.backends.cuda_walk import KERNELS as WALKS
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
+LATTICE = {"NX": 20, "NY": 20, "NZ": 20, "BASIS": 1, "CARRIERS": 400, "DIRECTIONS": 6}
+CONSTANTS = tuple((f"KMC_{name}", value) for name, value in LATTICE.items())
+SOURCES = {"walk.cu": (), "plain_warp.cu": CONSTANTS}
 KERNELS = Path(str(resources.files("kmc") / "kernels"))
 
 
@@ -36,12 +39,13 @@ def _nvrtc():
 @pytest.mark.slow
 @pytest.mark.skipif(_nvrtc() is None, reason="the NVRTC wheel is not installed")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_joined_source_compiles_with_nvrtc(architecture):
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_joined_source_compiles_with_nvrtc(name, architecture):
     library = ctypes.CDLL(str(_nvrtc()))
     program = ctypes.c_void_p()
-    source = joined_source().encode()
-    assert library.nvrtcCreateProgram(ctypes.byref(program), source, b"walk.cu", 0, None, None) == 0
-    given = (f"--gpu-architecture={architecture}", *compiler_options())
+    source = joined_source(name).encode()
+    assert library.nvrtcCreateProgram(ctypes.byref(program), source, name.encode(), 0, None, None) == 0
+    given = (f"--gpu-architecture={architecture}", *compiler_options(SOURCES[name]))
     options = (ctypes.c_char_p * len(given))(*(option.encode() for option in given))
     status = library.nvrtcCompileProgram(program, len(given), options)
     size = ctypes.c_size_t()

@@ -360,6 +360,7 @@ class RawKernel:
 
 class _Device:
     compute_capability = "90"
+    attributes = {"MaxSharedMemoryPerBlockOptin": MOST_SHARED_BYTES}  # noqa: RUF012
     mem_info = property(lambda self: (max(MEMORY - _pool["held"], 0), MEMORY))  # memory held by the pool is not free
 
 
