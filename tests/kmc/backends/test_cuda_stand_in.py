@@ -57,8 +57,8 @@ for end, kind in zip(ends, ("numpy", "cuda")):
     walk.read()
 assert (ends[0].histogram == ends[1].histogram).all() and (ends[0].ion_order == ends[1].ion_order).all()
 assert {name for name, _, _ in cupy.LAUNCHES} >= {
-    "walk_energies", "walk_plain_warp", "walk_single_barrier", "walk_rejection_free", "visit_energies", "visit_single_barrier",
-    "walk_neutral",
+    "walk_energies", "walk_plain_warp", "walk_single_barrier", "walk_rejection_free", "visit_energies",
+    "visit_single_barrier", "walk_neutral",
 }
 """
 )
