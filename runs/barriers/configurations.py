@@ -15,9 +15,8 @@ from lattices.neighbours import Neighbours
 from lattices.pair_kinds import PairKind, count_pairs, pair_kinds
 from lattices.stencils import check_fits, stencil_of
 from runs.barriers.cells import Contents, host_contents, shortest, site_positions
+from runs.barriers.environments import CANDIDATES, by_leverage
 from runs.barriers.schema import PairEntry
-
-CANDIDATES = 20  # random configurations drawn for each one that is kept
 
 
 @dataclass(frozen=True)
@@ -73,10 +72,9 @@ def choose_configurations(
     number: int,
     seed: int,
 ) -> list[Contents]:
-    """Up to `number` random configurations of the given contents, chosen one by one for the largest leverage.
+    """Up to `number` random configurations of the given contents, those that tell the unknowns apart best.
 
-    The leverage of a configuration is its variance under the fit to those chosen before, x (X'X)^-1 x', as in D-optimal
-    designs. Configurations with the same distances between all their defects count as one, so that there may be fewer
+    Configurations with the same distances between all their defects count as one, so that there may be fewer
     than `number`. InputError for more particles than sites.
     """
     generator = np.random.default_rng(seed)
@@ -87,16 +85,7 @@ def choose_configurations(
     candidates = list(distinct.values())
     counts = np.array([pair_counts(supercell, unknowns, one) for one in candidates], dtype=float)
     rows = np.hstack([counts, np.ones((len(counts), 1))])
-    inverse = np.eye(rows.shape[1]) / 1e-3  # a weak prior, so that the first choices are defined
-    chosen: list[int] = []
-    for _ in range(min(number, len(candidates))):
-        leverage = np.einsum("ij,jk,ik->i", rows, inverse, rows)
-        leverage[chosen] = -1.0
-        best = int(leverage.argmax())
-        chosen.append(best)
-        column = inverse @ rows[best]
-        inverse -= np.outer(column, column) / (1.0 + rows[best] @ column)  # Sherman and Morrison
-    return [candidates[index] for index in chosen]
+    return [candidates[index] for index in by_leverage(rows, number)]
 
 
 def _distances(supercell: Supercell, species: Mapping[str, Species], contents: Contents) -> tuple[object, ...]:

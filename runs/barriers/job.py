@@ -11,8 +11,9 @@ from runs.barriers.calculators import CalculatorSpec
 from runs.barriers.cells import crystal_of
 from runs.barriers.parameter_file import parameter_table, write_parameter_file
 from runs.barriers.plan import Plan, plan_of
-from runs.barriers.provenance import Provenance, report
+from runs.barriers.provenance import Provenance
 from runs.barriers.relax import RelaxationFailed
+from runs.barriers.report import report
 from runs.barriers.schema import load_crystal_file
 from runs.barriers.summary import summarise
 from runs.barriers.work import Bench, Outcome, Task, perform_all

@@ -11,6 +11,7 @@ import numpy as np
 from kmc.model.parameters import Model, load_model
 from lattices.errors import InputError
 from runs.barriers.configurations import Unknown
+from runs.barriers.fit import Fit
 from runs.barriers.plan import Plan
 from runs.barriers.provenance import Provenance
 from runs.barriers.schema import HopEntry
@@ -35,7 +36,13 @@ def parameter_table(plan: Plan, summary: Summary, provenance: Provenance, scale:
         name: one.model_dump(exclude_defaults=True) | {"charge": one.charge} for name, one in file.species.items()
     }
     table["hops"] = [
-        _hop(hop, [one for one in summary.barriers if one.hop == hop.name], provenance) for hop in file.hops
+        _hop(
+            hop,
+            [one for one in summary.barriers if one.hop == hop.name],
+            summary.clusters.get(hop.name),
+            provenance,
+        )
+        for hop in file.hops
     ]
     table["pairs"] = _pairs(plan, summary, provenance)
     return table
@@ -57,14 +64,46 @@ def write_parameter_file(path: Path, table: Table, report_path: Path, report: st
     return model
 
 
-def _hop(hop: HopEntry, barriers: Sequence[EnvironmentBarrier], provenance: Provenance) -> Table:
+def _hop(hop: HopEntry, barriers: Sequence[EnvironmentBarrier], cluster: Fit | None, provenance: Provenance) -> Table:
     kept = {"name", "carrier", "partner", "shell", "distance_angstrom"}
     kept |= {"gate", "gate_distance_angstrom", "gate_end_distance_angstrom"}
     given = hop.model_dump(include=kept, exclude_defaults=True)
     table: Table = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
     table["attempt_frequency_Hz"] = _frequency(hop, barriers, provenance)
-    table["barriers"] = [_barrier(one, len(barriers), provenance) for one in barriers]
+    if cluster is None:
+        table["barriers"] = [_barrier(one, len(barriers), provenance) for one in barriers]
+    else:
+        table["cluster_expansion"] = _cluster_expansion(barriers, cluster, provenance)
     return table
+
+
+def _cluster_expansion(barriers: Sequence[EnvironmentBarrier], fit: Fit, provenance: Provenance) -> Table:
+    """The fitted terms; scale_eV is part of the constant."""
+    terms = barriers[0].tasks[0].terms
+    assert terms is not None
+    energies = [round(float(value), DIGITS) for value in fit.energies_eV]
+    n_points = len(terms.points)
+    points = [
+        {"species": species, "shell": shell, "energy_eV": energy}
+        for (species, shell), energy in zip(terms.points, energies[:n_points], strict=True)
+    ]
+    pairs = [
+        {
+            "species": list(species),
+            "shells": list(shells),
+            "distance_angstrom": [round(max(low, 0.0), DIGITS), round(high, DIGITS)],
+            "energy_eV": energy,
+        }
+        for (species, shells, (low, high)), energy in zip(terms.pairs, energies[n_points:], strict=True)
+    ]
+    return {
+        "constant_eV": round(float(fit.constants_eV[0]) + barriers[0].scale_eV, DIGITS),
+        "points": points,
+        "pairs": pairs,
+        "error_eV": round(fit.left_out_rms_eV, DIGITS),
+        "source": provenance.of_cluster(barriers, fit),
+        "mark": "derived" if barriers[0].scale_eV else "computed",
+    }
 
 
 def _barrier(one: EnvironmentBarrier, environments: int, provenance: Provenance) -> Table:

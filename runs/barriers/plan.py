@@ -6,16 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from lattices.crystal import Crystal, Supercell
-from lattices.distinct_hops import DistinctHop, distinct_hops, distinct_occupations
+from lattices.distinct_hops import DistinctHop, distinct_hops
 from lattices.errors import InputError
 from lattices.stencils import check_fits, stencil_of
 from runs.barriers.cells import Contents, HopCell, hop_cell
+from runs.barriers.cluster_terms import ClusterTerms
 from runs.barriers.configurations import Unknown, choose_configurations, unknowns_of
+from runs.barriers.environments import PER_UNKNOWN, occupations_of, species_choices, terms_of
 from runs.barriers.fit import SPARE
 from runs.barriers.schema import CrystalFile, HopEntry
-
-MOST_ENVIRONMENTS = 64  # distinct occupations of one hop's environment
-CONFIGURATIONS_PER_UNKNOWN = 3  # where the file does not say how many
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class HopTask:
     """One hop in one supercell.
 
     occupation: of its environment, standing for `weight` equivalent ones. method: "neb", or "mid-plane" where symmetry
-    allows it.
+    allows it. terms: of the cluster expansion, None for a hop with a list of barriers.
     """
 
     label: str
@@ -32,6 +31,7 @@ class HopTask:
     weight: int
     cell: HopCell
     method: str
+    terms: ClusterTerms | None
 
     @property
     def supercell(self) -> Supercell:
@@ -82,17 +82,9 @@ def _hop_tasks(file: CrystalFile, entry: HopEntry, supercells: list[Supercell]) 
             raise InputError(str(error).replace("crystal.repeats", "cells.supercells")) from error
     kinds = distinct_hops(crystal, bonds, [crystal.index(name) for name in entry.gate], entry.environment_rule)
     hop = _only(entry, kinds)
-    choices = [
-        [name for name, one in file.species.items() if one.sublattice == crystal.sublattices[s].name]
-        for s, _ in hop.sites
-    ]
-    occupations = distinct_occupations(hop, choices)
-    if len(occupations) > MOST_ENVIRONMENTS:
-        raise InputError(
-            f"hop {entry.name!r}: its environment of {len(hop.sites)} sites has {len(occupations)} distinct "
-            f"occupations; at most {MOST_ENVIRONMENTS} are computed: name fewer species, or narrow the environment "
-            "with gate_distance_angstrom"
-        )
+    choices = species_choices(file.species, crystal, hop)
+    terms = terms_of(entry, crystal, bonds, hop, choices) if entry.cluster_expansion else None
+    occupations = occupations_of(entry, hop, choices, terms, file.cells.seed)
     return [
         HopTask(
             "-".join([entry.name, *(occupation or ("any",)), f"{number}", "x".join(map(str, supercell.repeats))]),
@@ -109,6 +101,7 @@ def _hop_tasks(file: CrystalFile, entry: HopEntry, supercells: list[Supercell]) 
                 file.cells.hop_contents,
             ),
             entry.saddle if supercell is supercells[0] else "mid-plane",
+            terms,
         )
         for supercell in supercells
         for number, (occupation, weight) in enumerate(occupations, start=1)
@@ -132,7 +125,7 @@ def _configurations(file: CrystalFile, supercell: Supercell, unknowns: list[Unkn
         return []
     compositions = len(file.cells.contents)
     least = -(-(len(unknowns) + compositions + SPARE) // compositions)
-    number = file.cells.configurations or -(-CONFIGURATIONS_PER_UNKNOWN * len(unknowns) // compositions)
+    number = file.cells.configurations or -(-PER_UNKNOWN * len(unknowns) // compositions)
     if number < least:
         raise InputError(
             f"cells.configurations = {number}: {len(unknowns)} pair energies and {compositions} compositions need at "

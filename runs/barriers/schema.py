@@ -48,10 +48,21 @@ class CrystalEntry(Strict):
         return self
 
 
+class ClusterEntry(Strict):
+    """A local cluster expansion of E0 in place of a barrier for each occupation of the environment.
+
+    samples: occupations that are computed; the default is three for each term. pairs: with terms of two species.
+    """
+
+    samples: Whole | None = None
+    pairs: Annotated[bool, Field(strict=True)] = True
+
+
 class HopEntry(Strict):
     """A family of hops, as in a parameter file, without barriers.
 
     attempt_frequency_Hz: a number with its source, or "vineyard": from the vibrations of the hopping ion alone.
+    cluster_expansion: for an environment of too many occupations to compute them all.
     saddle: "neb", a nudged elastic band in the first supercell and the mid-plane in larger ones where symmetry allows
     it, or "mid-plane", which uses it in the first one too. scale_eV: an energy that is added to every computed barrier
     of the hop, such as a measured or DFT value minus the one of the calculator.
@@ -66,6 +77,7 @@ class HopEntry(Strict):
     gate_distance_angstrom: DistanceRange | None = None
     gate_end_distance_angstrom: DistanceRange | None = None
     attempt_frequency_Hz: Sourced | Literal["vineyard"]
+    cluster_expansion: ClusterEntry | None = None
     saddle: Literal["neb", "mid-plane"] = "neb"
     scale_eV: Sourced | None = None
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from runs.barriers.cells import Contents
 from runs.barriers.configurations import pair_counts
-from runs.barriers.fit import PairFit, fit_pairs
+from runs.barriers.fit import Fit, fit_energies
 from runs.barriers.plan import HopTask, Plan, composition_of
 from runs.barriers.saddle import HopEnergies
 from runs.barriers.work import Outcome
@@ -51,10 +51,15 @@ class EnvironmentBarrier:
 
 @dataclass(frozen=True)
 class Summary:
-    """All numbers of a parameter file. fit: None without pairs. configurations: those of the fit."""
+    """All numbers of a parameter file.
+
+    clusters: by hop, the fitted cluster expansion of its barriers. fit: of the pair energies, None without pairs.
+    configurations: those of the fit.
+    """
 
     barriers: tuple[EnvironmentBarrier, ...]
-    fit: PairFit | None
+    clusters: Mapping[str, Fit]
+    fit: Fit | None
     configurations: int
 
 
@@ -62,22 +67,25 @@ def summarise(plan: Plan, outcomes: Mapping[str, Outcome]) -> Summary:
     """The numbers of a parameter file from outcomes without failures."""
     groups: dict[tuple[str, tuple[str, ...]], list[HopTask]] = {}
     for task in plan.hops:
-        groups.setdefault((task.entry.name, tuple(sorted(task.occupation))), []).append(task)
+        same = task.occupation if task.terms else tuple(sorted(task.occupation))
+        groups.setdefault((task.entry.name, same), []).append(task)
     barriers = [_barrier(tasks, outcomes) for tasks in groups.values()]
+    clusters = _clusters(barriers)
     configurations = [
         (task.supercell, task.contents, outcomes[task.label].energy_eV or 0.0) for task in plan.configurations
     ]
     if not configurations:
-        return Summary(tuple(barriers), None, 0)
+        return Summary(tuple(barriers), clusters, None, 0)
     supercell = configurations[0][0]
     counts = np.array([pair_counts(supercell, plan.unknowns, contents) for _, contents, _ in configurations])
-    fit = fit_pairs(
+    fit = fit_energies(
         counts,
         [composition_of(contents) for _, contents, _ in configurations],
         np.array([energy for _, _, energy in configurations]),
         [str(one) for one in plan.unknowns],
+        "cells.configurations",
     )
-    return Summary(tuple(barriers), fit, len(configurations))
+    return Summary(tuple(barriers), clusters, fit, len(configurations))
 
 
 def extrapolate(values: Sequence[float], volumes: Sequence[float]) -> Extrapolated:
@@ -91,7 +99,23 @@ def extrapolate(values: Sequence[float], volumes: Sequence[float]) -> Extrapolat
     return Extrapolated(float(limit), float(limit - values[int(np.argmax(volumes))]))
 
 
-def model_difference_eV(plan: Plan, fit: PairFit, task: HopTask) -> float:
+def _clusters(barriers: Sequence[EnvironmentBarrier]) -> dict[str, Fit]:
+    """The fitted cluster expansion of every hop that has one."""
+    found = {}
+    for name in dict.fromkeys(one.hop for one in barriers):
+        rows = [(one, terms) for one in barriers if one.hop == name and (terms := one.tasks[0].terms) is not None]
+        if rows:
+            found[name] = fit_energies(
+                np.array([terms.counts(one.tasks[0].occupation) for one, terms in rows]),
+                [name] * len(rows),
+                np.array([one.kra.value for one, _ in rows]),
+                rows[0][1].names,
+                f"hop {name!r}: cluster_expansion.samples",
+            )
+    return found
+
+
+def model_difference_eV(plan: Plan, fit: Fit, task: HopTask) -> float:
     """Energy after a hop minus the one before it, by the fitted pair energies."""
 
     def energy(contents: Contents) -> float:
