@@ -17,6 +17,7 @@ ROOMS = {
     "runs": "run files, the kmc command, studies; session/ behind import kmc",
     "analysis.plots": "pictures of runs and studies",
     "analysis.report": "results.json",
+    "analysis.study": "fits over the runs of a study",
     "analysis.thermodynamics": "thermodynamic factor, chemical diffusivity",
     "analysis.transport": "tracer, Onsager, conductivity, drift",
     "analysis.statistics": "estimates with errors, MSD fit",

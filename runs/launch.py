@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -19,13 +19,12 @@ from runs.notes import describe_system, further_notes, mode_lines
 from runs.prepare import Job, PreparedRun, prepare
 from runs.progress import Log, Stop, progress, signals
 from runs.schema.run_file import DurationSpec
+from runs.state import LOCK, RUN_FILE, mark_finished
 
 if TYPE_CHECKING:
     from kmc.state.system import System
 
 MOST_DOUBLINGS = 8  # of a run with a requested precision: 256 times the first production
-RUN_FILE = "run.toml"
-LOCK = "run.lock"
 TRAJECTORY, CHECKPOINTS = "trajectory.h5", ("checkpoint.npz", "checkpoint.previous.npz")
 
 
@@ -37,11 +36,12 @@ def run_all(
     resume: bool = False,
     extension: DurationSpec | None = None,
     quiet: bool = False,
+    asked_to_stop: Callable[[], bool] | None = None,
 ) -> int:
     """Run every job, analyse and draw; returns the exit code (0, or 128 + signal after an interruption).
 
     base: folder from which relative paths in the run file start. extension: new length of a finished run; with resume.
-    quiet: write to log.txt alone. InputError for anything
+    quiet: write to log.txt alone. asked_to_stop: asked after every window beside the signals. InputError for anything
     wrong with the run file, for a folder that cannot be written, in which another process runs, that already holds a
     run (without resume), or that holds none or another one (with resume).
     """
@@ -52,15 +52,22 @@ def run_all(
     with _claimed(folder):
         _check_room(folder, prepared)
         _check_folder(folder, prepared, resume)
-        return _carry_out(folder, prepared, _begin(folder, prepared, quiet), resume, extension)
+        return _carry_out(folder, prepared, _begin(folder, prepared, quiet), resume, extension, asked_to_stop)
 
 
-def _carry_out(folder: Path, prepared: PreparedRun, log: Log, resume: bool, extension: DurationSpec | None) -> int:
+def _carry_out(
+    folder: Path,
+    prepared: PreparedRun,
+    log: Log,
+    resume: bool,
+    extension: DurationSpec | None,
+    asked_to_stop: Callable[[], bool] | None,
+) -> int:
     """Run every job, analyse and draw; returns the exit code."""
     first = prepared.systems[0]
     lengths = [extended_frames(job, folder / job.part, extension) for job in prepared.jobs] if extension else []
     again = "--resume" if extension is None else f"--extend {_length(extension)}"
-    with signals() as stop:
+    with signals(asked_to_stop) as stop:
         for number, job in enumerate(prepared.jobs):
             log(f"{job.system.tables.temperature_K:g} K -> {folder / job.part}")
             for note in further_notes(job.system, first):
@@ -73,6 +80,7 @@ def _carry_out(folder: Path, prepared: PreparedRun, log: Log, resume: bool, exte
                 log(f"stopped; to continue: kmc run {folder} {again}")
                 return 128 + stop.signal
     _finish(folder, log)
+    mark_finished(folder)
     return 0
 
 

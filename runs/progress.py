@@ -35,13 +35,19 @@ class Log:
 
 
 class Stop:
-    """True once SIGINT or SIGTERM has arrived: the run then ends after the current window, with a checkpoint."""
+    """True once SIGINT or SIGTERM has arrived: the run then ends after the current window, with a checkpoint.
 
-    def __init__(self) -> None:
+    asked: another way to ask for a stop, which counts as SIGTERM.
+    """
+
+    def __init__(self, asked: Callable[[], bool] | None = None) -> None:
         self.signal = 0
+        self._asked = asked
 
     def __call__(self) -> bool:
         """Whether a stop has been requested."""
+        if not self.signal and self._asked is not None and self._asked():
+            self.signal = signal.SIGTERM
         return self.signal != 0
 
     def handle(self, number: int, frame: FrameType | None) -> None:
@@ -53,9 +59,9 @@ class Stop:
 
 
 @contextmanager
-def signals() -> Iterator[Stop]:
-    """Catch SIGINT and SIGTERM inside the block, in the main thread only, where Python allows it."""
-    stop = Stop()
+def signals(asked: Callable[[], bool] | None = None) -> Iterator[Stop]:
+    """Catch SIGINT and SIGTERM inside the block, in the main thread only, where Python allows it. asked: as in Stop."""
+    stop = Stop(asked)
     caught = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, stop.handle) for number in caught}
     try:

@@ -5,6 +5,7 @@ Matplotlib is used through its object interface: no pyplot, no display, and figu
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+ONE_AT_A_TIME = threading.RLock()  # the style is a setting of the whole process
 STYLE = Path(__file__).with_name("style.mplstyle")
 COLOURS = tuple(f"C{number}" for number in range(8))  # places in the colour cycle of the style
 MARKERS = "os^Dv<>ph*"
@@ -49,7 +51,7 @@ def picture(
     from matplotlib.ticker import AutoLocator, MaxNLocator
 
     more = target.parameters if isinstance(target, Sheet) else {}
-    with style.context([STYLE, dict(more)]):
+    with ONE_AT_A_TIME, style.context([STYLE, dict(more)]):
         figure = Figure(figsize=(width_inches, height_inches))
         FigureCanvasAgg(figure)
         axes = list(figure.subplots(panels, sharex=shared, squeeze=False)[:, 0])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from kmc.backends.cpu_library import open_library
+from kmc.backends.cpu_library import open_library, usable_threads
 from kmc.backends.layout import ARRAYS, GRAND, GRAND_ARRAYS, TABLES, grand_integers, table_values
 from kmc.rng.philox import STREAM_GRAND, stream_key
 from kmc.state.grand_state import GrandState
@@ -25,7 +24,7 @@ class CpuGrandWalker:
         library: Path | None = None,
     ) -> None:
         self.grand = grand
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or usable_threads()
         self.key = stream_key(seed, temperature_index, STREAM_GRAND)
         self._library = open_library(library)
         table_members = table_values(tables)

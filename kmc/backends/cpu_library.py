@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,6 +26,15 @@ def problem() -> str:
     except OSError as error:
         return str(error)
     return ""
+
+
+def usable_threads() -> int:
+    """Cores that this process may use, or OMP_NUM_THREADS of them where that is set and smaller.
+
+    Job schedulers and the workers of a study set it, so that several runs share the cores of one machine.
+    """
+    cores, wanted = len(os.sched_getaffinity(0)), os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(wanted)) if wanted.isdecimal() and int(wanted) else cores
 
 
 def library_path() -> Path | None:

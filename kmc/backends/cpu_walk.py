@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.cpu_library import open_library
+from kmc.backends.cpu_library import open_library, usable_threads
 from kmc.backends.in_place import InPlaceWalker
 from kmc.backends.layout import (
     ARRAYS,
@@ -33,7 +32,7 @@ from kmc.tables.event_tables import EventTables
 class CpuWalker(InPlaceWalker):
     """Walks all replicas of a state in place.
 
-    threads: 0 takes every core that the process may use. order: (lanes,) in which lanes are walked, for tests; the
+    threads: 0 takes `usable_threads`. order: (lanes,) in which lanes are walked, for tests; the
     result does not depend on it. library: another build of the kernels, for tests.
     """
 
@@ -52,7 +51,7 @@ class CpuWalker(InPlaceWalker):
     ) -> None:
         self.tables = tables
         self.state = state
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or usable_threads()
         self.key = stream_key(seed, temperature_index, STREAM_TRIALS)
         self._library = open_library(library)
         self._errors = np.zeros((state.replicas, ERROR_WORDS), dtype=np.int64)

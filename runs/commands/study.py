@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lattices.errors import InputError
 from runs.commands.arguments import command
 
 if TYPE_CHECKING:
@@ -15,14 +16,31 @@ if TYPE_CHECKING:
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
     parser = command(commands, "study", "carry out a run file for every combination of varied keys", _study)
-    parser.add_argument("file", type=Path, help="a study file (TOML: run, set, vary), or lsf64-delta, ceria-drift")
+    parser.add_argument("file", type=Path, help="a study file (TOML: run, set, vary, zipped) or the name of a study")
     parser.add_argument("--out", type=Path, help="output folder (default: ./NAME of the study file)")
     parser.add_argument("--backend", help="auto, or a backend that `kmc info` lists")
     parser.add_argument("--resume", action="store_true", help="continue; values may have been added to vary")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes on this machine (default: as cores or GPUs allow)"
+    )
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a dask scheduler, such as tcp://node1:8786")
+    parser.add_argument(
+        "--only", metavar="I/N", help="every N-th point beginning with the I-th: one job of a job array of N"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print failures alone")
 
 
 def _study(arguments: argparse.Namespace) -> int:
-    from runs.study import run_study
+    from runs.study.carry_out import Options, parse_only, run_study
 
-    folder = arguments.out or Path(arguments.file.stem)
-    return run_study(arguments.file, folder, resume=arguments.resume, backend=arguments.backend)
+    if arguments.workers is not None and arguments.workers < 1:
+        raise InputError(f"--workers {arguments.workers}: at least 1 is needed")
+    options = Options(
+        resume=arguments.resume,
+        backend=arguments.backend,
+        scheduler=arguments.scheduler,
+        workers=arguments.workers,
+        only=None if arguments.only is None else parse_only(arguments.only),
+        quiet=arguments.quiet,
+    )
+    return run_study(arguments.file, arguments.out or Path(arguments.file.stem), options)

@@ -43,7 +43,8 @@ def simulate(
     Ctrl-C writes a checkpoint, then raises KeyboardInterrupt with instructions to resume. Raises InputError for
     anything that cannot be carried out, before the simulation begins.
     """
-    from runs.launch import RUN_FILE, run_all
+    from runs.launch import run_all
+    from runs.state import RUN_FILE
 
     folder = Path(folder)
     keys = system.config.model_dump(mode="json", exclude={"resolved"}, exclude_none=True)

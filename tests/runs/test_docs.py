@@ -11,7 +11,7 @@ import pytest
 from lattices.defects.constants import load_materials
 from runs.cli import main
 from runs.config import load_config, shipped_examples
-from runs.study import load_study
+from runs.study.study_file import load_study
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "systems").glob("*.md"))

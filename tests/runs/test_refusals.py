@@ -19,7 +19,7 @@ from lattices.errors import InputError
 from runs.cli import main
 from runs.config import load_config
 from runs.estimate import validate
-from runs.launch import LOCK
+from runs.state import LOCK
 from tests.runs.conftest import TINY, arguments
 
 Refused = Callable[..., str]

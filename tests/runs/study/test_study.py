@@ -10,7 +10,7 @@ import pytest
 import tomli_w
 
 from runs.cli import main
-from runs.study import folder_name, load_study, points_of
+from runs.study.study_file import folder_name, load_study, points_of
 
 STUDY = """
 run = "ideal-fluorite"

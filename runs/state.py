@@ -1,0 +1,48 @@
+"""Whether the run in a folder is finished, running, failed or to be continued.
+
+`[resolved] finished = true` in its run.toml says that every trajectory has its length and was analysed. It disappears
+when a run is started or continued.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from lattices.errors import InputError
+from runs.config import RunConfig, first_difference, load_config, resolved_toml
+
+RUN_FILE, LOCK, FAILURE = "run.toml", "run.lock", "failure.txt"
+State: TypeAlias = Literal["finished", "running", "failed", "unfinished"]
+
+
+def mark_finished(folder: Path) -> None:
+    """Say in run.toml that the run is finished and analysed."""
+    config, _ = load_config(folder / RUN_FILE)
+    temporary = folder / (RUN_FILE + ".new")
+    temporary.write_text(resolved_toml(config, {**config.resolved, "finished": True}), encoding="utf-8")
+    os.replace(temporary, folder / RUN_FILE)
+
+
+def is_finished(folder: Path, wanted: RunConfig | None = None) -> bool:
+    """Whether a folder holds a finished run with its results; wanted: the resolved run file that it must have."""
+    try:
+        config, _ = load_config(folder / RUN_FILE)
+        json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    except (InputError, OSError, ValueError):
+        return False
+    same = wanted is None or first_difference(config, wanted) is None
+    return same and config.resolved.get("finished") is True
+
+
+def state_of(folder: Path) -> State:
+    """The state of the run in a folder."""
+    from kmc.files.lock import is_locked
+
+    if is_locked(folder / LOCK):
+        return "running"
+    if is_finished(folder):
+        return "finished"
+    return "failed" if (folder / FAILURE).exists() else "unfinished"
