@@ -33,8 +33,17 @@ def is_finished(folder: Path, wanted: RunConfig | None = None) -> bool:
         json.loads((folder / "results.json").read_text(encoding="utf-8"))
     except (InputError, OSError, ValueError):
         return False
-    same = wanted is None or first_difference(config, wanted) is None
+    same = wanted is None or first_difference(config, _with_block_of(wanted, config)) is None
     return same and config.resolved.get("finished") is True
+
+
+def _with_block_of(wanted: RunConfig, kept: RunConfig) -> RunConfig:
+    """The wanted run with the edge of blocks that was chosen for the other one, where it leaves the choice open."""
+    ours, theirs = wanted.run.parallel.domains, kept.run.parallel.domains
+    if ours is None or theirs is None or ours.block != "auto":
+        return wanted
+    parallel = wanted.run.parallel.model_copy(update={"domains": ours.model_copy(update={"block": theirs.block})})
+    return wanted.model_copy(update={"run": wanted.run.model_copy(update={"parallel": parallel})})
 
 
 def state_of(folder: Path) -> State:

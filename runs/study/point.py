@@ -40,7 +40,7 @@ class Outcome:
 
 def is_done(task: Task) -> bool:
     """Whether the folder holds the finished run of this very point: it is then neither run nor analysed again."""
-    return is_finished(task.folder, resolve(task.config, task.base, task.config.run.backend))
+    return is_finished(task.folder, resolve(task.config, task.base))
 
 
 def carry_out(task: Task, quiet: bool = True) -> Outcome:
