@@ -52,7 +52,7 @@ def decided(config: RunConfig, system: System) -> tuple[RunConfig, str]:
         parallel = ParallelSpec(domains=run.parallel.domains.model_copy(update={"block": block}))
         run = run.model_copy(update={"parallel": parallel})
     work = work_of(system, settings_of(config.model_copy(update={"run": run}), system.model))
-    backend, reason = choose_backend(run.backend, work)
+    backend, reason = choose_backend(run.backend, work, run.devices)
     if run.backend != "auto" and (doubt := too_little_work(backend, work)):
         reason = f'{reason}; warning: {doubt}: backend = "auto" would take another one'
     return config.model_copy(update={"run": run.model_copy(update={"backend": backend})}), reason

@@ -19,7 +19,7 @@ from runs.schema.run_file import RunConfig
 
 __all__ = ["RunConfig", "load_config", "resolved_toml", "shipped_examples"]
 
-FREE_ON_RESUME = ("backend", "checkpoint_every_s")  # the trajectory does not depend on them
+FREE_ON_RESUME = ("backend", "devices", "checkpoint_every_s")  # the trajectory does not depend on them
 
 
 def shipped_examples() -> list[str]:

@@ -160,6 +160,7 @@ def _run_job(
                 job.settings,
                 folder,
                 backend=backend,
+                devices=job.config.run.devices,
                 resume=continuing,
                 extend_to_frames=frames,
                 prepare=job.equilibrated_with,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 from kmc.backends.base import Backend, GrandWalker, Walker, Work
 from kmc.state.domains import build_domains
@@ -25,6 +27,7 @@ __all__ = [
     "choose_backend",
     "make_grand_walker",
     "make_walker",
+    "on_device",
     "too_little_work",
 ]
 
@@ -52,24 +55,39 @@ def available_backends() -> dict[str, str]:
     return {name: backend.problem() for name, backend in _registry().items()}
 
 
-def choose_backend(name: str, work: Work | None = None) -> tuple[str, str]:
+def choose_backend(name: str, work: Work | None = None, devices: Sequence[int] = ()) -> tuple[str, str]:
     """(name of a usable backend, why it was chosen).
 
-    "auto" takes the first usable one that pays for the work, or the first usable one if no work is given. InputError
-    for an unknown name, or for a named backend that cannot be used: a requested backend is never replaced by another
-    one.
+    "auto" takes the first usable one that pays for the work, or the first usable one if no work is given. devices:
+    numbers of the devices to be used; () for the current one. InputError for an unknown name, or for a named backend
+    that cannot be used: a requested backend is never replaced by another one.
     """
     if name != "auto":
-        if problem := backend_named(name).problem():
+        if problem := _problem(backend_named(name), devices, asked_for=True):
             raise InputError(f"backend {name} cannot be used: {problem}")
         return name, "asked for"
     reasons: list[str] = []
-    for candidate, problem in available_backends().items():
-        doubt = problem or (too_little_work(candidate, work) if work else "")
+    for candidate, backend in _registry().items():
+        doubt = _problem(backend, devices) or (too_little_work(candidate, work) if work else "")
         if not doubt:
             return candidate, "; ".join([*reasons, _usable(candidate, work)])
         reasons.append(f"{candidate}: {doubt}")
     raise InputError(f"no backend can be used: {'; '.join(reasons)}")
+
+
+def _problem(backend: Backend, devices: Sequence[int], asked_for: bool = False) -> str:
+    """Why a backend cannot be used on these devices; "" if it can."""
+    if not devices or backend.on is None:
+        return backend.problem() or (f"it has no devices, {list(devices)} were given" if devices and asked_for else "")
+    return next((problem for device in devices if (problem := backend.problem(device))), "")
+
+
+@contextmanager
+def on_device(name: str, devices: Sequence[int]) -> Iterator[None]:
+    """Inside the with block the first device is the current one of this thread, if the backend has devices."""
+    on = backend_named(name).on
+    with on(devices[0]) if devices and on else nullcontext():
+        yield
 
 
 def too_little_work(name: str, work: Work) -> str:

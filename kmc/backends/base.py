@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
 
 class Walker(Protocol):
-    """A walk of all replicas, window by window."""
+    """A walk of all replicas, window by window. kernel: what it launches on a device, for messages; "" on the host."""
 
     name: str
+    kernel: str
 
     @property
     def sums(self) -> FrameSums | None:
@@ -107,19 +109,22 @@ class Backend:
     """An implementation of the walks. A module kmc/backends/*_backend.py that exports it as BACKEND is found by name.
 
     name: as in the run file. preference: "auto" takes the usable backend with the lowest one. problem: returns "" if
-    the backend is usable, else one line that says why not and what to do. walker, domain_walker, grand_walker: make a
+    the backend is usable, else one line that says why not and what to do; takes the number of a device where `on` is
+    given, which makes that device the current one of a thread. walker, domain_walker, grand_walker: make a
     walker that owns the given state. bounds: None selects trials by rejection. lags: number of position snapshots
     that the run will keep beside the state, for the memory check of a device. The factories import their modules when
     called, so that asking for the list of backends stays cheap. lanes_per_core: how many lanes of a work this backend
     walks as fast as one core of the compiled one walks a single lane; None if it pays for any work. cores: such cores
-    that this backend is worth.
+    that this backend is worth. failure: one line on an error of a device, its memory or its driver; "" for any other.
     """
 
     name: str
     preference: int
-    problem: Callable[[], str]
+    problem: Callable[..., str]
     walker: Callable[[System, State, RateBounds | None, int], Walker]
     domain_walker: Callable[[System, State, Domains, int], Walker]
     grand_walker: Callable[[System, GrandState], GrandWalker]
     lanes_per_core: Callable[[Work], int] | None = None
     cores: Callable[[], float] = lambda: 0.0
+    failure: Callable[[BaseException], str] = lambda error: ""
+    on: Callable[[int], AbstractContextManager[object]] | None = None

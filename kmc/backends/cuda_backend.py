@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from kmc.backends.base import Backend, GrandWalker, Walker, Work
@@ -18,10 +19,16 @@ if TYPE_CHECKING:
 LANES_PER_CORE, LANES_PER_CORE_REJECTION_FREE = 64, 200
 
 
-def _problem() -> str:
+def _problem(device: int | None = None) -> str:
     from kmc.backends.cuda_device import problem
 
-    return problem()
+    return problem(device) if device is not None else problem()
+
+
+def _on(device: int) -> AbstractContextManager[object]:
+    from kmc.backends.cuda_device import on
+
+    return on(device)
 
 
 def _walker(system: System, state: State, bounds: RateBounds | None, lags: int) -> Walker:
@@ -42,8 +49,16 @@ def _grand_walker(system: System, grand: GrandState) -> GrandWalker:
     return CudaGrandWalker(system.tables, grand, system.seed, system.temperature_index)
 
 
+def _failure(error: BaseException) -> str:
+    from kmc.backends.cuda_device import failure
+
+    return failure(error)
+
+
 def _lanes_per_core(work: Work) -> int:
     return LANES_PER_CORE_REJECTION_FREE if work.rejection_free else LANES_PER_CORE
 
 
-BACKEND = Backend("cuda", 0, _problem, _walker, _domain_walker, _grand_walker, _lanes_per_core)
+BACKEND = Backend(
+    "cuda", 0, _problem, _walker, _domain_walker, _grand_walker, _lanes_per_core, failure=_failure, on=_on
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from importlib import metadata, resources
 from typing import Protocol
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 from kmc.backends.layout import DeviceArray, layout_hash
 from lattices.errors import InputError
 
-OLDEST_CAPABILITY = 70
+OLDEST_CAPABILITY, OLDEST_SINCE_13 = 70, 75  # NVRTC 13 no longer compiles for older ones
 THREADS_PER_BLOCK = 64
 WARP = 32
 INCLUDE = re.compile(r'#include "([^"]+)"')
+LINE = 'extern "C" __global__ void kmc_line(int* to) { *to = 1; }'
 
 Argument = DeviceArray | np.generic
 
@@ -44,26 +46,81 @@ class Module(Protocol):
         """One of its kernels."""
 
 
-def problem() -> str:
-    """Why the backend cannot be used, and what to do; "" if it can."""
+def problem(device: int | None = None) -> str:
+    """Why the backend cannot be used on a device (None: the current one), and what to do; "" if it can."""
     wheels = [name for name in ("cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy") if _installed(name)]
     if len(wheels) > 1:
         return f"both {' and '.join(wheels)} are installed; uninstall all but the one for your driver"
     if importlib.util.find_spec("cupy") is None:
         return "CuPy is missing; install miec-kmc[cuda12] or miec-kmc[cuda13]"
     try:
-        import cupy
-
-        devices = cupy.cuda.runtime.getDeviceCount()
+        devices = device_count()
     except Exception as error:  # CuPy raises its own kinds, and ImportError for missing CUDA libraries
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return f"no usable NVIDIA GPU or driver ({reason}); check nvidia-smi"
+        return f"no usable NVIDIA GPU or driver ({_first_line(error)}); check nvidia-smi"
     if devices == 0:
         return "no NVIDIA GPU found; check nvidia-smi"
-    capability = int(cupy.cuda.Device().compute_capability)
-    if capability < OLDEST_CAPABILITY:
-        return f"the GPU has compute capability {capability / 10}; {OLDEST_CAPABILITY / 10} or newer is needed"
+    number = _current() if device is None else device
+    if number >= devices:
+        return f"there is no device {number}; the devices of this machine are 0 to {devices - 1}"
+    with on(number):
+        return _compiler_problem(number)
+
+
+def on(device: int) -> AbstractContextManager[object]:
+    """Makes a device the current one of this thread inside a with block."""
+    import cupy
+
+    chosen: AbstractContextManager[object] = cupy.cuda.Device(device)
+    return chosen
+
+
+def device_count() -> int:
+    """Number of visible devices; an exception of CuPy's without a driver."""
+    import cupy
+
+    return int(cupy.cuda.runtime.getDeviceCount())
+
+
+@lru_cache(maxsize=16)
+def _compiler_problem(device: int) -> str:
+    """Why kernels do not compile or run on a device: CuPy's wheel holds neither NVRTC nor the headers that it needs."""
+    import cupy
+
+    try:
+        newest, capability = int(cupy.cuda.nvrtc.getVersion()[0]), int(cupy.cuda.Device().compute_capability)
+        oldest = OLDEST_SINCE_13 if newest >= 13 else OLDEST_CAPABILITY
+        if capability < oldest:
+            with_what = f" with NVRTC {newest}" if newest >= 13 else ""
+            return f"the GPU has compute capability {capability / 10}; {oldest / 10} or newer is needed{with_what}"
+        cupy.RawModule(code=LINE, options=("--std=c++14",)).get_function("kmc_line")
+        if int(cupy.arange(3).sum()) != 3:
+            return "the GPU adds wrongly; check nvidia-smi"
+    except Exception as error:  # of CuPy, the compiler or the driver
+        return f"kernels do not compile or run ({_first_line(error)}); install miec-kmc[cuda12] or [cuda13] again"
     return ""
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines if "error" in line), lines[0] if lines else type(error).__name__)
+
+
+def failure(error: BaseException) -> str:
+    """One line on an error of the device, its memory, the driver or the compiler; "" for any other error.
+
+    Notes that were added to the error (window and kernel) are part of the line.
+    """
+    if type(error).__module__.partition(".")[0] not in ("cupy", "cupy_backends"):
+        return ""
+    return "; ".join(
+        [f"the GPU failed: {_first_line(error)}", *getattr(error, "__notes__", []), f"device {_current()}"]
+    )
+
+
+def _current() -> int:
+    import cupy
+
+    return int(cupy.cuda.Device().id)
 
 
 def _installed(wheel: str) -> bool:
@@ -106,23 +163,30 @@ def launch(function: Kernel, lanes: int, arguments: tuple[Argument, ...]) -> Non
     function((-(-lanes // THREADS_PER_BLOCK),), (THREADS_PER_BLOCK,), arguments)
 
 
-@lru_cache(maxsize=64)
 def kernel(name: str, source: str = "walk.cu", constants: tuple[tuple[str, int], ...] = ()) -> Kernel:
-    """A compiled kernel of a file; InputError with the compiler's first line if it does not compile.
+    """A kernel of a file for the current device; InputError with the compiler's line if it does not compile.
 
     constants: macros and their values.
     """
+    return _kernel_of(name, source, constants, _current())
+
+
+@lru_cache(maxsize=256)
+def _kernel_of(name: str, source: str, constants: tuple[tuple[str, int], ...], device: int) -> Kernel:
+    """A function belongs to the device that was current when it was made."""
     try:
-        module = _module(source, constants)
-        compiled: Kernel = module.get_function(name)
+        compiled: Kernel = _module_of(source, constants, device).get_function(name)
     except Exception as error:  # CuPy's CompileException, or the driver's own errors
-        first = next((line for line in str(error).splitlines() if "error" in line), str(error).splitlines()[0])
-        raise InputError(f"the CUDA kernels do not compile on this machine: {first}; please report it") from error
+        raise InputError(
+            f"the CUDA kernels do not compile on this machine: {_first_line(error)}; kernel {name}, device {device}; "
+            "please report it"
+        ) from error
     return compiled
 
 
-@lru_cache(maxsize=16)
-def _module(source: str, constants: tuple[tuple[str, int], ...]) -> Module:
+@lru_cache(maxsize=64)
+def _module_of(source: str, constants: tuple[tuple[str, int], ...], device: int) -> Module:
+    """A file of kernels compiled for the current device, whose number is part of the key of the cache."""
     import cupy
 
     module: Module = cupy.RawModule(code=joined_source(source), options=compiler_options(constants))

@@ -27,7 +27,8 @@ class CudaDomainWalker(CudaWalker):
     ) -> None:
         super().__init__(tables, state, seed, temperature_index, lags=lags)
         self.seed, self.temperature_index, self.domains = seed, temperature_index, domains
-        self._visit = cuda_device.kernel(KERNELS[walk_kind(tables, None)])
+        self.kernel = KERNELS[walk_kind(tables, None)]
+        self._visit = cuda_device.kernel(self.kernel)
         self._lanes = domains.per_colour * state.replicas
         self._scratch = _scratch(self._lanes, domains.capacity)
 

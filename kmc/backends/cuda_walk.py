@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kmc.backends import cuda_device
 from kmc.backends.base import walk_windows
-from kmc.backends.cuda_compact import compact_walk
+from kmc.backends.cuda_compact import PLAIN, compact_walk
 from kmc.backends.cuda_frame import FLAGS, CudaFrames
 from kmc.backends.cuda_memory import check_memory
 from kmc.backends.layout import (
@@ -63,8 +63,11 @@ class CudaWalker:
         self._fresh = True  # whether the host copy is up to date
         self.key = stream_key(seed, temperature_index, STREAM_TRIALS)
         check_memory(tables, state.replicas, cuda_device.free_bytes(), lags, bounds)
-        self._kernel = cuda_device.kernel(KERNELS[walk_kind(tables, bounds)])
+        self.kernel = KERNELS[walk_kind(tables, bounds)]
+        self._kernel = cuda_device.kernel(self.kernel)
         self._compact = compact_walk(tables, bounds)
+        if self._compact is not None:
+            self.kernel = PLAIN
         self._horizon_per_trial = bounds.horizon_per_trial if bounds else None
         self._device = {name: cuda_device.to_device(getattr(state, name)) for name in STATE_MEMBERS}
         self._errors = cuda_device.to_device(np.zeros((state.replicas, ERROR_WORDS), dtype=np.int64))

@@ -21,6 +21,7 @@ class InPlaceWalker(ABC):
     tables: EventTables
     state: State
     sums = None
+    kernel = ""
 
     @abstractmethod
     def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:

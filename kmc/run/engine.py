@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from kmc.backends import choose_backend
+from kmc.backends import backend_named, choose_backend, on_device
 from kmc.files.checkpoint import has_checkpoint
 from kmc.files.lock import locked
 from kmc.files.writer import NAME
@@ -28,6 +30,7 @@ def run(
     folder: Path | str,
     *,
     backend: str = "auto",
+    devices: Sequence[int] = (),
     resume: bool = False,
     extend_to_frames: int | None = None,
     prepare: System | None = None,
@@ -36,26 +39,33 @@ def run(
 ) -> bool:
     """Run a simulation and write folder/trajectory.h5; returns True if finished, False if `stop` ended it.
 
-    backend: "auto", "cuda", "cpu" or "numpy". resume: continue from the checkpoint. extend_to_frames: make a finished
-    run longer, at the same frame interval. prepare: the same particles with other rates, equilibrated first (without
-    checkpoints); the run starts from their final state. report is called with the progress, and stop returns whether
-    to end.
+    backend: "auto", "cuda", "cpu" or "numpy". devices: numbers of the GPUs to be used, () for the current one. resume:
+    continue from the checkpoint. extend_to_frames: make a finished run longer, at the same frame interval. prepare: the
+    same particles with other rates, equilibrated first (without checkpoints); the run starts from their final state.
+    report is called with the progress, and stop returns whether to end.
     Raises InputError if the folder holds a run already and resume is False, if the checkpoint belongs to another run,
     if the backend cannot be used, if another process runs in the folder, or if the folder cannot be written.
     """
     folder = Path(folder)
     report, stop = report or (lambda _: None), stop or (lambda: False)
-    usable, _ = choose_backend(backend, work_of(system, settings))
+    usable, _ = choose_backend(backend, work_of(system, settings), devices)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / LOCK):
+        with locked(folder / LOCK), on_device(usable, devices):
             if not resume and (has_checkpoint(folder) or (folder / NAME).exists()):
                 raise InputError(f"{folder} already holds a run; resume it or choose another folder")
             task = RunTask(system, settings, folder, usable, report, stop)
             production = _resumed(task) if resume else _begun(task, prepare)
-            return production is not None and production.run(extend_to_frames or settings.frames)
+            if production is None:
+                return False
+            with _naming(production):
+                return production.run(extend_to_frames or settings.frames)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}; {_what_is_kept(folder)}") from error
+    except Exception as error:
+        if not (line := backend_named(usable).failure(error)):
+            raise
+        raise InputError(f"{folder}: {line}; {_what_is_kept(folder)}") from error
 
 
 def frozen_schedule(folder: Path | str) -> Schedule:
@@ -91,11 +101,22 @@ def _resumed(task: RunTask) -> ProductionWalk | None:
 
 
 def _equilibrated(walk: EquilibrationWalk) -> ProductionWalk | None:
-    return ProductionWalk.begin(walk) if walk.run() else None
+    with _naming(walk):
+        return ProductionWalk.begin(walk) if walk.run() else None
+
+
+@contextmanager
+def _naming(walk: EquilibrationWalk | ProductionWalk) -> Iterator[None]:
+    """Note the window and the kernel on an error, for the one line that a failing device gives."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(" of ".join(["window " + str(walk.walker.window), *filter(None, [walk.walker.kernel])]))
+        raise
 
 
 def _what_is_kept(folder: Path) -> str:
-    """What an error of the disk has left of a run."""
+    """What an error of the disk or of a device has left of a run."""
     if not folder.is_dir():
         return "the folder has been removed, and the run with it"
     return "frames up to the last checkpoint are kept" if has_checkpoint(folder) else "there is no checkpoint yet"

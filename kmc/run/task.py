@@ -39,7 +39,11 @@ class RunTask:
         """
         block = self.settings.domains.block if self.settings.domains else None
         lags = len(lags_of(self.settings.frames)) if snapshots else 0
-        return make_walker(self.backend, self.system, state, selection or "rejection", lags=lags, block=block)
+        try:
+            return make_walker(self.backend, self.system, state, selection or "rejection", lags=lags, block=block)
+        except Exception as error:
+            error.add_note(f"before window {state.window}")
+            raise
 
     def for_system(self, system: System) -> RunTask:
         """The same task with other rates."""

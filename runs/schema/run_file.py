@@ -163,6 +163,7 @@ class RunSpec(Strict):
 
     temperature_index: random stream of the first temperature. The run file of one temperature of a list holds its own,
     so that it can be repeated alone. allow_localised_carriers: run even if the bonds of a carrier form closed clusters.
+    devices: numbers of the GPUs to be used; none for the current one.
     """
 
     temperature_K: Annotated[list[Temperature], Field(min_length=1, json_schema_extra=or_single)]
@@ -176,6 +177,7 @@ class RunSpec(Strict):
     checkpoint_every_s: Positive = 60.0
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 1
     backend: str = "auto"
+    devices: tuple[Annotated[int, Field(strict=True, ge=0)], ...] = ()
     field_V_per_m: tuple[Finite, Finite, Finite] = (0.0, 0.0, 0.0)
     parallel: ParallelSpec = ParallelSpec()
     profile: KeptProfileSpec | None = None
@@ -193,6 +195,13 @@ class RunSpec(Strict):
     def _different(cls, value: list[float]) -> list[float]:
         if len(set(value)) != len(value):
             raise ValueError(f"{value} was given; no temperature may be listed twice")
+        return value
+
+    @field_validator("devices")
+    @classmethod
+    def _each_once(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError(f"{list(value)} was given; no device may be listed twice")
         return value
 
     @field_validator("backend")

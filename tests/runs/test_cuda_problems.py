@@ -7,15 +7,16 @@ import importlib.util
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from kmc.backends import choose_backend, cuda_device, cuda_memory, cuda_walk
+from kmc.backends import Work, choose_backend, cuda_device, cuda_memory, cuda_walk
 from lattices.errors import InputError
 from runs.cli import main
 from tests.systems import made_up_model, made_up_system
 
 
-def _fake(devices=1, capability="90", compile_error=None):
+def _fake(devices=1, capability="90", compile_error=None, nvrtc=12, line_error=None):
     """The part of CuPy that is used before the first array is created."""
 
     def count():
@@ -32,11 +33,28 @@ def _fake(devices=1, capability="90", compile_error=None):
                 raise compile_error
 
         def get_function(self, name):
+            if line_error:
+                raise line_error
             return name
 
-    device = SimpleNamespace(compute_capability=capability, mem_info=(10_000_000, 80_000_000_000))
-    runtime = SimpleNamespace(getDeviceCount=count)
-    return SimpleNamespace(cuda=SimpleNamespace(runtime=runtime, Device=lambda: device), RawModule=Module)
+    class Device:
+        compute_capability, mem_info = capability, (10_000_000, 80_000_000_000)
+
+        def __init__(self, number=0):
+            self.id = number
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    cuda = SimpleNamespace(
+        runtime=SimpleNamespace(getDeviceCount=count),
+        Device=Device,
+        nvrtc=SimpleNamespace(getVersion=lambda: (nvrtc, 0)),
+    )
+    return SimpleNamespace(cuda=cuda, RawModule=Module, arange=np.arange)
 
 
 @pytest.fixture
@@ -49,10 +67,16 @@ def play(monkeypatch):
         monkeypatch.setattr(cuda_device, "_installed", lambda name: name in wheels)
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: found if name == "cupy" else real(name))
         monkeypatch.setitem(sys.modules, "cupy", module)
-        cuda_device.kernel.cache_clear()
+        forget()
 
     yield install
-    cuda_device.kernel.cache_clear()
+    forget()
+
+
+def forget():
+    """As in a new process."""
+    for cached in (cuda_device._compiler_problem, cuda_device._kernel_of, cuda_device._module_of):
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +91,13 @@ def play(monkeypatch):
             r"no usable NVIDIA GPU or driver \(cudaErrorInsufficientDriver: driver too old\); check nvidia-smi",
         ),
         (_fake(devices=ImportError("")), ("cupy-cuda13x",), r"no usable NVIDIA GPU or driver \(ImportError\)"),
-        (_fake(capability="61"), ("cupy-cuda13x",), "compute capability 6.1; 7.0 or newer is needed"),
+        (_fake(capability="61"), ("cupy-cuda12x",), "compute capability 6.1; 7.0 or newer is needed"),
+        (_fake(capability="70", nvrtc=13), ("cupy-cuda13x",), "capability 7.0; 7.5 or newer is needed with NVRTC 13"),
+        (
+            _fake(line_error=RuntimeError("libnvrtc.so: cannot open shared object file\nmore")),
+            ("cupy-cuda13x",),
+            r"kernels do not compile or run \(libnvrtc.so: cannot open shared object file\); install miec-kmc",
+        ),
     ],
 )
 def test_an_unusable_gpu_gives_one_line_and_exit_code_2(play, module, wheels, line, tmp_path, capsys):
@@ -84,6 +114,23 @@ def test_an_unusable_gpu_gives_one_line_and_exit_code_2(play, module, wheels, li
 def test_a_usable_gpu_is_preferred(play):
     play(_fake())
     assert choose_backend("auto") == ("cuda", "cuda is usable")
+    play(_fake(capability="70"))
+    assert choose_backend("auto") == ("cuda", "cuda is usable")
+
+
+def test_a_device_by_number(play, tmp_path, capsys):
+    play(_fake(devices=2))
+    assert choose_backend("cuda", devices=(1,)) == choose_backend("cuda", devices=(0, 1)) == ("cuda", "asked for")
+    with pytest.raises(InputError, match="there is no device 2; the devices of this machine are 0 to 1"):
+        choose_backend("cuda", devices=(2,))
+    with pytest.raises(InputError, match=r"backend numpy cannot be used: it has no devices, \[1\] were given"):
+        choose_backend("numpy", devices=(1,))
+    assert choose_backend("auto", Work(1), devices=(1,))[0] != "cuda"  # it does not pay
+    for given, line in (("2", "no device 2"), ("0,0", "listed twice"), ("x", "run.devices"), ("-1", "greater than")):
+        argv = ["run", "smallest", "--backend", "cuda", f"--device={given}", "--out", str(tmp_path / "run")]
+        assert main(argv) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and line in said, said
 
 
 def test_short_device_memory_names_the_largest_number_of_replicas(play):

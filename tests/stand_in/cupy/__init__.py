@@ -7,7 +7,7 @@ checked after each launch. Blocks run one after another in random order; the thr
 switch in random order at every warp intrinsic and __syncthreads (block.hpp), and a block whose threads wait for ever is
 an error. A name that is missing here raises AttributeError: check that CuPy has it, then add it.
 
-FAKE_CUPY_MEMORY: bytes of the device (8e9). FAKE_CUPY_ORDER: forward or shuffle (the default). FAKE_CUPY_FLAGS: -O1.
+FAKE_CUPY_ORDER: forward or shuffle (the default). FAKE_CUPY_FLAGS: -O1. Devices and failures: played.py.
 """
 
 from __future__ import annotations
@@ -28,13 +28,26 @@ from typing import Any
 import numpy as np
 from numpy import bool_, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64  # noqa: F401
 
+from cupy.played import (
+    LOCK,
+    MEMORY,
+    MOST_SHARED_BYTES,
+    POOLS,
+    CompileException,
+    CUDADriverError,
+    OutOfMemoryError,
+    call,
+    cuda,  # noqa: F401
+    current,
+    pool,
+)
+
 GUARD, ALIGNMENT = 512, 512
-MEMORY = int(float(os.environ.get("FAKE_CUPY_MEMORY", "8e9")))
 LAUNCHES: list[tuple[str, int, int]] = []  # (kernel, blocks, threads of a block) of every launch
 OPERATION = ("cupy", 0, 0)  # in its place for each operation of CuPy's own: a kernel or a copy on the device
 COPIES = {"to_device": 0, "bytes_to_device": 0, "to_host": 0, "bytes_to_host": 0}
 _live: weakref.WeakSet[_Memory] = weakref.WeakSet()
-_pool = {"used": 0, "held": 0}  # freed memory stays with the process, as in CuPy's pool
+_pool = POOLS[0]
 
 
 class _Memory:
@@ -43,15 +56,20 @@ class _Memory:
     size = 0
 
     def __init__(self, size: int) -> None:
-        if _pool["used"] + size > MEMORY:
-            raise MemoryError(f"Out of memory allocating {size} bytes (allocated so far: {_pool['used']} bytes).")
+        call("memory")
+        self._pool, self.device = POOLS[current()], current()
+        if self._pool["used"] + size > MEMORY:
+            raise OutOfMemoryError(
+                f"Out of memory allocating {size} bytes (allocated so far: {self._pool['used']} bytes)."
+            )
         self.size = size
-        _pool["used"] += size
-        _pool["held"] = max(_pool.values())
+        self._pool["used"] += size
+        self._pool["held"] = max(self._pool.values())
         self._raw = np.full(size + 2 * GUARD + ALIGNMENT, 0xAB, dtype=np.uint8)
         self._begin = GUARD + -(self._raw.ctypes.data + GUARD) % ALIGNMENT
         self.bytes = self._raw[self._begin : self._begin + size]
-        _live.add(self)
+        with LOCK:
+            _live.add(self)
 
     def sound(self) -> bool:
         end = self._begin + self.size
@@ -59,7 +77,7 @@ class _Memory:
 
     def __del__(self) -> None:
         if self.size:
-            _pool["used"] -= self.size
+            self._pool["used"] -= self.size
             self.bytes.fill(0xCD)
 
 
@@ -96,6 +114,7 @@ class ndarray:
 
     def get(self) -> Any:
         """A copy on the host."""
+        call("driver")
         if not self._a.flags.forc:
             LAUNCHES.append(OPERATION)  # to a contiguous array first
         COPIES["to_host"] += 1
@@ -106,6 +125,7 @@ class ndarray:
         """Copy a host array of the same type and shape here."""
         if not isinstance(value, np.ndarray) or value.dtype != self.dtype or value.shape != self.shape:
             raise ValueError(f"{type(value)} cannot be set to {self.dtype} {self.shape}")
+        call("driver")
         COPIES["to_device"] += 1
         COPIES["bytes_to_device"] += self.nbytes
         self._a[...] = value
@@ -142,7 +162,7 @@ def _fill_class() -> None:
         setattr(ndarray, f"__{kind.__name__}__", lambda self, kind=kind: kind(self.get()))
     ndarray.__index__ = lambda self: operator.index(self.get())  # type: ignore[attr-defined]
     for name in ("max", "min", "any", "all", "copy"):
-        setattr(ndarray, name, lambda self, *axis, name=name: _new(getattr(self._a, name)(*axis)))
+        setattr(ndarray, name, lambda self, axis=None, name=name: _new(getattr(self._a, name)(*_axis(name, axis))))
     ndarray.__len__ = lambda self: len(self._a)  # type: ignore[attr-defined]
     ndarray.__iter__ = lambda self: (self[k] for k in range(len(self)))  # type: ignore[attr-defined]
     compared = ("eq", "ne", "lt", "le", "gt", "ge")
@@ -168,6 +188,10 @@ def _fill_class() -> None:
             setattr(ndarray, f"__i{bare}__", lambda self, other, f=own: _changed(self, f, other))
     for name in ("neg", "abs", "invert"):
         setattr(ndarray, f"__{name}__", lambda self, f=getattr(operator, name): _new(f(self._a)))  # noqa: B008
+
+
+def _axis(name: str, axis: Any) -> tuple[Any, ...]:
+    return () if name == "copy" else (axis,)
 
 
 _fill_class()
@@ -204,6 +228,8 @@ def _of(array: Any, owner: ndarray) -> ndarray:
 def _inside(value: Any) -> Any:
     if not isinstance(value, ndarray):
         raise TypeError(f"Unsupported type {type(value)}: a device array is needed")
+    if value._memory.device != current():
+        raise ValueError(f"Array device must be same as the current device: {value._memory.device} != {current()}")
     return value._a
 
 
@@ -226,6 +252,7 @@ def asarray(a: Any, dtype: Any = None) -> ndarray:
     if isinstance(a, ndarray):
         return a if dtype is None or a.dtype == dtype else a.astype(dtype)
     value = np.asarray(a, dtype=dtype)
+    call("driver")
     COPIES["to_device"] += 1
     COPIES["bytes_to_device"] += value.nbytes
     if value.flags.f_contiguous and not value.flags.c_contiguous:
@@ -259,7 +286,7 @@ extern "C" const char* launch_{name}(unsigned blocks, unsigned threads, unsigned
 """
 DYNAMIC = re.compile(r"extern\s+__shared__\s+(\w[\w\s]*?)\s*(\w+)\[\];")
 BOUNDS = re.compile(r"#define\s+(\w+)\s+__launch_bounds__\((\d+)")
-SHARED_BYTES, MOST_SHARED_BYTES = 48 * 1024, 227 * 1024  # of a block: without asking, and at most on sm_90
+SHARED_BYTES = 48 * 1024  # of a block, without asking for more
 KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+([^;{()]*?)\b(\w+)\s*\(([^)]*)\)\s*\{')
 KINDS = {"int8_t": "i1", "int16_t": "i2", "int32_t": "i4", "int64_t": "i8", "float": "f4", "double": "f8"}
 KINDS |= {f"u{name}": kind.replace("i", "u") for name, kind in KINDS.items() if name.startswith("int")}
@@ -281,6 +308,7 @@ class RawModule:
 
     def compile(self, log_stream: Any = None) -> None:
         """Compile each source once; the libraries are in the folder for temporary files."""
+        call("compile")
         code = DYNAMIC.sub(r"\1* \2 = (\1*)block::dynamic_shared;", self._code)
         text = HEADER.read_text(encoding="utf-8") + code + '\n#line 1 "launch"\n'
         for name, parameters in self._kernels.items():
@@ -299,7 +327,7 @@ class RawModule:
             command = ["g++", *flags, "-shared", "-fPIC", "-w", str(source), "-o", str(made)]
             done = subprocess.run(command, check=False, capture_output=True, text=True)
             if done.returncode:
-                raise RuntimeError(done.stderr)
+                raise CompileException(done.stderr)
             os.replace(made, library)
         self.library = ctypes.CDLL(str(library))
 
@@ -316,7 +344,7 @@ class RawKernel:
 
     def __init__(self, module: RawModule, name: str, parameters: list[str]) -> None:
         self.name, self._module, self._parameters = name, module, parameters
-        self.max_dynamic_shared_size_bytes = SHARED_BYTES
+        self.max_dynamic_shared_size_bytes, self._device = SHARED_BYTES, current()
         self._run = getattr(module.library, f"launch_{name}")
         self._run.restype = ctypes.c_char_p
         self._sizes = (ctypes.c_ulong * (2 * len(parameters))).in_dll(module.library, f"sizes_{name}")
@@ -325,10 +353,15 @@ class RawKernel:
         self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...], *, shared_mem: int = 0
     ) -> None:
         (blocks,), (threads,) = grid, block  # only one axis is supported
+        call("launch")
+        if self._device != current():
+            raise CUDADriverError(
+                f"CUDA_ERROR_INVALID_HANDLE: invalid resource handle: a kernel of device {self._device}"
+            )
         if not 0 < blocks < 2**31 or not 0 < threads <= self._module.most_threads[self.name]:
-            raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: invalid argument: grid {grid}, block {block}")
+            raise CUDADriverError(f"CUDA_ERROR_INVALID_VALUE: invalid argument: grid {grid}, block {block}")
         if not shared_mem <= self.max_dynamic_shared_size_bytes <= MOST_SHARED_BYTES:
-            raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: invalid argument: {shared_mem} bytes of shared memory")
+            raise CUDADriverError(f"CUDA_ERROR_INVALID_VALUE: invalid argument: {shared_mem} bytes of shared memory")
         held = [self._argument(k, args[k]) for k, _ in zip(range(len(args)), self._parameters, strict=True)]
         order, seed = np.arange(blocks, dtype=np.uint32), 0
         if os.environ.get("FAKE_CUPY_ORDER", "shuffle") == "shuffle":
@@ -336,11 +369,13 @@ class RawKernel:
         LAUNCHES.append((self.name, blocks, threads))
         pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(h) for h in held))
         sizes = ctypes.c_uint(blocks), ctypes.c_uint(threads), ctypes.c_ulong(shared_mem)
-        failure = self._run(*sizes, pointers, ctypes.c_void_p(order.ctypes.data), ctypes.c_ulong(seed)).decode()
+        with LOCK:
+            failure = self._run(*sizes, pointers, ctypes.c_void_p(order.ctypes.data), ctypes.c_ulong(seed)).decode()
+            sound = all(memory.sound() for memory in list(_live))
         if failure:
-            raise RuntimeError(f"CUDA_ERROR_LAUNCH_FAILED: {self.name}: {failure}")
-        if not all(memory.sound() for memory in list(_live)):
-            raise RuntimeError(f"CUDA_ERROR_ILLEGAL_ADDRESS: {self.name} wrote outside an array")
+            raise CUDADriverError(f"CUDA_ERROR_LAUNCH_FAILED: {self.name}: {failure}")
+        if not sound:
+            raise CUDADriverError(f"CUDA_ERROR_ILLEGAL_ADDRESS: {self.name} wrote outside an array")
 
     def _argument(self, k: int, value: Any) -> Any:
         """The bytes of one argument in the form that the launch expects."""
@@ -358,12 +393,4 @@ class RawKernel:
         return ctypes.c_void_p(value.data.ptr)
 
 
-class _Device:
-    compute_capability = "90"
-    attributes = {"MaxSharedMemoryPerBlockOptin": MOST_SHARED_BYTES}  # noqa: RUF012
-    mem_info = property(lambda self: (max(MEMORY - _pool["held"], 0), MEMORY))  # memory held by the pool is not free
-
-
-get_default_memory_pool = lambda: SimpleNamespace(free_all_blocks=lambda: _pool.update(held=_pool["used"]))  # noqa: E731
-_runtime = {"getDeviceCount": lambda: 1, "getDeviceProperties": lambda _: {"name": b"stand-in"}}
-cuda = SimpleNamespace(Device=_Device, runtime=SimpleNamespace(driverGetVersion=lambda: 13000, **_runtime))
+get_default_memory_pool = pool
