@@ -145,9 +145,10 @@ def settings_of(config: RunConfig, model: Model) -> Settings:
     from kmc.run.settings import DomainSettings, Precision, Settings
 
     run, domains = config.run, config.run.parallel.domains
+    wanted = run.duration.precision
     return Settings(
         equilibration=_length(run.equilibration),
-        duration=Precision(wanted) if (wanted := run.duration.precision) else _length(run.duration),
+        duration=Precision(wanted, run.duration.most_wall_s) if wanted else _length(run.duration),
         frames=run.frames,
         positions=run.positions,
         checkpoint_every_s=run.checkpoint_every_s,

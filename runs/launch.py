@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -14,17 +13,17 @@ from typing import TYPE_CHECKING
 from lattices.errors import InputError
 from runs.config import RunConfig, first_difference, load_config, resolved_toml
 from runs.estimate import checkpoint_bytes, trajectory_bytes
-from runs.extend import extended_frames
+from runs.extend import extended
 from runs.notes import describe_system, further_notes, mode_lines
 from runs.prepare import Job, PreparedRun, prepare
-from runs.progress import Log, Stop, progress, signals
+from runs.progress import Log, signals
 from runs.schema.run_file import DurationSpec
 from runs.state import LOCK, RUN_FILE, mark_finished
+from runs.trajectory import Length, acceptance_of, run_trajectory
 
 if TYPE_CHECKING:
     from kmc.state.system import System
 
-MOST_DOUBLINGS = 8  # of a run with a requested precision: 256 times the first production
 TRAJECTORY, CHECKPOINTS = "trajectory.h5", ("checkpoint.npz", "checkpoint.previous.npz")
 
 
@@ -52,7 +51,30 @@ def run_all(
     with _claimed(folder):
         _check_room(folder, prepared)
         _check_folder(folder, prepared, resume)
-        return _carry_out(folder, prepared, _begin(folder, prepared, quiet), resume, extension, asked_to_stop)
+        begun = _begun_extension(folder) if resume and extension is None else None
+        wanted = extension or begun
+        lengths = _lengths(folder, prepared, wanted, begun is not None)
+        return _carry_out(
+            folder, prepared, _begin(folder, prepared, quiet, wanted), resume, lengths, wanted, asked_to_stop
+        )
+
+
+def _lengths(folder: Path, prepared: PreparedRun, extension: DurationSpec | None, again: bool) -> list[Length]:
+    """Where each trajectory ends. again: the extension was interrupted before."""
+    if extension is not None:
+        return extended(prepared.jobs, folder, extension, again)
+    return [
+        Length(job.settings.frames, job.config.run.duration.precision, job.config.run.duration.most_wall_s)
+        for job in prepared.jobs
+    ]
+
+
+def _begun_extension(folder: Path) -> DurationSpec | None:
+    """The length to which the run in a folder was to be extended, as its run file says."""
+    if not (folder / RUN_FILE).exists():
+        return None
+    length = load_config(folder / RUN_FILE)[0].resolved.get("extension")
+    return None if length is None else DurationSpec.model_validate(length)
 
 
 def _carry_out(
@@ -60,25 +82,25 @@ def _carry_out(
     prepared: PreparedRun,
     log: Log,
     resume: bool,
+    lengths: list[Length],
     extension: DurationSpec | None,
     asked_to_stop: Callable[[], bool] | None,
 ) -> int:
     """Run every job, analyse and draw; returns the exit code."""
     first = prepared.systems[0]
-    lengths = [extended_frames(job, folder / job.part, extension) for job in prepared.jobs] if extension else []
-    again = "--resume" if extension is None else f"--extend {_length(extension)}"
     with signals(asked_to_stop) as stop:
-        for number, job in enumerate(prepared.jobs):
+        for job, length in zip(prepared.jobs, lengths, strict=True):
             log(f"{job.system.tables.temperature_K:g} K -> {folder / job.part}")
             for note in further_notes(job.system, first):
                 log(note.line)
             for line in mode_lines(job.system) if prepared.config.polarons.mode == "auto" else ():
                 log(line)
-            wanted = job.config.run.duration.precision if extension is None else extension.precision
-            frames = lengths[number] if lengths else None
-            if not _run_job(job, folder / job.part, prepared.backend, resume, stop, log, wanted, frames):
-                log(f"stopped; to continue: kmc run {folder} {again}")
+            part = folder / job.part
+            frames = run_trajectory(job, part, prepared.backend, length, resume=resume, stop=stop, log=log)
+            if frames is None:
+                log(f"stopped; to continue: kmc run {folder} --resume")
                 return 128 + stop.signal
+            _record(job, part, frames, log, extension if part == folder else None)
     _finish(folder, log)
     mark_finished(folder)
     return 0
@@ -97,11 +119,11 @@ def _claimed(folder: Path) -> Iterator[None]:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
-def _begin(folder: Path, prepared: PreparedRun, quiet: bool) -> Log:
+def _begin(folder: Path, prepared: PreparedRun, quiet: bool, extension: DurationSpec | None) -> Log:
     """Write the resolved run file and the head of the log."""
     first = prepared.systems[0]
     try:
-        _write_run_file(folder, prepared.config, _composition(first))
+        _write_run_file(folder, prepared.config, _composition(first) | _extension(extension))
         log = Log(folder / "log.txt", quiet)
         log(f"backend {prepared.backend}: {prepared.backend_reason}")
     except OSError as error:
@@ -126,118 +148,22 @@ def _finish(folder: Path, log: Log) -> None:
     log("written: " + ", ".join(str(path) for path in [folder / "results.json", *pictures]))
 
 
-def _length(duration: DurationSpec) -> str:
-    """`hops_per_carrier=5000`."""
-    return ", ".join(f"{key}={value:g}" for key, value in duration.model_dump(exclude_none=True).items())
+def _record(job: Job, folder: Path, frames: int, log: Log, extension: DurationSpec | None) -> None:
+    """Write the resolved run file of a finished trajectory and a line on its schedule."""
+    from kmc.run.engine import frozen_schedule
 
-
-def _run_job(
-    job: Job,
-    folder: Path,
-    backend: str,
-    resume: bool,
-    stop: Stop,
-    log: Log,
-    precision: float | None,
-    extended: int | None = None,
-) -> bool:
-    """Walk one trajectory, until its wanted precision if it has one; False if stopped.
-
-    extended: frames of a finished run that is made longer; None: as many as were planned.
-    """
-    from kmc.run.engine import frozen_schedule, run
-
-    continuing, reached = _progress_of(folder) if resume else (False, 0)
-    frames = job.settings.frames if extended is None else extended
-    if precision is None:
-        frames = max(frames, reached)
-    while frames < reached:  # a production that was started is finished before its precision is checked
-        frames *= 2
-    while True:
-        with progress(log) as report:
-            finished = run(
-                job.system,
-                job.settings,
-                folder,
-                backend=backend,
-                devices=job.config.run.devices,
-                resume=continuing,
-                extend_to_frames=frames,
-                prepare=job.equilibrated_with,
-                report=report,
-                stop=stop,
-            )
-        if not finished:
-            return False
-        continuing = True
-        if precision is None or _precise(folder, precision, log):
-            break
-        if frames >= job.settings.frames << MOST_DOUBLINGS:
-            log(f"precision {precision:g} was not reached in {frames} frames; more replicas or more cells help")
-            break
-        frames *= 2
     frozen = frozen_schedule(folder)
     field = {"field_applied_V_per_m": job.system.tables.field_V_per_m.tolist()}
     schedule = {"schedule": {**asdict(frozen), "frames": frames}}
-    _write_run_file(folder, job.config, {**_composition(job.system), **field, **schedule})
+    _write_run_file(folder, job.config, _composition(job.system) | field | schedule | _extension(extension))
     log(
-        f"acceptance {_acceptance(folder)}, selection by {frozen.selection}, slowest carrier {frozen.slowest}, "
+        f"acceptance {acceptance_of(folder)}, selection by {frozen.selection}, slowest carrier {frozen.slowest}, "
         f"frames of {frozen.frame_interval_s:.4g} s"
     )
-    return True
 
 
-def _progress_of(folder: Path) -> tuple[bool, int]:
-    """(whether there is a checkpoint to continue from, frames it has reached).
-
-    A run that was killed before its first checkpoint may have left a file with the initial frame only, which is
-    deleted. InputError if a longer trajectory has lost its checkpoint.
-    """
-    from kmc.files.checkpoint import has_checkpoint
-    from kmc.files.trajectory import read_trajectory
-    from kmc.run.engine import frames_reached
-
-    if has_checkpoint(folder):
-        return True, frames_reached(folder)
-    trajectory = folder / "trajectory.h5"
-    if not trajectory.exists():
-        return False, 0
-    try:
-        frames = read_trajectory(trajectory).n_frames
-    except InputError:
-        trajectory.unlink()
-        return False, 0
-    raise InputError(f"{folder}: holds {frames} frames but no checkpoint to resume from; name another folder")
-
-
-def _precise(folder: Path, wanted: float, log: Log) -> bool:
-    """Whether the relative error of D* of the first mobile species that has one is small enough."""
-    from analysis.statistics.estimates import Estimate
-    from analysis.transport.analysis import TransportAnalysis
-    from analysis.transport.tracer import tracer_estimates
-    from kmc.files.trajectory import read_trajectory
-
-    trajectory = read_trajectory(folder / "trajectory.h5")
-    analysis = TransportAnalysis(trajectory)
-    for record in trajectory.species:
-        if not (record.mobile and record.count):
-            continue
-        found, _ = tracer_estimates(analysis.tracer(record.name))
-        if isinstance(found, Estimate):
-            reached = found.stderr / abs(found.value) if found.value else math.inf
-            log(f"relative error of D* of {record.name}: {reached:.2g} (wanted {wanted:g})")
-            return reached <= wanted and analysis.diffusive(record.name)
-    return False
-
-
-def _acceptance(folder: Path) -> str:
-    """Accepted over trial hops of each family, as in results.json."""
-    from kmc.files.trajectory import read_trajectory
-
-    trajectory = read_trajectory(folder / "trajectory.h5")
-    trials, accepted = trajectory.trials[-1].sum(axis=0), trajectory.accepted[-1].sum(axis=0)
-    shares = zip(trajectory.families, accepted.tolist(), trials.tolist(), strict=True)
-    return ", ".join(f"{hops / tried:.4g} of {family.name}" for family, hops, tried in shares if tried)
+def _extension(length: DurationSpec | None) -> dict[str, object]:
+    return {} if length is None else {"extension": length.model_dump(exclude_none=True)}
 
 
 def _composition(system: System) -> dict[str, object]:

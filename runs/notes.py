@@ -10,6 +10,7 @@ import numpy as np
 from lattices.notes import Note
 from runs.config import RunConfig
 from runs.networks import network_notes
+from runs.precision import precision_lines
 
 if TYPE_CHECKING:
     from kmc.state.system import System
@@ -41,6 +42,7 @@ def describe_system(system: System, config: RunConfig) -> list[str]:
         f"{system.model.name}: {tables.supercell.n_sites} sites, {system.replicas} replicas: {', '.join(parts)}",
         *(note.line for note in composition.notes),
         *domain_lines(system, config),
+        *precision_lines(config.run.duration),
         *([AUTO] if config.polarons.mode == "auto" else mode_lines(system)),
     ]
 

@@ -17,6 +17,7 @@ from runs.config import RunConfig, naming
 from runs.contents import Contents, contents_of
 from runs.jobs import one_temperature, parts_of
 from runs.notes import with_notes
+from runs.precision import check_precision
 
 if TYPE_CHECKING:
     from kmc.model.parameters import Model
@@ -144,6 +145,7 @@ def check(job: Job) -> None:
 
     tables, settings = job.system.tables, job.settings
     start_equilibration(job.system, settings)
+    check_precision(job.system, job.config.run.duration.precision)
     slowest_carrier(tables, np.zeros(tables.n_families, dtype=np.int64))
     if settings.domains:
         build_domains(tables, settings.domains.block)

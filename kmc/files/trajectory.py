@@ -14,6 +14,7 @@ from kmc.arrays import Array
 from kmc.carriers.band import BandConduction
 from kmc.files.hdf5 import reading
 from kmc.files.header import FamilyRecord, Header, RunFacts, SpeciesRecord
+from kmc.files.outcome import read_outcome
 from kmc.files.records import Scan, Wave
 from kmc.measure.carrier_samples import DATASET
 from kmc.measure.profile import Profile
@@ -151,7 +152,7 @@ def _read(file: h5py.File) -> Trajectory:
         coulomb=header.coulomb,
         band=header.band,
         coupled_groups=header.coupled_groups,
-        notes=header.notes,
+        notes=(*header.notes, *read_outcome(group)),
         **_optional(group),
         **arrays,
     )

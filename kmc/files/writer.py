@@ -174,6 +174,13 @@ class TrajectoryWriter:
         with changing(self.path) as file:
             replace(file["kmc"].require_group(name), arrays)
 
+    def drop(self, names: Sequence[str]) -> None:
+        """Delete the groups of those names that the file has."""
+        if any(self.holds(name) for name in names):
+            with changing(self.path) as file:
+                for name in names:
+                    file["kmc"].pop(name, None)
+
     def holds(self, name: str) -> bool:
         """Whether the file has that group already."""
         with reading(self.path) as file:

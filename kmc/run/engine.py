@@ -33,6 +33,7 @@ def run(
     devices: Sequence[int] = (),
     resume: bool = False,
     extend_to_frames: int | None = None,
+    afterwards: bool = True,
     prepare: System | None = None,
     report: Report | None = None,
     stop: Stop | None = None,
@@ -40,9 +41,10 @@ def run(
     """Run a simulation and write folder/trajectory.h5; returns True if finished, False if `stop` ended it.
 
     backend: "auto", "cuda", "cpu" or "numpy". devices: numbers of the GPUs to be used, () for the current one. resume:
-    continue from the checkpoint. extend_to_frames: make a finished run longer, at the same frame interval. prepare: the
-    same particles with other rates, equilibrated first (without checkpoints); the run starts from their final state.
-    report is called with the progress, and stop returns whether to end.
+    continue from the checkpoint. extend_to_frames: make a finished run longer, at the same frame interval. afterwards:
+    sample thermodynamics after the last frame, if the settings ask for it. prepare: the same particles with other
+    rates, equilibrated first (without checkpoints); the run starts from their final state. report is called with the
+    progress, and stop returns whether to end.
     Raises InputError if the folder holds a run already and resume is False, if the checkpoint belongs to another run,
     if the backend cannot be used, if another process runs in the folder, or if the folder cannot be written.
     """
@@ -59,7 +61,7 @@ def run(
             if production is None:
                 return False
             with _naming(production):
-                return production.run(extend_to_frames or settings.frames)
+                return production.run(extend_to_frames or settings.frames, afterwards)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}; {_what_is_kept(folder)}") from error
     except Exception as error:
@@ -79,6 +81,11 @@ def frozen_schedule(folder: Path | str) -> Schedule:
 def frames_reached(folder: Path | str) -> int:
     """The frame at which the run in a folder was last saved; InputError without a checkpoint."""
     return SavedRun.read(Path(folder)).frame
+
+
+def wall_time_s(folder: Path | str) -> float:
+    """The wall time of the run in a folder when it was last saved; InputError without a checkpoint."""
+    return SavedRun.read(Path(folder)).wall_s
 
 
 def _begun(task: RunTask, prepare: System | None) -> ProductionWalk | None:

@@ -21,7 +21,7 @@ from kmc.run.progress import Phase
 from kmc.run.saved_run import SavedProduction, SavedRun
 from kmc.run.schedule import Schedule, advance_window, window_lengths
 from kmc.run.task import RunTask
-from kmc.run.thermodynamics import sample_thermodynamics
+from kmc.run.thermodynamics import PARTS, sample_thermodynamics
 from kmc.version import VERSION
 
 MOST_PENDING_BYTES = 2**26  # of frames that wait for the next checkpoint in memory
@@ -75,8 +75,13 @@ class ProductionWalk:
         reached = production.frame, production.windows
         return cls(task, walker, production.schedule, observers, samples, writer, *start, *reached)
 
-    def run(self, frames: int) -> bool:
-        """Simulate up to frame `frames` and sample thermodynamics if requested; False if asked to stop."""
+    def run(self, frames: int, afterwards: bool = True) -> bool:
+        """Simulate up to frame `frames`, and sample thermodynamics if requested; False if asked to stop.
+
+        A sample of thermodynamics from an earlier last frame is deleted. afterwards: whether to take one now.
+        """
+        if self.frame < frames:
+            self.writer.drop(PARTS)
         self.observers.extend(frames, self.frame, self.walker.positions())
         clock = CheckpointClock(self.task.settings.checkpoint_every_s)
         while self.frame < frames:
@@ -92,7 +97,10 @@ class ProductionWalk:
                 self._append()  # only to free memory: a resumed run drops frames after its checkpoint
             if asked and not finished:
                 return False
-        return sample_thermodynamics(self.task, self.schedule, self.walker.read(), self.writer, self._report)
+        state = self.walker.read()
+        return not afterwards or sample_thermodynamics(
+            self.task, self.schedule, state, self.writer, self.frame, self._report
+        )
 
     def record_frame(self) -> None:
         """Keep the current frame for the file: counters, rows of the observers, and the positions to be written."""

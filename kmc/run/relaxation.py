@@ -73,9 +73,9 @@ def _fractions(system: System, component: Component, wave: NDArray[np.float64]) 
     return result
 
 
-def relax(task: RunTask, asked: Relaxation, schedule: Schedule, report: Advance) -> Wave | None:
-    """Follow the waves, together for as many frames as the run has; None if asked to stop."""
-    frames = max(task.settings.frames // asked.waves, FEWEST_FRAMES)
+def relax(task: RunTask, asked: Relaxation, schedule: Schedule, of_run: int, report: Advance) -> Wave | None:
+    """Follow the waves, together for as many frames as the run has, `of_run`; None if asked to stop."""
+    frames = max(of_run // asked.waves, FEWEST_FRAMES)
     waves = []
     for number in range(asked.waves):
         planes = _follow(task, asked, schedule, frames, number)

@@ -142,8 +142,10 @@ def _length(duration: Hops | Seconds | Precision) -> str:
             return f"{float(per_carrier)!r} hops per carrier"
         case Seconds(value):
             return f"{float(value)!r} s"
-        case Precision(error):
-            return f"a relative error of {float(error)!r}"
+        case Precision(errors):
+            if isinstance(errors, Mapping):
+                return ", ".join(f"a relative error of {name} of {errors[name]!r}" for name in sorted(errors))
+            return f"a relative error of {float(errors)!r}"
 
 
 def _below(group: str, arrays: Arrays) -> dict[str, Array]:

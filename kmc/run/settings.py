@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,18 +43,25 @@ class Seconds:
 
 @dataclass(frozen=True)
 class Precision:
-    """A duration as the relative standard error that D* of the first mobile species must reach.
+    """A duration as relative standard errors to be reached.
 
-    The engine runs a first production of FIRST_PRODUCTION_HOPS hops per carrier; the caller, who can estimate the error
-    (the engine does not import analysis), then extends the run until it is small enough. Raises InputError outside
-    0 < error < 1.
+    relative_error: of D* of the first mobile species, or estimate -> its error, as in {"ionic_conductivity_S_m": 0.02,
+    "species.O.tracer_diffusivity_m2_s": 0.01}. wall_time_s: wall time after which each trajectory ends in any case.
+
+    The engine runs a first production of FIRST_PRODUCTION_HOPS hops per carrier; the caller, who can estimate the
+    errors (the engine does not import analysis), then extends the run until they are small enough. Raises InputError
+    outside 0 < error < 1.
     """
 
-    relative_error: float
+    relative_error: float | Mapping[str, float]
+    wall_time_s: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.relative_error < 1:
+        given = self.relative_error if isinstance(self.relative_error, Mapping) else {"": self.relative_error}
+        if not given or not all(0 < error < 1 for error in given.values()):
             raise InputError(f"Precision(relative_error={self.relative_error}): above 0 and below 1 is allowed")
+        if self.wall_time_s is not None and not 0 < self.wall_time_s < math.inf:
+            raise InputError(f"Precision(wall_time_s={self.wall_time_s}): more than 0 is needed")
 
 
 @dataclass(frozen=True)

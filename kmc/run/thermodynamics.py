@@ -14,18 +14,21 @@ from kmc.run.schedule import Schedule
 from kmc.run.task import RunTask
 from kmc.state.replicas import State
 
+PARTS = ("grand_canonical", "relaxation")  # groups of the file
+
 
 def sample_thermodynamics(
     task: RunTask,
     schedule: Schedule,
     state: State,
     writer: TrajectoryWriter,
+    frames: int,
     report: PhaseReport,
 ) -> bool:
     """Run the grand-canonical scan and relaxation waves that are missing from the file, starting from `state`.
 
-    report: reports `done` of `total` of a phase. Each part is written as a whole, so that a resumed run begins with the
-    first part that is missing. Returns False if asked to stop.
+    frames: of the run so far. report: reports `done` of `total` of a phase. Each part is written as a whole, so that a
+    resumed run begins with the first part that is missing. Returns False if asked to stop.
     """
     system, wanted = task.system, task.settings.thermodynamics
     no_component = isinstance(system.component, str)
@@ -37,7 +40,7 @@ def sample_thermodynamics(
             return False
         writer.add("grand_canonical", points.arrays())
     if wanted.relaxation and not writer.holds("relaxation"):
-        waves = relax(task, wanted.relaxation, schedule, partial(report, "relaxation"))
+        waves = relax(task, wanted.relaxation, schedule, frames, partial(report, "relaxation"))
         if waves is None:
             return False
         writer.add("relaxation", waves.arrays())

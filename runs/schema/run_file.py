@@ -29,6 +29,7 @@ from runs.schema.crystal import (
 )
 
 STREAMS = 2**24  # number of temperature indices in the key of the random numbers (kmc/rng/philox.py)
+DRIFT = "drift_conductivity_S_m"  # the estimate of a run in a field
 PART_STREAMS = 2**16  # distance between the temperature indices of the parts of a run
 
 
@@ -95,12 +96,50 @@ class EquilibrationSpec(_OneOf):
     time_s: NotNegative | None = None
 
 
-class DurationSpec(_OneOf):
-    """Hops per carrier of the slowest mobile species, simulated time in s, or the requested relative error of D*."""
+RelativeError = Annotated[float, Field(strict=True, gt=0, lt=1)]
+LENGTHS = ("hops_per_carrier", "time_s", "precision")
+
+
+class DurationSpec(Strict):
+    """Hops per carrier of the slowest mobile species, simulated time in s, or relative errors to be reached.
+
+    precision: of D* of the first mobile species, or a table of estimates by their keys in results.json. wall_time_s or
+    wall_time_h: of each trajectory, after which it ends with the precision that it has reached.
+    """
 
     hops_per_carrier: Positive | None = None
     time_s: Positive | None = None
-    precision: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = None
+    precision: RelativeError | dict[str, RelativeError] | None = None
+    wall_time_s: Positive | None = None
+    wall_time_h: Positive | None = None
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _by_dotted_key(cls, value: object) -> object:
+        """{ species = { O = { ... } } }, as TOML reads species.O.... without quotes, has dotted keys as well."""
+        return _flat(value) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _one_length(self) -> DurationSpec:
+        if len(self.model_fields_set & set(LENGTHS)) != 1 or self.precision == {}:
+            raise ValueError(f"exactly one of {', '.join(LENGTHS)} is needed")
+        caps = [name for name in ("wall_time_s", "wall_time_h") if getattr(self, name) is not None]
+        if len(caps) > 1 or (caps and self.precision is None):
+            raise ValueError(f"{' and '.join(caps)}: one of wall_time_s, wall_time_h is allowed, with precision")
+        return self
+
+    @property
+    def most_wall_s(self) -> float | None:
+        """The cap in wall time, in s."""
+        return self.wall_time_s if self.wall_time_h is None else 3600.0 * self.wall_time_h
+
+
+def _flat(table: dict[str, object]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in table.items():
+        inner = _flat(value) if isinstance(value, dict) else {"": value}
+        found |= {f"{key}.{name}".rstrip("."): each for name, each in inner.items()}
+    return found
 
 
 class DomainsSpec(Strict):
@@ -223,10 +262,11 @@ class RunSpec(Strict):
 
     @model_validator(mode="after")
     def _precision_needs_no_field(self) -> RunSpec:
-        if self.duration.precision is not None and any(self.field_V_per_m):
+        asked = self.duration.precision
+        if asked is not None and any(self.field_V_per_m) and (isinstance(asked, float) or set(asked) != {DRIFT}):
             raise ValueError(
-                f"duration.precision = {self.duration.precision} was given with a field; it is the error of D*, which "
-                "is estimated at zero field only: give hops_per_carrier or time_s"
+                f"duration.precision = {asked} was given with a field, in which the only estimate is the drift: give "
+                f"precision = {{ {DRIFT} = ... }}, hops_per_carrier or time_s"
             )
         return self
 

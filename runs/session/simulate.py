@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from kmc.run.settings import Hops, Precision, Seconds
 from lattices.errors import InputError
 from runs.session.run import Run
 from runs.session.system import System, config_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Duration = Hops | Seconds | Precision
 DEFAULT_DURATION = Hops(1000.0)
@@ -34,7 +32,7 @@ def simulate(
     """Simulate every temperature of a system, analyse and plot; all files are written to `folder`.
 
     duration, equilibration: hops per carrier of the slowest mobile species, simulated seconds, or (duration alone) the
-    relative error of D* at which to stop. frames: uniform in time. positions: which replicas' positions to keep.
+    relative errors at which to stop. frames: uniform in time. positions: which replicas' positions to keep.
     backend: "auto" takes cuda where it pays, else cpu, else numpy, and says why. resume: continue from the checkpoint
     in the folder.
     quiet: print nothing; log.txt contains everything. options: further keys of the run file by dotted name, such as
@@ -66,13 +64,15 @@ def simulate(
     return Run(folder)
 
 
-def _spec(length: Duration) -> dict[str, float]:
+def _spec(length: Duration) -> dict[str, object]:
     """The table of a run file."""
     if isinstance(length, Hops):
         return {"hops_per_carrier": float(length.per_carrier)}
     if isinstance(length, Seconds):
         return {"time_s": float(length.value)}
-    return {"precision": float(length.relative_error)}
+    errors = length.relative_error
+    spec: dict[str, object] = {"precision": dict(errors) if isinstance(errors, Mapping) else float(errors)}
+    return spec if length.wall_time_s is None else spec | {"wall_time_s": float(length.wall_time_s)}
 
 
 def _make(folder: Path) -> None:

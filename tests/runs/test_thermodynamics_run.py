@@ -69,6 +69,34 @@ def test_an_end_in_the_middle_of_the_scan_changes_nothing(backend: str, tmp_path
 
 
 @pytest.mark.slow
+def test_an_extended_run_samples_thermodynamics_again(tmp_path: Path) -> None:
+    """From its new last frame, as a run that was longer from the start; an interruption of the extension too."""
+    system = neutral_vacancies("fluorite", (3, 3, 3), 0.1, 1000.0, replicas=3)
+    asked = Thermodynamics(points=3, trials_per_carrier=20.0, relaxation=Relaxation(0, 0.5, waves=2))
+    short, long = (
+        Settings(Hops(2.0), Hops(5.0 * n), 10 * n, "none", thermodynamics=asked, selection="rejection") for n in (1, 2)
+    )
+    assert run(system, long, tmp_path / "long", backend=BACKENDS[0])
+    assert run(system, short, tmp_path / "short", backend=BACKENDS[0])
+    seen: list[str] = []
+    assert not run(
+        system,
+        short,
+        tmp_path / "short",
+        backend=BACKENDS[0],
+        resume=True,
+        extend_to_frames=20,
+        report=lambda progress: seen.append(progress.phase),
+        stop=lambda: len(seen) == 7,
+    )
+    assert "grand_canonical/histogram" not in datasets(tmp_path / "short" / "trajectory.h5")
+    assert run(system, short, tmp_path / "short", backend=BACKENDS[0], resume=True, extend_to_frames=20)
+    one, other = (datasets(tmp_path / name / "trajectory.h5") for name in ("long", "short"))
+    names = [name for name in one if name.startswith(("grand_canonical/", "relaxation/", "rho_k/"))]
+    assert len(names) > 8 and all(np.array_equal(one[name], other[name]) for name in names)
+
+
+@pytest.mark.slow
 def test_lsf64_at_given_pressures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = [*LSF, "thermodynamics.pO2_bar=[0.01, 0.21]", "polarons.mode=scaled"]
     assert main(["run", "lsf64", "--out", str(tmp_path / "run"), *arguments(changes)]) == 0
