@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import (
+    BeforeValidator,
     Field,
     GetJsonSchemaHandler,
     PrivateAttr,
@@ -96,8 +97,26 @@ class EquilibrationSpec(_OneOf):
     time_s: NotNegative | None = None
 
 
-RelativeError = Annotated[float, Field(strict=True, gt=0, lt=1)]
 LENGTHS = ("hops_per_carrier", "time_s", "precision")
+
+
+def _relative_errors(value: object) -> object:
+    """A number above 0 and below 1, or a table of them by dotted key, which TOML reads as nested unless quoted."""
+    if value is None:
+        return None
+    found = _flat(value) if isinstance(value, dict) else {"": value}
+    for key, error in found.items():
+        if isinstance(error, bool) or not isinstance(error, float | int) or not 0 < error < 1:
+            raise ValueError(f"{f'{key} = ' if key else ''}{error!r}: a number above 0 and below 1 is needed")
+    return found if isinstance(value, dict) else value
+
+
+def _flat(table: dict[str, object]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in table.items():
+        inner = _flat(value) if isinstance(value, dict) else {"": value}
+        found |= {f"{key}.{name}".rstrip("."): each for name, each in inner.items()}
+    return found
 
 
 class DurationSpec(Strict):
@@ -109,15 +128,9 @@ class DurationSpec(Strict):
 
     hops_per_carrier: Positive | None = None
     time_s: Positive | None = None
-    precision: RelativeError | dict[str, RelativeError] | None = None
+    precision: Annotated[float | dict[str, float] | None, BeforeValidator(_relative_errors)] = None
     wall_time_s: Positive | None = None
     wall_time_h: Positive | None = None
-
-    @field_validator("precision", mode="before")
-    @classmethod
-    def _by_dotted_key(cls, value: object) -> object:
-        """{ species = { O = { ... } } }, as TOML reads species.O.... without quotes, has dotted keys as well."""
-        return _flat(value) if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _one_length(self) -> DurationSpec:
@@ -132,14 +145,6 @@ class DurationSpec(Strict):
     def most_wall_s(self) -> float | None:
         """The cap in wall time, in s."""
         return self.wall_time_s if self.wall_time_h is None else 3600.0 * self.wall_time_h
-
-
-def _flat(table: dict[str, object]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in table.items():
-        inner = _flat(value) if isinstance(value, dict) else {"": value}
-        found |= {f"{key}.{name}".rstrip("."): each for name, each in inner.items()}
-    return found
 
 
 class DomainsSpec(Strict):
@@ -263,7 +268,7 @@ class RunSpec(Strict):
     @model_validator(mode="after")
     def _precision_needs_no_field(self) -> RunSpec:
         asked = self.duration.precision
-        if asked is not None and any(self.field_V_per_m) and (isinstance(asked, float) or set(asked) != {DRIFT}):
+        if asked is not None and any(self.field_V_per_m) and (not isinstance(asked, dict) or set(asked) != {DRIFT}):
             raise ValueError(
                 f"duration.precision = {asked} was given with a field, in which the only estimate is the drift: give "
                 f"precision = {{ {DRIFT} = ... }}, hops_per_carrier or time_s"
