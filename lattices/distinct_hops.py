@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from lattices.crystal import Crystal
 from lattices.hop_environments import EnvironmentRule, Site, environment_sites
-from lattices.site_pairs import SitePairs
 from lattices.space_group_table import SpaceGroup
-from lattices.stencils import Stencil
+from lattices.stencils import Stencil, stencil_pairs
 from lattices.symmetry import bond_orbits, crystal_space_group
 
 COINCIDE_ANGSTROM = 1e-2  # an operation maps a site onto another one within this distance
@@ -81,19 +80,6 @@ def distinct_occupations(hop: DistinctHop, choices: Sequence[Sequence[str]]) -> 
         known = next((image for image in images if image in classes), occupation)
         classes[known] = classes.get(known, 0) + 1
     return list(classes.items())
-
-
-def stencil_pairs(stencil: Stencil) -> SitePairs:
-    """The neighbours of a stencil as a list of pairs, basis site after basis site."""
-    b, d = np.nonzero(stencil.basis >= 0)
-    vectors = stencil.vectors_angstrom[b, d]
-    return SitePairs(
-        b.astype(np.int64),
-        stencil.basis[b, d].astype(np.int64),
-        stencil.cells[b, d].astype(np.int64),
-        vectors,
-        np.linalg.norm(vectors, axis=1),
-    )
 
 
 def _permutations(crystal: Crystal, group: SpaceGroup, sublattice: int, hop: DistinctHop) -> list[tuple[int, ...]]:

@@ -14,14 +14,18 @@ class Neighbours:
 
     shells: numbers counted from 1, nearest first; (0,) is the same position on a sublattice that shares the sites.
     distance_angstrom: (lowest, highest) distance, both included.
+    kind: of the pairs of a shell that no symmetry operation maps onto each other, numbered from 1; 0 is all of them.
     """
 
     shells: tuple[int, ...] = ()
     distance_angstrom: tuple[float, ...] = ()
+    kind: int = 0
 
     def __post_init__(self) -> None:
         if bool(self.shells) == bool(self.distance_angstrom):
             raise InputError("neighbours need either shell numbers or a range of distances")
+        if self.kind and (self.kind < 0 or 0 in self.shells or len(self.shells) > 1):
+            raise InputError(f"kind = {self.kind}: a number from 1 is needed, with one shell from 1 or a range")
         if self.shells:
             _check_shells(self.shells)
         else:
@@ -29,10 +33,11 @@ class Neighbours:
 
     def __str__(self) -> str:
         """The choice in messages: "shell 1", "shells 1, 2", "2.6 to 2.9 angstrom"."""
+        kind = f", kind {self.kind}" if self.kind else ""
         if self.distance_angstrom:
-            return f"{self.distance_angstrom[0]:g} to {self.distance_angstrom[1]:g} angstrom"
+            return f"{self.distance_angstrom[0]:g} to {self.distance_angstrom[1]:g} angstrom{kind}"
         numbers = ", ".join(str(n) for n in self.shells)
-        return f"shell {numbers}" if len(self.shells) == 1 else f"shells {numbers}"
+        return (f"shell {numbers}" if len(self.shells) == 1 else f"shells {numbers}") + kind
 
 
 def _check_shells(numbers: Sequence[int]) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lattices.crystal import Crystal, Supercell
-from lattices.distinct_hops import stencil_pairs
+from lattices.errors import InputError
 from lattices.site_pairs import SitePairs
-from lattices.stencils import Stencil
+from lattices.space_group_table import SpaceGroup
 from lattices.symmetry import bond_orbits, crystal_space_group
 
 FINGERPRINT_DIGITS = 4  # of distances in angstrom that order the kinds
@@ -37,16 +37,36 @@ class PairKind:
         """Distance of the pairs."""
         return float(self.pairs.lengths_angstrom.mean())
 
+    @property
+    def fingerprint(self) -> tuple[float, ...]:
+        """Rounded length and distances from the middle, by which kinds are ordered."""
+        return round(self.length_angstrom, FINGERPRINT_DIGITS), *self.middle_angstrom
 
-def pair_kinds(crystal: Crystal, stencil: Stencil) -> list[PairKind]:
-    """The kinds of pairs in a stencil, the one with the nearest sites beside its middle first."""
-    pairs = stencil_pairs(stencil)
-    orbit = bond_orbits(crystal, crystal_space_group(crystal), stencil.origin, stencil.target, pairs)
+
+def pair_kinds(crystal: Crystal, origin: int, target: int, pairs: SitePairs) -> list[PairKind]:
+    """The kinds among all pairs of a shell: the shortest first, then the one with the nearest sites beside its middle.
+
+    InputError for two kinds that differ in neither, since their order would depend on the order of the sites.
+    """
+    found = symmetry_kinds(crystal, crystal_space_group(crystal), origin, target, pairs)
+    if len({kind.fingerprint for kind in found}) < len(found):
+        names = f"{crystal.sublattices[origin].name!r} and {crystal.sublattices[target].name!r}"
+        raise InputError(
+            f"pairs of {names} at {found[0].length_angstrom:.3f} angstrom: {len(found)} kinds that no symmetry "
+            "operation maps onto each other, and some have the same length and the same sites beside their middle: "
+            "they cannot be told apart by a number"
+        )
+    return found
+
+
+def symmetry_kinds(crystal: Crystal, group: SpaceGroup, origin: int, target: int, pairs: SitePairs) -> list[PairKind]:
+    """Like `pair_kinds`; kinds that cannot be ordered come in the order of the sites. group: of the crystal."""
+    orbit = bond_orbits(crystal, group, origin, target, pairs)
     found = []
     for label in dict.fromkeys(orbit.tolist()):
         chosen = pairs.where(orbit == label)
-        found.append(PairKind(stencil.origin, stencil.target, chosen, _middle(crystal, stencil.origin, chosen)))
-    return sorted(found, key=lambda kind: (round(kind.length_angstrom, FINGERPRINT_DIGITS), kind.middle_angstrom))
+        found.append(PairKind(origin, target, chosen, _middle(crystal, origin, chosen)))
+    return sorted(found, key=lambda kind: kind.fingerprint)
 
 
 def count_pairs(supercell: Supercell, kind: PairKind, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> int:

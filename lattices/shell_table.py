@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from lattices.crystal import Crystal
 from lattices.errors import InputError
 from lattices.neighbours import Neighbours
+from lattices.pair_kinds import symmetry_kinds
 from lattices.site_pairs import SAME_SITE_ANGSTROM, SitePairs, nearest_distances, pairs_up_to, smallest_width
 from lattices.space_group_table import SpaceGroup
 from lattices.stencils import shells_of_pairs
-from lattices.symmetry import bond_orbits, crystal_space_group
+from lattices.symmetry import crystal_space_group
 
 STRICTER = 0.1  # part of the tolerance at which a shell should still hold together
 LOOSER = 2.0  # multiple of it at which two shells should still be apart
@@ -28,7 +29,7 @@ class ShellRow:
 
     neighbours: (fewest, most) of a site of `origin`. distinct_bonds: bonds that no symmetry operation of the crystal
     maps onto each other, a bond and its reverse counting once. middle: the sites nearest to the middle of the bonds,
-    as "2 cation at 1.913 angstrom"; one entry for each kind of bond.
+    as "2 cation at 1.913 angstrom"; one entry for each kind of bond, in the order of the kinds of pair energies.
     """
 
     origin: str
@@ -92,9 +93,8 @@ def _shells_as_far_as_possible(
 
 def _row(crystal: Crystal, group: SpaceGroup, origin: int, target: int, number: int, pairs: SitePairs) -> ShellRow:
     counts = np.bincount(pairs.origin, minlength=crystal.sublattices[origin].n_basis)
-    orbit = bond_orbits(crystal, group, origin, target, pairs)
-    first = [int(np.flatnonzero(orbit == label)[0]) for label in np.unique(orbit)]
-    middles = [_beside_middle(crystal, origin, target, pairs.where(np.arange(len(orbit)) == m)) for m in first]
+    kinds = symmetry_kinds(crystal, group, origin, target, pairs)
+    middles = [_beside_middle(crystal, origin, target, kind.pairs) for kind in kinds]
     return ShellRow(
         crystal.sublattices[origin].name,
         crystal.sublattices[target].name,
@@ -102,7 +102,7 @@ def _row(crystal: Crystal, group: SpaceGroup, origin: int, target: int, number: 
         float(pairs.lengths_angstrom.min()),
         float(pairs.lengths_angstrom.max()),
         (int(counts.min()), int(counts.max())),
-        len(first),
+        len(kinds),
         tuple(dict.fromkeys(middles)),
     )
 

@@ -6,7 +6,7 @@ basis site serves a supercell of any size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lattices.crystal import Crystal, Supercell
 from lattices.errors import InputError
 from lattices.neighbours import Neighbours
+from lattices.pair_kinds import pair_kinds
 from lattices.site_pairs import EQUAL_ANGSTROM, SAME_SITE_ANGSTROM, SitePairs, pairs_up_to, pairs_within, shell_ranges
 
 WIDEST_SHELL = 1.5  # ratio of longest to shortest distance at which the search for the end of a shell is abandoned
@@ -65,7 +66,7 @@ def stencil_of(crystal: Crystal, origin: int, target: int, neighbours: Neighbour
     """The stencil of the neighbours that a model specifies.
 
     InputError for a shell 0 between sublattices that do not share their sites, for distances that continue without a
-    gap where a shell is given, or for a range of distances without neighbours.
+    gap where a shell is given, for a range of distances without neighbours, or for a kind that does not exist.
     """
     if neighbours.shells == (0,):
         return _same_place(crystal, origin, target)
@@ -78,13 +79,26 @@ def stencil_of(crystal: Crystal, origin: int, target: int, neighbours: Neighbour
                 f"distance_angstrom = [{low:g}, {high:g}]: no neighbours of {crystal.sublattices[origin].name!r} on "
                 f"{crystal.sublattices[target].name!r} lie there; `kmc shells` lists the distances"
             )
-        return _stencil(crystal, origin, target, chosen)
+        return _stencil(crystal, origin, target, _of_kind(crystal, origin, target, chosen, neighbours))
     pairs, ranges = shells_of_pairs(crystal, origin, target, max(neighbours.shells))
     inside = np.zeros(len(pairs.origin), dtype=np.bool_)
     for number in neighbours.shells:
         low, high = ranges[number - 1]
         inside |= (pairs.lengths_angstrom >= low) & (pairs.lengths_angstrom <= high)
-    return _stencil(crystal, origin, target, pairs.where(inside))
+    return _stencil(crystal, origin, target, _of_kind(crystal, origin, target, pairs.where(inside), neighbours))
+
+
+def stencil_pairs(stencil: Stencil) -> SitePairs:
+    """The neighbours of a stencil as a list of pairs, basis site after basis site."""
+    b, d = np.nonzero(stencil.basis >= 0)
+    vectors = stencil.vectors_angstrom[b, d]
+    return SitePairs(
+        b.astype(np.int64),
+        stencil.basis[b, d].astype(np.int64),
+        stencil.cells[b, d].astype(np.int64),
+        vectors,
+        np.linalg.norm(vectors, axis=1),
+    )
 
 
 def shells_of_pairs(
@@ -141,6 +155,20 @@ def _same_place(crystal: Crystal, origin: int, target: int) -> Stencil:
             raise InputError(f"shell 0: sublattices {here.name!r} and {there.name!r} do not share their sites")
         basis[b, 0] = int(distance.argmin())
     return Stencil(origin, target, 0.0, np.zeros((n_basis, 1, 3), dtype=np.int16), basis, np.zeros((n_basis, 1, 3)))
+
+
+def _of_kind(crystal: Crystal, origin: int, target: int, pairs: SitePairs, neighbours: Neighbours) -> SitePairs:
+    """The pairs of the kind that is asked for, or all of them."""
+    if not neighbours.kind:
+        return pairs
+    kinds = pair_kinds(crystal, origin, target, pairs)
+    if neighbours.kind > len(kinds):
+        names = f"{crystal.sublattices[origin].name!r} and {crystal.sublattices[target].name!r}"
+        raise InputError(
+            f"kind = {neighbours.kind}: the pairs of {names} on {replace(neighbours, kind=0)} are of {len(kinds)} "
+            f"kind{'s' if len(kinds) > 1 else ''}; `kmc shells` lists them"
+        )
+    return kinds[neighbours.kind - 1].pairs
 
 
 def _between(pairs: SitePairs, low: float, high: float) -> SitePairs:

@@ -213,12 +213,15 @@ class Pair(Strict):
 
     shell: a neighbour shell by its number, or a list of them; distance_angstrom: all neighbours at distances from the
     first to the second value, in place of shells. Shell 0: the two share a site, one on a layer
-    and the other on the sublattice whose sites the layer shares.
+    and the other on the sublattice whose sites the layer shares. kind: of the pairs of one shell that no symmetry
+    operation of the crystal maps onto each other, such as anions of fluorite with and without a cation between them
+    (lattices/pair_kinds.py); the default is all kinds.
     """
 
     species: tuple[str, str]
     shell: Shells | None = None
     distance_angstrom: DistanceRange | None = None
+    kind: Annotated[int, Field(ge=1, strict=True)] | None = None
     energy_eV: Annotated[Finite, Field(ge=-20.0, le=20.0)] = 0.0
     forbidden: bool = False
     source: Annotated[str, Field(min_length=3)]
@@ -228,23 +231,27 @@ class Pair(Strict):
     def _complete(self) -> Pair:
         if self.shell is None and self.distance_angstrom is None:
             raise ValueError(f"the pair {' - '.join(self.species)} needs shell or distance_angstrom")
-        _neighbours(self.shell, self.distance_angstrom)
+        if self.kind and self.shell and (0 in self.shell or len(self.shell) > 1):
+            raise ValueError(f"kind = {self.kind}: one shell from 1 is needed, {_listed(self.shell)} was given")
+        _neighbours(self.shell, self.distance_angstrom, self.kind)
         return self
 
     @property
     def neighbours(self) -> Neighbours:
         """Which neighbours the energy is for."""
-        return _neighbours(self.shell, self.distance_angstrom)
+        return _neighbours(self.shell, self.distance_angstrom, self.kind)
 
 
 def _listed(shells: tuple[int, ...]) -> str:
     return str(shells[0]) if len(shells) == 1 else str(list(shells))
 
 
-def _neighbours(shells: tuple[int, ...] | None, distance_angstrom: tuple[float, float] | None) -> Neighbours:
+def _neighbours(
+    shells: tuple[int, ...] | None, distance_angstrom: tuple[float, float] | None, kind: int | None = None
+) -> Neighbours:
     if shells and distance_angstrom:
         raise ValueError("shell and distance_angstrom are both given; one is allowed")
-    return Neighbours(shells or (), distance_angstrom or ())
+    return Neighbours(shells or (), distance_angstrom or (), kind or 0)
 
 
 class OxygenExchange(Strict):

@@ -68,8 +68,12 @@ def _among_protons(model: Model, hop: Hop) -> bool:
 
 
 def _twice(model: Model) -> Iterator[str]:
-    seen = [(tuple(sorted(p.species)), n) for p in model.pairs for n in p.neighbours.shells or (str(p.neighbours),)]
-    for species, place in seen:
-        if seen.count((species, place)) > 1:
-            where = f"shell {place}" if isinstance(place, int) else f"at {place}"
+    seen = [
+        (tuple(sorted(p.species)), n, p.neighbours.kind)
+        for p in model.pairs
+        for n in p.neighbours.shells or (str(p.neighbours),)
+    ]
+    for species, place, kind in seen:
+        if seen.count((species, place, kind)) > 1:
+            where = f"shell {place}{f', kind {kind}' * bool(kind)}" if isinstance(place, int) else f"at {place}"
             yield f"the pair {' - '.join(species)} on {where} is listed twice; once is allowed"

@@ -188,13 +188,14 @@ def _influences(context: EnergyContext, family: HopFamily) -> tuple[Influence, .
 
 
 def _check_listed_once(context: EnergyContext) -> None:
-    """InputError if a range of distances of a pair contains neighbours that another entry of the pair contains too."""
+    """InputError if two entries of a pair have neighbours in common, by a range of distances or a kind."""
     model, crystal = context.model, context.supercell.crystal
     by_species: dict[tuple[str, ...], list[Neighbours]] = {}
     for pair in model.pairs:
         by_species.setdefault(tuple(sorted(pair.species)), []).append(pair.neighbours)
     for names, entries in by_species.items():
-        if len(entries) == 1 or not any(entry.distance_angstrom for entry in entries):
+        by_number = not any(entry.distance_angstrom or entry.kind for entry in entries)
+        if len(entries) == 1 or by_number:
             continue  # shells are distinguished by their numbers, which the model checks
         home, target = (crystal.index(model.species[name].sublattice) for name in names)
         seen: dict[Bond, Neighbours] = {}

@@ -13,7 +13,7 @@ from lattices.crystal import Supercell
 from lattices.errors import InputError
 from lattices.neighbours import Neighbours
 from lattices.pair_kinds import PairKind, count_pairs, pair_kinds
-from lattices.stencils import check_fits, stencil_of
+from lattices.stencils import check_fits, stencil_of, stencil_pairs
 from runs.barriers.cells import Contents, host_contents, shortest, site_positions
 from runs.barriers.environments import CANDIDATES, by_leverage
 from runs.barriers.schema import PairEntry
@@ -47,7 +47,7 @@ def unknowns_of(supercell: Supercell, species: Mapping[str, Species], pairs: Seq
                 check_fits(supercell, stencil, f"the pair {' - '.join(pair.species)}, shell {shell},")
             except InputError as error:
                 raise InputError(str(error).replace("crystal.repeats", "cells.supercells")) from error
-            kinds = pair_kinds(crystal, stencil)
+            kinds = pair_kinds(crystal, origin, target, stencil_pairs(stencil))
             found += [
                 Unknown(pair.species, shell, number, len(kinds), kind, pair.write)
                 for number, kind in enumerate(kinds, start=1)

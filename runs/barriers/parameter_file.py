@@ -10,7 +10,6 @@ import numpy as np
 
 from kmc.model.parameters import Model, load_model
 from lattices.errors import InputError
-from runs.barriers.configurations import Unknown
 from runs.barriers.fit import Fit
 from runs.barriers.plan import Plan
 from runs.barriers.provenance import Provenance
@@ -134,33 +133,21 @@ def _vineyard(barriers: Sequence[EnvironmentBarrier], provenance: Provenance) ->
 
 
 def _pairs(plan: Plan, summary: Summary, provenance: Provenance) -> list[Table]:
-    """One entry for each shell, the mean of its kinds weighted by their numbers: a model has one energy a shell."""
+    """One entry for each kind of pair that is to be written."""
     fit = summary.fit
     if fit is None:
         return []
-    shells: dict[tuple[tuple[str, str], int], list[int]] = {}
-    for number, unknown in enumerate(plan.unknowns):
-        if unknown.write:
-            shells.setdefault((unknown.species, unknown.shell), []).append(number)
     tables: list[Table] = []
-    for (species, shell), numbers in shells.items():
-        weights = np.array([len(plan.unknowns[n].kind.pairs.origin) for n in numbers], dtype=float)
-        value = float(weights @ fit.energies_eV[numbers] / weights.sum())
-        error = float(np.sqrt(weights**2 @ fit.errors_eV[numbers] ** 2) / weights.sum())
-        source = provenance.of_pair(plan.unknowns[numbers[0]], value, error, fit, summary.configurations)
-        if len(numbers) > 1:
-            source += f"; mean of {_kinds(plan.unknowns, fit.energies_eV, numbers)}"
-        tables.append(
-            {
-                "species": list(species),
-                "shell": shell,
-                "energy_eV": round(value, DIGITS),
-                "source": source,
-                "mark": "computed",
-            }
-        )
+    for unknown, value, error in zip(plan.unknowns, fit.energies_eV.tolist(), fit.errors_eV.tolist(), strict=True):
+        if unknown.write:
+            tables.append(
+                {
+                    "species": list(unknown.species),
+                    "shell": unknown.shell,
+                    **({"kind": unknown.kind_number} if unknown.kinds > 1 else {}),
+                    "energy_eV": round(value, DIGITS),
+                    "source": provenance.of_pair(value, error, fit, summary.configurations),
+                    "mark": "computed",
+                }
+            )
     return tables
-
-
-def _kinds(unknowns: Sequence[Unknown], energies_eV: np.ndarray, numbers: Sequence[int]) -> str:
-    return ", ".join(f"{energies_eV[n]:.3f} eV (kind {unknowns[n].kind_number})" for n in numbers)

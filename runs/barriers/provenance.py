@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runs.barriers.configurations import Unknown
 from runs.barriers.fit import Fit
 from runs.barriers.schema import CrystalFile
 from runs.barriers.summary import EnvironmentBarrier
@@ -60,7 +59,7 @@ class Provenance:
             parts.append(f"{scale.value:+.3f} eV added to the constant ({scale.source})")
         return "; ".join([*parts, self.command])
 
-    def of_pair(self, unknown: Unknown, value_eV: float, error_eV: float, fit: Fit, configurations: int) -> str:
+    def of_pair(self, value_eV: float, error_eV: float, fit: Fit, configurations: int) -> str:
         """Source of a pair energy."""
         return "; ".join(
             [
