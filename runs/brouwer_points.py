@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from lattices.defects.constants import find_material
+from lattices.defects.constants import Material
 from lattices.errors import InputError
 from runs.config import load_config
 
@@ -14,7 +14,7 @@ Points = dict[str, list[tuple[float, float]]]  # carrier -> (pO2 in bar, site fr
 PER_HOST = ("electron", "hole")
 
 
-def points_of_runs(folders: Iterable[Path], material: str, temperature_K: float) -> Points:
+def points_of_runs(folders: Iterable[Path], material: Material, temperature_K: float) -> Points:
     """Simulated site fractions of the carriers, whole numbers as they are, from runs with [gas] at one temperature.
 
     V_O and H per oxygen site, electrons and holes per cation site that may carry them. Raises InputError for a folder
@@ -25,11 +25,13 @@ def points_of_runs(folders: Iterable[Path], material: str, temperature_K: float)
         config, _ = load_config(folder / "run.toml", [])
         if config.gas is None:
             raise InputError(f"--run {folder}: the run has no [gas], so that its pO2 is not known")
-        if config.gas.material is not None and config.gas.material != material:
-            raise InputError(f"--run {folder}: gas.material is {config.gas.material!r}, the diagram is of {material!r}")
+        if config.gas.material is not None and config.gas.material != material.name:
+            raise InputError(
+                f"--run {folder}: gas.material is {config.gas.material!r}, the diagram is of {material.name!r}"
+            )
         composition = _composition(folder, temperature_K)
         anions = composition["O"] + composition.get("V_O", 0)
-        hosts = anions / find_material(material).oxygen_per_host
+        hosts = anions / material.oxygen_per_host
         for carrier in ("V_O", "H", *PER_HOST):
             if carrier in composition:
                 fraction = composition[carrier] / (hosts if carrier in PER_HOST else anions)

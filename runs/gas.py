@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
+from kmc.model.defect_material import material_of
 from lattices.defects.constants import Material, find_material
 from lattices.defects.equilibrium import Equilibrium, solve_equilibrium
 from lattices.doping import Doping, number_of
@@ -32,13 +33,15 @@ def carriers_of_gas(
     The amounts are the neutral whole numbers nearest to equilibrium. InputError if the model has no material, lacks a
     carrier that the equilibrium needs, or if material, crystal and doping do not belong together.
     """
-    name = gas.material or model.equilibrium_material
-    if name is None:
-        raise InputError(f"gas.material is missing: model {model.name!r} names none; see kmc equilibrium --help")
-    material = find_material(name)
-    check_material(name, supercell)
+    material = find_material(gas.material) if gas.material else material_of(model)
+    if material is None:
+        raise InputError(
+            f"gas.material is missing: model {model.name!r} names none and gives no reactions in [defects]; see kmc "
+            "equilibrium --help"
+        )
+    check_material(material, supercell)
     charge, share = _doped(material, model, supercell, doping)
-    found = solve_equilibrium(name, temperature_K, gas.pO2_bar, gas.pH2O_bar, share, gas.constants)
+    found = solve_equilibrium(material, temperature_K, gas.pO2_bar, gas.pH2O_bar, share, gas.constants)
     wanted = _wanted(found, material, model, supercell)
     numbers = nearest_neutral(wanted, {key: model.species[key].charge for key in wanted}, charge)
     moving = {hop.carrier for hop in model.hops}
@@ -52,10 +55,10 @@ def carriers_of_gas(
     return amounts | {last: "charge-balance"}, notes
 
 
-def check_material(name: str, crystal: Crystal | Supercell) -> None:
+def check_material(name: str | Material, crystal: Crystal | Supercell) -> None:
     """InputError unless the crystal has the host and the oxygen sites of a material of `kmc equilibrium`."""
     material = find_material(name)
-    check_host(f"gas.material = {name!r}", material.host, material.oxygen_per_host, crystal)
+    check_host(f"gas.material = {material.name!r}", material.host, material.oxygen_per_host, crystal)
 
 
 def _doped(

@@ -126,15 +126,15 @@ def minority_notes(system: System) -> list[Note]:
     Too many: more than MINORITY of those that the model has, from K_i = p n/m^2 with p, n and m the holes, electrons
     and hosts per cation. Nothing for a model without a material, or for a material without K_i.
     """
-    from lattices.defects.constants import find_material
+    from kmc.model.defect_material import material_of
     from lattices.defects.forms import form_of
     from lattices.defects.request import choose_set
 
     tables, model = system.tables, system.model
     known = [hop for hop in model.hops if hop.carrier in model.electronic]
-    if model.equilibrium_material is None or len(known) != 1:
+    material = material_of(model)
+    if material is None or len(known) != 1:
         return []
-    material = find_material(model.equilibrium_material)
     constants = choose_set(material, None)[0]
     pair_constant = form_of(constants).pair_constant
     if pair_constant is None:

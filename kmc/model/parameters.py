@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError, model_validator
 
+from kmc.model.defect_entries import DefectSpec
 from kmc.model.entries import (
     CoulombSpec,
     Hop,
@@ -34,6 +35,7 @@ class Model(Strict):
     layers: further sublattices, each on the sites of another one. A carrier on a layer shares its site with an ion, so
     that pair energies of shell 0 give its energy on a dopant. Empty sites of a layer have the element "X".
     equilibrium_material: the material of `kmc equilibrium` from which a gas determines the numbers of carriers.
+    defects: reactions of its own, in place of such a material.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Model(Strict):
     layers: dict[str, str] = Field(default_factory=dict)
     proton_sites: ProtonSites | None = None
     equilibrium_material: str | None = None
+    defects: DefectSpec | None = None
     oxygen_exchange: OxygenExchange | None = None
     coulomb: CoulombSpec | None = None
 

@@ -17,6 +17,8 @@ ELECTRONIC_BY_NAME = frozenset({"electron", "hole"})  # species of these names a
 def problems_of(model: Model) -> list[str]:
     """A line for each problem, in the order of the file."""
     lines: list[str] = []
+    if model.defects and model.equilibrium_material:
+        lines.append("equilibrium_material and [defects] are both given; one is allowed")
     for hop in model.hops:
         lines += _of_hop(model, hop)
     for pair in model.pairs:

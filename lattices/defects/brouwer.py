@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lattices.defects.constants import Material
 from lattices.defects.mass_action import FloatArray
 from lattices.defects.models import Carriers
 from lattices.defects.request import Request, check_pressure, check_request, collect_warnings
@@ -38,7 +39,7 @@ class BrouwerDiagram:
 
 
 def brouwer_diagram(
-    material: str,
+    material: str | Material,
     temperature_K: float,
     pO2_bar: ArrayLike,
     pH2O_bar: float | None = None,
@@ -57,7 +58,7 @@ def brouwer_diagram(
     request = check_request(material, temperature_K, pH2O_bar, dopant_fraction, constants)
     carriers = request.solve(pressures)
     return BrouwerDiagram(
-        material=material,
+        material=request.material.name,
         temperature_K=request.temperature_K,
         pH2O_bar=request.pH2O_bar,
         pO2_bar=pressures,

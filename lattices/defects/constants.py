@@ -104,8 +104,10 @@ def _constant_set(name: str, entry: Mapping[str, Any]) -> ConstantSet:
     )
 
 
-def find_material(name: str) -> Material:
-    """The material of that name; InputError lists the known ones."""
+def find_material(name: str | Material) -> Material:
+    """The material of that name, or the one that is given; InputError lists the known ones."""
+    if isinstance(name, Material):
+        return name
     materials = load_materials()
     if name not in materials:
         raise InputError(

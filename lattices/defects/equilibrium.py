@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lattices.defects.constants import Quantity, load_materials
+from lattices.defects.constants import Material, Quantity, load_materials
 from lattices.defects.request import check_pressure, check_request, collect_warnings
 
 _THETA_REASON = "delta does not depend on pO2 in this model: no electronic carrier takes part"
@@ -78,7 +78,7 @@ def list_materials() -> dict[str, str]:
 
 
 def solve_equilibrium(
-    material: str,
+    material: str | Material,
     temperature_K: float,
     pO2_bar: float,
     pH2O_bar: float | None = None,
@@ -87,10 +87,10 @@ def solve_equilibrium(
 ) -> Equilibrium:
     """Nonstoichiometry, carriers and thermodynamic factors of a material in equilibrium with a gas.
 
-    material: a name of list_materials(). pH2O_bar: needed by the proton conductors (0: dry), no effect
-    on the others. dopant_fraction: acceptors per cation site (Sr per A site in lsf). constants: None (the
-    material's default), the name of a shipped set, or a mapping of user values that replace those of a set
-    (keys as in the set, plus "set" and "source"). Raises InputError with one line for bad input.
+    material: a name of list_materials(), or a material of your own (kmc/model/defect_material.py). pH2O_bar: needed by
+    the proton conductors (0: dry), no effect on the others. dopant_fraction: acceptors per cation site (Sr per A site
+    in lsf). constants: None (the material's default), the name of a shipped set, or a mapping of user values that
+    replace those of a set (keys as in the set, plus "set" and "source"). Raises InputError with one line for bad input.
     """
     request = check_request(material, temperature_K, pH2O_bar, dopant_fraction, constants)
     pO2 = np.asarray([check_pressure("pO2_bar", pO2_bar)])
@@ -103,7 +103,7 @@ def solve_equilibrium(
     if theta_V is None:
         reasons["thermodynamic_factor_V"] = _THETA_REASON
     return Equilibrium(
-        material=material,
+        material=request.material.name,
         temperature_K=request.temperature_K,
         pO2_bar=float(pO2[0]),
         pH2O_bar=request.pH2O_bar,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lattices.defects import models
+from lattices.defects import models, reactions
 from lattices.defects.constants import ConstantSet
 from lattices.defects.mass_action import FloatArray
 from lattices.defects.models import Carriers
@@ -98,6 +98,8 @@ FORMS: dict[str, DefectForm] = {
         hole_values=("hole_oxidation_enthalpy_J_mol", "hole_oxidation_entropy_J_mol_K"),
         hole_equation="; V_O + 1/2 O2 = O_O + 2 h: K = (O_O/V_O) (h/(1-h))^2 pO2^(-1/2), h per B site",
     ),
+    reactions.DRY: DefectForm(reactions.EQUATION, reactions.from_reactions, reactions.OUTSIDE),
+    reactions.WET: DefectForm(reactions.WET_EQUATION, reactions.from_reactions, reactions.OUTSIDE, needs_water=True),
 }
 
 

@@ -46,7 +46,7 @@ class Request:
 
 
 def check_request(
-    material: str,
+    material: str | Material,
     temperature_K: float,
     pH2O_bar: float | None,
     dopant_fraction: float | None,
@@ -64,12 +64,12 @@ def check_request(
     form = form_of(chosen)
     if form.needs_water:
         if water is None:
-            raise InputError(f"pH2O_bar is missing: {material} needs it (0 for a dry gas)")
+            raise InputError(f"pH2O_bar is missing: {found.name} needs it (0 for a dry gas)")
         if dopant == 0.0:
-            raise InputError(f"dopant_fraction = 0: {material} needs an acceptor, 0 < dopant_fraction < 1")
+            raise InputError(f"dopant_fraction = 0: {found.name} needs an acceptor, 0 < dopant_fraction < 1")
         form.has_holes(chosen)  # one constant of the holes without the other is refused here
     elif water:
-        warnings.append(f"pH2O_bar has no effect on {material}: its model has no protons")
+        warnings.append(f"pH2O_bar has no effect on {found.name}: its model has no protons")
     return Request(found, chosen, dopant, float(temperature_K), water, tuple(warnings))
 
 

@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     text = "point defects of a material in equilibrium with a gas"
     parser = command(commands, "equilibrium", text, _equilibrium)
-    parser.add_argument("material", help="such as lsf64, ceria, gdc10, bzy20, bcy10, bzy, bcy, lsf")
+    parser.add_argument("material", help="such as lsf64, ceria, gdc10, bzy20, or a parameter file with [defects]")
     parser.add_argument("--temperature", type=number, required=True, metavar="K")
     parser.add_argument("--pO2", type=number, required=True, metavar="BAR")
     parser.add_argument("--pH2O", type=number, metavar="BAR")
@@ -40,13 +40,15 @@ def add(commands: Commands) -> None:
 
 
 def _equilibrium(arguments: argparse.Namespace) -> int:
+    from kmc.model.defect_material import find_material_or_file
     from lattices.defects.equilibrium import solve_equilibrium
     from runs.gas import format_equilibrium
 
     a = arguments
     if a.run and not a.brouwer:
         raise InputError("--run needs --brouwer PICTURE")
-    found = solve_equilibrium(a.material, a.temperature, a.pO2, a.pH2O, a.dopant, a.constants)
+    material = find_material_or_file(a.material)
+    found = solve_equilibrium(material, a.temperature, a.pO2, a.pH2O, a.dopant, a.constants)
     print(json.dumps(found.as_dict(), indent=1) if a.json else format_equilibrium(found))
     if a.brouwer:
         import numpy as np
@@ -55,9 +57,9 @@ def _equilibrium(arguments: argparse.Namespace) -> int:
         from lattices.defects.brouwer import brouwer_diagram
         from runs.brouwer_points import points_of_runs
 
-        points = points_of_runs(a.run, a.material, a.temperature)
+        points = points_of_runs(a.run, material, a.temperature)
         pressures = np.geomspace(1e-25, 1.0, 200)
-        diagram = brouwer_diagram(a.material, a.temperature, pressures, a.pH2O, a.dopant, a.constants)
+        diagram = brouwer_diagram(material, a.temperature, pressures, a.pH2O, a.dopant, a.constants)
         for line in diagram.warnings:
             print(f"warning: {line}", file=sys.stderr)
         try:
