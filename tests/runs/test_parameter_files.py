@@ -24,7 +24,7 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "list"]) == 0
     listed = capsys.readouterr().out
     assert all(f"{name} (" in listed for name in shipped_models())
-    assert "lsf64 (perovskite; 7 numbers, 2 assumed)" in listed
+    assert "lsf64 (perovskite; 7 numbers, 3 assumed)" in listed
     assert main(["model", "show", "lsf64"]) == 0
     shown = capsys.readouterr().out
     assert "hole: barrier: 0.375 eV [assumed]" in shown and "caution, hole:" in shown
