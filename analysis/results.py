@@ -84,13 +84,17 @@ class FitResults(TypedDict):
     """The lags to which the slope of a mean-square displacement was fitted.
 
     lags_s: the shortest and the longest. chosen_from: the data, or the range that the user gave. local_exponent:
-    d ln MSD/d ln t in the first octave of the fit. diffusive: False where the estimate is a bound.
+    d ln MSD/d ln t in the first octave of the fit. diffusive: False where the estimate is a bound. unseen_decrease:
+    the largest relative decrease of the slope, by a relaxation over up to longest_relaxation_s, that the data do not
+    exclude (upper end of a 95 % interval); null where the fit has too few lags to tell.
     """
 
     lags_s: list[float]
     chosen_from: Literal["data", "fit_range"]
     local_exponent: Entry
     diffusive: bool
+    unseen_decrease: float | None
+    longest_relaxation_s: float
 
 
 class SpeciesResults(TypedDict):

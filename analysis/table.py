@@ -6,6 +6,7 @@ from analysis.results import (
     OF_VACANCIES,
     SPECIES_KEYS,
     Entry,
+    FitResults,
     FolderResults,
     JsonObject,
     RunResults,
@@ -128,7 +129,7 @@ def _fit_lines(runs: list[RunResults]) -> list[str]:
             fits = (("D*", entry.get("tracer_fit")), ("D_sigma", entry.get("collective_fit")))
             parts += [
                 f"{symbol} of {name} {fit['lags_s'][0]:.3g} to {fit['lags_s'][1]:.3g} s "
-                f"(MSD ~ t^{with_error(fit['local_exponent'])})"
+                f"(MSD ~ t^{with_error(fit['local_exponent'])}{_unseen(fit)})"
                 for symbol, fit in fits
                 if fit is not None
             ]
@@ -136,6 +137,13 @@ def _fit_lines(runs: list[RunResults]) -> list[str]:
             source = "given" if run["fit_range"] else "chosen from the data"
             lines.append(f"{run['temperature_K']:g} K: lags {source}: {', '.join(parts)}")
     return lines
+
+
+def _unseen(fit: FitResults) -> str:
+    """`; excluded at longer lags: a decrease by more than 12 %`."""
+    if fit["unseen_decrease"] is None:
+        return ""
+    return f"; excluded at longer lags: a decrease by more than {100 * fit['unseen_decrease']:.2g} %"
 
 
 def _interval_lines(runs: list[RunResults]) -> list[str]:

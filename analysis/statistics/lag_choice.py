@@ -4,11 +4,11 @@ Short lags have the smallest errors, because there are many windows; the motion 
 With weights from the Brownian covariance (msd_fit.py) a fit is determined by about the first octave above its shortest
 lag, so that only this lag, the start, must be chosen. Starts are an octave apart. A start is acceptable if
 
-- its slope agrees with those from all longer starts, at a false-alarm rate of FALSE_ALARM for each comparison. The
-  variance of a difference is the mean of its jackknife variance and of its variance for Brownian walks, which is the
-  difference of the variances of the two slopes, scaled by the jackknife variances of all slopes; the test is Student's
-  t with twice the degrees of freedom of the jackknife. With the jackknife alone, whose error of a difference is itself
-  uncertain by a quarter for 8 replicas, one of several starts fails too often; and
+- no slow relaxation is significant there (slow_relaxation.py), at a false-alarm rate of FALSE_ALARM for each relaxation
+  time. The variance is the mean of that of the jackknife and of that for Brownian walks, which is known up to a scale
+  that follows from the slopes at all starts; the test is Student's t with twice the degrees of freedom of the
+  jackknife. With the jackknife alone, whose error is itself uncertain by a quarter for 8 replicas, one of several
+  starts fails too often; and
 - the local exponent g = d ln MSD/d ln t there is not below LEAST_EXPONENT by more than its standard error, or else a
   longer start shows that the slope does not decrease further as for a power law, by 2^(g - 1) per octave (same rate). A
   carrier that rattles in a trap has an exponent of 0.4 to 0.7 over decades, and its slope decreases so little per
@@ -21,7 +21,8 @@ that an exponential relaxation with offset A has the relaxation time tau = A/(ba
 - slope) exp(-t1/tau) at a start t1 (derived; see `correlation_doubt` in msd_fit.py).
 
 A relaxation that is both weak and slow, such as a slope that falls by a tenth over many frames, is hidden by the errors
-of the long lags although it exceeds those of the short ones: it is found only where the run is long enough.
+of the long lags although it exceeds those of the short ones. A decrease that is significant at HINT alone is a remark,
+and the largest decrease that the data do not exclude belongs to the fit: `LineFit.unseen`.
 
 Where no start is acceptable, or the next one has no such exponent, the longest lags are fitted and the result is
 reported as a bound: the slope of a walk whose exponent is below 1 decreases with time, so that the estimate is too
@@ -45,8 +46,11 @@ from analysis.statistics.estimates import (
 )
 from analysis.statistics.independent_samples import IntArray
 from analysis.statistics.msd_fit import Candidates, Weights, correlation_doubt, curvature_doubt, gls_weights
+from analysis.statistics.slow_relaxation import Decrease, decrease
 
-FALSE_ALARM = 0.003  # probability that one comparison of two starts fails by chance
+FALSE_ALARM = 0.001  # probability that a start fails by chance, for each relaxation time
+WARY = 0.1  # the same, once a relaxation has been found at shorter lags
+HINT = 0.01  # probability that a hint of a slow relaxation is due to chance, for each relaxation time
 LEAST_EXPONENT = 0.85
 BIAS_SHARE = 0.3  # of the standard error
 
@@ -57,7 +61,9 @@ class LineFit:
 
     chosen: indices of the candidate lags that it uses. weights: of these. given: whether the user gave the range.
     exponent: (U+1,) jackknife samples of d ln MSD/d ln t in the middle of the first octave of the fit. doubt: why the
-    estimate is a bound, or None where it is diffusive.
+    estimate is a bound, or None where it is diffusive. hint: that the slope may fall further, or None. unseen: largest
+    relative decrease of the slope by a relaxation over up to `longest_relaxation` frames that the data do not exclude
+    (upper end of a 95 % interval), NaN where the fit has too few lags to tell.
     """
 
     chosen: IntArray
@@ -65,6 +71,14 @@ class LineFit:
     given: bool
     exponent: FloatArray
     doubt: str | None
+    hint: str | None
+    unseen: float
+    longest_relaxation: float
+
+    @property
+    def remark(self) -> str | None:
+        """What the reader of an estimate must know: that it is a bound, or else that it may be one."""
+        return self.doubt or self.hint
 
     @property
     def range_frames(self) -> tuple[int, int]:
@@ -78,10 +92,10 @@ def fit_line(candidates: Candidates, msd: FloatArray, bare: FloatArray, frames: 
     msd: (U+1, K) jackknife samples at the candidate lags. bare: (U+1,) slope at time 0, per frame. frames: of the run.
     """
     if candidates.given:
-        chosen = np.arange(len(candidates.lags))
         weights = _weights(candidates, 0)
         doubt = curvature_doubt(weights, msd) or _correlation(weights, msd, bare, frames)
-        return LineFit(chosen, weights, True, _exponent(weights, msd), doubt)
+        scale = float((jackknife_stderr(msd @ weights.slope) / weights.relative_error) ** 2)
+        return _fit(candidates, weights, msd, decrease(candidates, weights, msd, frames, scale), doubt)
     starts = candidates.starts.tolist()
     every = [_weights(candidates, start) for start in starts]
     tails = [msd[:, start:] for start in starts]
@@ -89,7 +103,10 @@ def fit_line(candidates: Candidates, msd: FloatArray, bare: FloatArray, frames: 
     exponents = [_exponent(each, tail) for each, tail in zip(every, tails, strict=True)]
     last = len(starts) - 1
     brownian = np.array([each.relative_error**2 for each in every])
-    first = _first_acceptable(slopes, brownian, exponents)
+    scale = float(np.median(jackknife_stderr(slopes.T) ** 2 / brownian))
+    further = [decrease(candidates, each, tail, frames, scale) for each, tail in zip(every, tails, strict=True)]
+    diffusive = _diffusive(slopes, scale * brownian, exponents)
+    first = _first_acceptable(further, diffusive)
     place = last if first is None else first + 1
     if first is not None:
         allowed = BIAS_SHARE * jackknife_stderr(slopes.T)
@@ -97,8 +114,27 @@ def fit_line(candidates: Candidates, msd: FloatArray, bare: FloatArray, frames: 
             place += 1
     doubt = _bound(slopes, exponents[last]) if first is None else None
     doubt = doubt or _correlation(every[place], tails[place], bare, frames)
-    chosen = np.arange(starts[place], len(candidates.lags))
-    return LineFit(chosen, every[place], False, exponents[place], doubt)
+    return _fit(candidates, every[place], tails[place], further[place], doubt)
+
+
+def _fit(candidates: Candidates, weights: Weights, msd: FloatArray, further: Decrease, doubt: str | None) -> LineFit:
+    """The fit to the last lags of the candidates. msd: (U+1, K) at these."""
+    slope = float((msd @ weights.slope)[0])
+    chosen = np.arange(len(candidates.lags))[-len(weights.lags) :]
+    unseen = further.limit() / slope if slope > 0.0 else float("nan")
+    exponent = _exponent(weights, msd)
+    return LineFit(chosen, weights, candidates.given, exponent, doubt, _hint(further, slope), unseen, further.longest)
+
+
+def _hint(further: Decrease, slope: float) -> str | None:
+    found = further.significant(HINT)
+    if found is None or slope <= 0.0:
+        return None
+    change, error, beyond = further.change[found, 0], further.stderr[found], further.relaxation_frames[found]
+    return (
+        f"may be too high: the slope falls by another {change / slope:.1%} (error {error / slope:.1%}) at lags beyond "
+        f"{beyond:.3g} frames; a longer run or more replicas can decide"
+    )
 
 
 def _weights(candidates: Candidates, start: int) -> Weights:
@@ -113,27 +149,37 @@ def _exponent(weights: Weights, msd: FloatArray) -> FloatArray:
         return np.asarray(risen / (msd @ weights.offset + risen))
 
 
-def _first_acceptable(slopes: FloatArray, brownian: FloatArray, exponents: list[FloatArray]) -> int | None:
-    """Index of the first start that is acceptable and followed by one with such an exponent; None where there is none.
+def _diffusive(slopes: FloatArray, variance: FloatArray, exponents: list[FloatArray]) -> list[bool]:
+    """Whether each start has an exponent near 1, or longer starts show that the slope ceases to fall.
 
-    slopes: (S, U+1). brownian: (S,) relative variances of the slopes for one Brownian walker. The last start, which
-    nothing confirms, is never acceptable.
+    slopes: (S, U+1). variance: (S,) of the slopes for Brownian walks.
     """
-    scale = float(np.median(jackknife_stderr(slopes.T) ** 2 / brownian))
     quantile = student_quantile(2 * (slopes.shape[1] - 2), FALSE_ALARM)
-    diffusive, accepted = [], False
+    found = []
     for k in range(len(slopes)):
         changes = (slopes[k + 1 :] - slopes[k]).reshape(-1, slopes.shape[1])
-        expected = scale * np.maximum(brownian[k + 1 :] - brownian[k], 0.0)
+        expected = np.maximum(variance[k + 1 :] - variance[k], 0.0)
         allowed = quantile * np.sqrt((jackknife_stderr(changes.T) ** 2 + expected) / 2.0)
         octaves = np.arange(1, len(changes) + 1)
         falling = slopes[k, 0] * (2.0 ** ((exponents[k][0] - 1.0) * octaves) - 1.0)
         linear = exponents[k][0] + jackknife_stderr(exponents[k]) >= LEAST_EXPONENT
-        diffusive.append(bool(linear or (changes[:, 0] - falling > allowed).any()))
-        agrees = bool((np.abs(changes[:, 0]) <= allowed).all())
-        if k > 0 and accepted and diffusive[k]:
-            return k - 1
-        accepted = agrees and diffusive[k]
+        found.append(bool(linear or (changes[:, 0] - falling > allowed).any()))
+    return found
+
+
+def _first_acceptable(further: list[Decrease], diffusive: list[bool]) -> int | None:
+    """Index of the first acceptable start that is followed by one with such an exponent; None where there is none.
+
+    A start with too few longer lags to test for a relaxation is never acceptable. Once a relaxation has been found, a
+    start is accepted only where it is no longer visible at WARY: the first start at which it escapes a sharper test
+    would be too early.
+    """
+    level = FALSE_ALARM
+    for k in range(len(further) - 1):
+        if further[k].significant(level) is not None:
+            level = WARY
+        elif len(further[k].relaxation_frames) and diffusive[k] and diffusive[k + 1]:
+            return k
     return None
 
 

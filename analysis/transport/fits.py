@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from analysis.results import FitResults
 from analysis.statistics.estimates import attempt, from_samples
 from analysis.statistics.lag_choice import LineFit
@@ -17,4 +19,6 @@ def fit_json(fit: LineFit, interval_s: float) -> FitResults:
         "chosen_from": "fit_range" if fit.given else "data",
         "local_exponent": exponent.as_json(),
         "diffusive": fit.doubt is None,
+        "unseen_decrease": None if math.isnan(fit.unseen) else fit.unseen,
+        "longest_relaxation_s": fit.longest_relaxation * interval_s,
     }

@@ -73,9 +73,17 @@ class CollectiveSamples:
     @property
     def doubt(self) -> str | None:
         """Which carriers are not diffusive at any lag, or None."""
-        doubts = [(name, self.fits[name].doubt) for name in self.carriers.names if name in self.fits]
-        lines = [f"L_ii of {name} is not diffusive: {doubt}" for name, doubt in doubts if doubt]
-        return "; ".join(lines) or None
+        known = {name: self.fits[name] for name in self.carriers.names if name in self.fits}
+        return (
+            "; ".join(f"L_ii of {name} is not diffusive: {fit.doubt}" for name, fit in known.items() if fit.doubt)
+            or None
+        )
+
+    @property
+    def remark(self) -> str | None:
+        """`doubt`, or else whose slope may fall further at longer lags, or None."""
+        known = {name: self.fits[name] for name in self.carriers.names if name in self.fits}
+        return self.doubt or "; ".join(f"L_ii of {name} {fit.hint}" for name, fit in known.items() if fit.hint) or None
 
     @property
     def scalars(self) -> FloatArray:
@@ -203,7 +211,7 @@ def species_estimates(
         tensor = collective_diffusivity(trajectory, available(collective), name)
         scalar = np.trace(tensor, axis1=1, axis2=2) / 3.0
         found = positive_from_samples(scalar, COLLECTIVE_FORMULA, tensor)
-        return found.noting(available(collective).fits[name].doubt)
+        return found.noting(available(collective).fits[name].remark)
 
     def haven() -> Estimate:
         tensor = collective_diffusivity(trajectory, available(collective), name)
@@ -211,12 +219,12 @@ def species_estimates(
         own = available(tracer)
         found = positive_from_samples(own.diffusivity / scalar, HAVEN_FORMULA, ratio_tensor(own.tensor, tensor))
         vacant = trajectory.species[_index(trajectory, name)].element == "X"
-        collective_doubt = available(collective).fits[name].doubt
+        collective_remark = available(collective).fits[name].remark
         if vacant:
             found = replace(found, note=None).noting(OF_VACANCIES).noting(found.note)
-        if own.fit.doubt:
-            found = found.noting(f"D*: {own.fit.doubt}")
-        return found.noting(f"D_sigma: {collective_doubt}" if collective_doubt else None)
+        if own.fit.remark:
+            found = found.noting(f"D*: {own.fit.remark}")
+        return found.noting(f"D_sigma: {collective_remark}" if collective_remark else None)
 
     return attempt(diffusivity, COLLECTIVE_FORMULA), attempt(haven, HAVEN_FORMULA)
 
@@ -241,7 +249,7 @@ def evaluate(collective: CollectiveSamples, coefficient: Coefficient, formula: s
     """A coefficient with its tensor; away from cubic symmetry the value is a third of the tensor's trace."""
     tensor = coefficient.tensor(collective.matrix)
     scalar = coefficient.scalar(collective.scalars) if collective.cubic else np.trace(tensor, axis1=1, axis2=2) / 3.0
-    return from_samples(np.asarray(scalar), formula, tensor).noting(collective.doubt)
+    return from_samples(np.asarray(scalar), formula, tensor).noting(collective.remark)
 
 
 def onsager_json(collective: CollectiveSamples | Unavailable) -> OnsagerResults:

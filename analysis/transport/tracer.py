@@ -132,12 +132,12 @@ def tracer_estimates(samples: TracerSamples | Unavailable) -> tuple[Result, Resu
 
     def diffusivity() -> Estimate:
         found = available(samples)
-        return positive_from_samples(found.diffusivity, TRACER_FORMULA, found.tensor).noting(found.fit.doubt)
+        return positive_from_samples(found.diffusivity, TRACER_FORMULA, found.tensor).noting(found.fit.remark)
 
     def correlation() -> Estimate:
         found = available(samples)
         estimate = positive_from_samples(found.correlation, CORRELATION_FORMULA, found.correlation_tensor)
-        return estimate.noting(found.fit.doubt)
+        return estimate.noting(found.fit.remark)
 
     return attempt(diffusivity, TRACER_FORMULA), attempt(correlation, CORRELATION_FORMULA)
 
