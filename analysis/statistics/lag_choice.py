@@ -46,7 +46,7 @@ from analysis.statistics.estimates import (
 )
 from analysis.statistics.independent_samples import IntArray
 from analysis.statistics.msd_fit import Candidates, Weights, correlation_doubt, curvature_doubt, gls_weights
-from analysis.statistics.slow_relaxation import Decrease, decrease
+from analysis.statistics.slow_relaxation import LONGEST_RELAXATION, Decrease, decrease
 
 FALSE_ALARM = 0.001  # probability that a start fails by chance, for each relaxation time
 WARY = 0.1  # the same, once a relaxation has been found at shorter lags
@@ -130,10 +130,11 @@ def _hint(further: Decrease, slope: float) -> str | None:
     found = further.significant(HINT)
     if found is None or slope <= 0.0:
         return None
-    change, error, beyond = further.change[found, 0], further.stderr[found], further.relaxation_frames[found]
+    change, error = further.change[found, 0], further.stderr[found]
+    share = further.relaxation_frames[found] / further.longest * LONGEST_RELAXATION
     return (
-        f"may be too high: the slope falls by another {change / slope:.1%} (error {error / slope:.1%}) at lags beyond "
-        f"{beyond:.3g} frames; a longer run or more replicas can decide"
+        f"may be too high: the slope falls by another {change / slope:.1%} (error {error / slope:.1%}) over about "
+        f"{share:.2g} of the run; a longer run or more replicas can decide"
     )
 
 
