@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from runs.session.results import Results
     from runs.session.run import Run, open_run
     from runs.session.simulate import simulate
+    from runs.session.study import Study, open_study, run_study
     from runs.session.system import System
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Results",
     "Run",
     "Seconds",
+    "Study",
     "Supercell",
     "System",
     "Unavailable",
@@ -54,7 +56,9 @@ __all__ = [
     "fluorite",
     "load_model",
     "open_run",
+    "open_study",
     "perovskite",
+    "run_study",
     "simulate",
 ]
 
@@ -68,6 +72,7 @@ _HOMES = {
     "Results": "runs.session.results",
     "Run": "runs.session.run",
     "Seconds": "kmc.run.settings",
+    "Study": "runs.session.study",
     "Supercell": "lattices.crystal",
     "System": "runs.session.system",
     "Unavailable": "analysis.statistics.estimates",
@@ -78,7 +83,9 @@ _HOMES = {
     "fluorite": "lattices.prototypes",
     "load_model": "kmc.model.parameters",
     "open_run": "runs.session.run",
+    "open_study": "runs.session.study",
     "perovskite": "lattices.prototypes",
+    "run_study": "runs.session.study",
     "simulate": "runs.session.simulate",
 }
 

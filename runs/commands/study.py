@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
 
 
 def _study(arguments: argparse.Namespace) -> int:
-    from runs.study.carry_out import Options, parse_only, run_study
+    from runs.study.carry_out import Options, carry_out_study, parse_only
 
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"--workers {arguments.workers}: at least 1 is needed")
@@ -43,4 +43,4 @@ def _study(arguments: argparse.Namespace) -> int:
         only=None if arguments.only is None else parse_only(arguments.only),
         quiet=arguments.quiet,
     )
-    return run_study(arguments.file, arguments.out or Path(arguments.file.stem), options)
+    return carry_out_study(arguments.file, arguments.out or Path(arguments.file.stem), options)

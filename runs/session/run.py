@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from lattices.errors import InputError
@@ -74,10 +75,7 @@ class Run:
 
         Needs pandas; InputError says how to install it.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise InputError("to_dataframe needs pandas: pip install pandas") from error
+        pandas = import_pandas("to_dataframe")
         from analysis.plots.study import scalar_estimates
 
         rows = []
@@ -94,6 +92,15 @@ class Run:
 
     def _folders(self) -> list[str]:
         return self.results.get("folders", ["."])
+
+
+def import_pandas(what: str) -> ModuleType:
+    """The module pandas; InputError with the way to install it. what: needs it."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise InputError(f"{what} needs pandas: pip install pandas") from error
+    return pandas
 
 
 def open_run(folder: Path | str) -> Run:

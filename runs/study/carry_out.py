@@ -53,7 +53,7 @@ class Options:
     quiet: bool = False
 
 
-def run_study(file: Path, folder: Path, options: Options | None = None) -> int:
+def carry_out_study(file: Path, folder: Path, options: Options | None = None) -> int:
     """Carry out a study file; returns the exit code: 0, SOME_FAILED, or 128 + signal after an interruption.
 
     Raises InputError for an invalid study, for one of which no point can be run, and for a folder in which another
@@ -189,8 +189,9 @@ def _check_folder(study: StudyConfig, folder: Path, options: Options) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: a folder is needed, this is a file")
     kept = folder / STUDY_FILE
-    filled = folder.exists() and any(path.name != LOCK for path in folder.iterdir())
-    if filled and not options.resume and options.only is None:
+    # Another job of the array may be writing study.toml, or hold the lock.
+    filled = folder.exists() and any(not path.name.startswith("study.") for path in folder.iterdir())
+    if (filled or kept.is_file()) and not options.resume and options.only is None:
         raise InputError(f"--out {folder}: is not empty; add --resume to continue a study, or name another folder")
     if kept.is_file():
         check_same(study, load_study(kept)[0], folder)
