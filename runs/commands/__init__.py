@@ -10,6 +10,7 @@ COMMANDS = (
     "run",
     "validate",
     "study",
+    "list",
     "analyze",
     "plot",
     "export",
