@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Processes that run the tests: a number, or auto for one per core.
 WORKERS ?= auto
 
-.PHONY: demo test test-quick docs site venv clean
+.PHONY: demo test test-quick fuzz docs site venv clean
 
 venv: .venv/.built
 
@@ -33,6 +33,11 @@ test-quick: venv
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow"
+
+# 10 000 inputs of every kind of tests/fuzz instead of 500; the first that is neither accepted nor refused in one line is
+# printed in its simplest form.
+fuzz: venv
+	KMC_FUZZ=10000 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/fuzz
 
 # Rewrite the tables and the picture of the rooms that are generated from the source.
 docs: venv

@@ -104,7 +104,7 @@ def place(
     if doping.sites is not None:
         sites = np.asarray(doping.sites, dtype=np.int64)
         if not free[sites].all():
-            raise InputError("one of the given sites is already occupied by another dopant")
+            raise InputError("doping by sites: one of the given sites is already occupied by another dopant")
         return sites
     order = keys(len(free))
     numbers = numbers_by_layer(supercell, sublattice, doping)

@@ -17,6 +17,8 @@ from lattices.validity import ValidityRange, range_lines
 if TYPE_CHECKING:
     from lattices.crystal import Crystal, Supercell
 
+LARGEST_STRAIN = 0.1  # ceria reduced to Ce2O3 expands by less than 0.05
+
 
 class ExpansionRangeWarning(UserWarning):
     """A request outside the range in which an expansion coefficient was measured."""
@@ -46,8 +48,8 @@ def expansion_strain(
     strain = alpha_c(T) (delta - reference_delta) + alpha_th (T - reference_T); the second term needs
     reference_temperature_K and a set with alpha_th. delta is the number of vacancies per formula unit; the difference
     is that due to reduction alone, so for doped ceria take delta - x/2. material: "ceria" or "lsf64".
-    expansion: name of a set in radii.toml, None for the default. Raises InputError for an unknown name or a
-    set without a thermal coefficient.
+    expansion: name of a set in radii.toml, None for the default. Raises InputError for an unknown name, a
+    set without a thermal coefficient, or a strain that no crystal has.
     """
     asked = {"temperature_K": temperature_K, "delta": delta, "reference_delta": reference_delta}
     if reference_temperature_K is not None:
@@ -63,6 +65,11 @@ def expansion_strain(
         thermal = _thermal_coefficient(name, chosen)
         strain += thermal * (temperature_K - reference_temperature_K)
         formula += f" + {thermal:.4g}/K (T - {reference_temperature_K:g} K)"
+    if abs(strain) > LARGEST_STRAIN:
+        given = ", ".join(f"{key} = {value:g}" for key, value in asked.items())
+        raise InputError(
+            f"a strain of {strain:+.2g} from {given}: at most {LARGEST_STRAIN:g} of either sign is allowed"
+        )
     lines = range_lines(name, chosen.ranges(), chosen.unknown, {k: (v, v) for k, v in asked.items()})
     return Strain(strain, per_delta, f"{name}: {chosen.source} ({chosen.mark})", formula, tuple(lines))
 

@@ -55,11 +55,15 @@ def crystal_from_atoms(atoms: Atoms, sublattices: Mapping[str, Members]) -> Crys
     return Crystal(np.array(atoms.cell[:], dtype=float), tuple(built))
 
 
-def crystal_from_file(path: Path | str, sublattices: Mapping[str, Members]) -> Crystal:
-    """Like `crystal_from_atoms`, from a CIF or anything else that ASE reads; InputError if it cannot be read."""
+def crystal_from_file(path: Path | str, sublattices: Mapping[str, Members] | None) -> Crystal:
+    """Like `crystal_from_atoms`, from a CIF or anything else that ASE reads; InputError if it cannot be read.
+
+    sublattices: None makes one of each element, named by its symbol.
+    """
     atoms = read_structure(path)
     try:
-        return crystal_from_atoms(atoms, sublattices)
+        each: Mapping[str, Members] = {symbol: symbol for symbol in atoms.get_chemical_symbols()}
+        return crystal_from_atoms(atoms, each if sublattices is None else sublattices)
     except InputError as error:
         raise InputError(f"structure file {path}: {error}") from error
 

@@ -45,7 +45,7 @@ def read_structure(path: Path | str) -> Atoms:
     except InputError as error:
         raise InputError(f"structure file {path}: {error}") from error
     except Exception as error:  # ASE's readers raise any error of their parsers
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0] if str(error).strip() else "ASE does not understand it"
         raise InputError(f"cannot read the structure file {path}: {reason}") from error
     if len(found) != 1:
         raise InputError(f"the structure file {path} holds {len(found)} structures; one is needed")

@@ -79,6 +79,7 @@ class Benchmark:
         return dataclasses.asdict(self)
 
 
+MOST_THREADS, MOST_SECONDS = 4096, 3600
 HOPS_PER_VISIT = 0.5  # with domains; nearly every trial of the ideal gas is a hop
 MOST_EQUILIBRATED, EQUILIBRATION_HOPS = 64, 5  # replicas, hops per carrier before interacting carriers are timed
 GDC_LANES = {"numpy": 64, "cpu": 16, "cuda": 8192}
@@ -109,7 +110,7 @@ CASES = {
 
 
 def bench(backends: list[str], cases: list[str], threads: int = 0, seconds: float = 3.0) -> Benchmark:
-    """Measure every case on every backend. InputError for an unknown case or a backend that cannot be used.
+    """Measure every case on every backend. InputError for an unknown case, or a number or backend that cannot be used.
 
     threads: of the cpu backend, 0 for all cores. seconds: wall time of each row.
     """
@@ -118,6 +119,10 @@ def bench(backends: list[str], cases: list[str], threads: int = 0, seconds: floa
     unknown = [name for name in cases if name not in CASES]
     if unknown:
         raise InputError(f"--case {unknown[0]}: {', '.join(CASES)} are allowed{did_you_mean(unknown[0], CASES)}")
+    if not 0 <= threads <= MOST_THREADS:
+        raise InputError(f"--threads {threads}: 0 (all cores) to {MOST_THREADS} are allowed")
+    if not 0.0 < seconds <= MOST_SECONDS:
+        raise InputError(f"--seconds {seconds:g}: a number above 0 and up to {MOST_SECONDS} is allowed")
     for backend in backends:
         choose_backend(backend)
     rows = [_row(backend, name, threads, seconds) for name in cases for backend in backends]

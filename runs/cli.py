@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import re
 import sys
 from collections.abc import Sequence
 
@@ -13,8 +12,7 @@ from kmc.version import VERSION
 from lattices.errors import InputError
 from runs.commands import COMMANDS
 from runs.commands.arguments import Parser
-
-MOST_CHARACTERS = 1000  # of a message
+from runs.commands.messages import one_line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,10 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except InputError as error:
         for line in error.lines:
-            print(f"kmc: {_one_line(line)}", file=sys.stderr)
+            print(f"kmc: {one_line(line)}", file=sys.stderr)
         return 2
     except (BarrierBelowBound, DisplacementOverflow) as error:
-        print(f"kmc: {error}", file=sys.stderr)
+        print(f"kmc: {one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("kmc: stopped; the last checkpoint is kept: continue with --resume", file=sys.stderr)
@@ -36,14 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except MemoryError as error:
-        print(f"kmc: not enough memory: {error}; `kmc validate` says how much a run needs", file=sys.stderr)
+        problem = one_line(f"{error}; `kmc validate` says how much a run needs")
+        print(f"kmc: not enough memory: {problem}", file=sys.stderr)
         return 1
-
-
-def _one_line(text: str) -> str:
-    """A message without line breaks, and without the middle of long values."""
-    text = re.sub(r"\S{161,}", lambda word: f"{word[0][:100]}...{word[0][-50:]}", " ".join(text.splitlines()))
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 305]} ... {text[-300:]}"
 
 
 def parser() -> argparse.ArgumentParser:

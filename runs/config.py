@@ -85,13 +85,25 @@ def _apply(data: dict[str, object], override: str) -> None:
 
 
 @contextmanager
-def naming(config: RunConfig) -> Iterator[None]:
-    """Prefix messages of InputError from lower floors with the name of the run file."""
+def naming(config: RunConfig, folder: Path | None = None) -> Iterator[None]:
+    """Add the run file to messages of InputError from lower floors, and a user's own parameter file.
+
+    folder: of the run; messages about files in it name those alone.
+    """
     try:
         yield
     except InputError as error:
-        start = f"{config.where}: "
-        raise InputError(*(line if line.startswith(start) else start + line for line in error.lines)) from error
+        if folder is not None and str(error).startswith(str(folder)):
+            raise
+        raise InputError(*(_named(config, line) for line in error.lines)) from error
+
+
+def _named(config: RunConfig, line: str) -> str:
+    """A message with the run file before it, and a user's own parameter file after it unless it is named already."""
+    start, parameters = f"{config.where}: ", config.model.parameters
+    own = os.path.sep in parameters or parameters.endswith(".toml")
+    of_set = f" (model.parameters: {parameters})" if own and parameters not in line else ""
+    return f"{line if line.startswith(start) else start + line}{of_set}"
 
 
 def resolved_toml(config: RunConfig, decided: Mapping[str, object] | None = None) -> str:

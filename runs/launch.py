@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lattices.errors import InputError
-from runs.config import RunConfig, first_difference, load_config, resolved_toml
+from runs.config import RunConfig, first_difference, load_config, naming, resolved_toml
 from runs.estimate import checkpoint_bytes, trajectory_bytes
 from runs.extend import extended
 from runs.notes import describe_system, further_notes, mode_lines
@@ -96,7 +96,8 @@ def _carry_out(
             for line in mode_lines(job.system) if prepared.config.polarons.mode == "auto" else ():
                 log(line)
             part = folder / job.part
-            frames = run_trajectory(job, part, prepared.backend, length, resume=resume, stop=stop, log=log)
+            with naming(prepared.config, folder):
+                frames = run_trajectory(job, part, prepared.backend, length, resume=resume, stop=stop, log=log)
             if frames is None:
                 log(f"stopped; to continue: kmc run {folder} --resume")
                 return 128 + stop.signal

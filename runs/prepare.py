@@ -66,10 +66,9 @@ def prepare(config: RunConfig, base: Path) -> PreparedRun:
     """
     from kmc.backends import choose_backend
 
-    choose_backend(
-        config.run.backend, devices=config.run.devices
-    )  # what cannot be used is refused first, whatever the run file holds
     with naming(config):
+        # What cannot be used is refused first, whatever the run file holds.
+        choose_backend(config.run.backend, devices=config.run.devices)
         model = model_of(config, base)
         resolved = resolve(config, base)
         first = _true_rates(one_temperature(resolved, 0)[0], base, model, [])

@@ -81,8 +81,7 @@ def _cells(row: ShellRow) -> tuple[str, ...]:
 
 def _crystal(name: str) -> Crystal:
     """The crystal of a run file, run folder, example or structure file."""
-    from lattices.from_atoms import crystal_from_atoms
-    from lattices.structure_files import read_structure
+    from lattices.from_atoms import crystal_from_file
     from runs.build import model_of, supercell_of
     from runs.config import load_config, naming, shipped_examples
 
@@ -92,6 +91,4 @@ def _crystal(name: str) -> Crystal:
         config, base = load_config(run_file if path.is_dir() else name)
         with naming(config):
             return supercell_of(config, base, model_of(config, base)).crystal
-    atoms = read_structure(path)
-    elements = dict.fromkeys(atoms.get_chemical_symbols())
-    return crystal_from_atoms(atoms, {symbol: symbol for symbol in elements})
+    return crystal_from_file(path, None)

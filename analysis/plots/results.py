@@ -30,7 +30,9 @@ def opened(path: Path) -> Iterator[JsonObject]:
         raise InputError(f"{path}: damaged ({error}); run kmc analyze again") from error
     try:
         yield results
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except InputError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path}: not the results of this version ({what}); run kmc analyze again") from error
 

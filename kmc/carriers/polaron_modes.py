@@ -56,7 +56,8 @@ def rate_factors(tables: EventTables, mode: Mode | Literal["auto"], scale: float
             kinds[bool(tables.electronic[tables.carrier[f]])].append(name)
     if not kinds[True] or not kinds[False]:
         raise InputError(
-            f'polarons.mode = "{mode}": needs a mobile ion and an electronic carrier; "kinetic" is allowed'
+            f'polarons.mode = "{mode}": needs mobile ions and electronic carriers, as crystal.vacancies and '
+            'crystal.carriers give them; "kinetic" is allowed'
         )
     if mode == "frozen-ions":
         return dict.fromkeys(kinds[False], 0.0)

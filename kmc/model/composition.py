@@ -42,16 +42,19 @@ def compose(
     notes: list[str] = []
     balancing = [name for name, amount in carriers.items() if amount == "charge-balance"]
     if len(balancing) > 1:
-        raise InputError(f"only one species can balance the charge; given {', '.join(balancing)}")
+        raise InputError(f"crystal.carriers: only one species can balance the charge; given {', '.join(balancing)}")
     for name, amount in (*doping.items(), *carriers.items()):
-        species = model.species[model.names[model.code(name)]]
+        key = _key_of(model, name, doping)
+        if name not in model.species:
+            raise InputError(f"{key}: unknown species {name!r}; model {model.name!r} knows {', '.join(model.species)}")
+        species = model.species[name]
         if amount == "charge-balance":
             continue
         if name in placed:
-            raise InputError(f"species {name!r} is given twice")
+            raise InputError(f"crystal.doping.{name} and crystal.carriers.{name}: the species is given twice")
         spec = amount if isinstance(amount, Doping) else Doping(fraction=float(amount))
         where = supercell.crystal.index(species.sublattice)
-        check_doping(supercell, where, spec, f"amount of {name}")
+        check_doping(supercell, where, spec, f"amount of {name} ({key})")
         placed[name] = spec
     numbers = {
         name: number_of(supercell, supercell.crystal.index(model.species[name].sublattice), spec)
@@ -70,14 +73,21 @@ def compose(
         left = supercell.n_sites_of(s) - sum(counts[n] for n in model.on_sublattice(sublattice.name) if n != host)
         if left < 0 or host in numbers:
             raise InputError(
-                f"sublattice {sublattice.name!r}: dopants and carriers need {supercell.n_sites_of(s) - left} "
-                f"of {supercell.n_sites_of(s)} sites"
+                f"sublattice {sublattice.name!r}: crystal.doping, crystal.vacancies and crystal.carriers need "
+                f"{supercell.n_sites_of(s) - left} of {supercell.n_sites_of(s)} sites"
                 + (f", and the host {host!r} must not be listed" if host in numbers else "")
             )
         counts[host] = left
     net = sum(model.species[name].charge * n for name, n in counts.items())
     notes.append(f"net charge of the supercell: {net:+d} e" if net else "the supercell is neutral")
     return Composition(counts, placed, net, tuple(Note(line) for line in notes))
+
+
+def _key_of(model: Model, name: str, doping: Mapping[str, Amount]) -> str:
+    """The key of a run file that gives the amount of a species."""
+    if name in doping:
+        return f"crystal.doping.{name}"
+    return f"crystal.vacancies or crystal.carriers.{name}" if name in model.vacancies else f"crystal.carriers.{name}"
 
 
 def charge_balance_text(model: Model, counts: Mapping[str, int]) -> str:
@@ -95,7 +105,7 @@ def _balance(model: Model, numbers: dict[str, int], name: str, free: list[str], 
     """
     charge = model.species[name].charge
     if charge == 0:
-        raise InputError(f"{name!r} has no charge and cannot balance any")
+        raise InputError(f'crystal.carriers.{name} = "charge-balance": it has no charge and cannot balance any')
 
     def needed() -> float:
         return -sum(model.species[other].charge * n for other, n in numbers.items()) / charge
@@ -111,8 +121,8 @@ def _balance(model: Model, numbers: dict[str, int], name: str, free: list[str], 
             numbers[other] -= step
     if needed() < 0:
         raise InputError(
-            f"the doping cannot be neutral: {charge_balance_text(model, numbers)}, and {name!r} with {charge:+d} e "
-            "would be needed in a negative number"
+            f"crystal.doping: it cannot be neutral: {charge_balance_text(model, numbers)}, and {name!r} with "
+            f"{charge:+d} e would be needed in a negative number"
         )
     others, whole = charge_balance_text(model, numbers), int(needed())
     left = round((whole - needed()) * charge)

@@ -61,8 +61,16 @@ class Sourced(Strict):
     mark: Mark
 
 
+def _chemical_symbol(element: str) -> str:
+    from ase.data import chemical_symbols
+
+    if element not in chemical_symbols:  # ASE has "X" too
+        raise ValueError(f"{element!r} was given; a chemical symbol is needed, or X for an empty site")
+    return element
+
+
 class Species(Strict):
-    """What can occupy a site. charge: Kroger-Vink effective charge in units of e. element: "X" for a vacancy.
+    """What can occupy a site. charge: Kroger-Vink effective charge in units of e. element: "X" for an empty site.
 
     oxidation_state: of the ion, where its mean over the sublattice is reported. kind: which current a carrier belongs
     to, ionic or electronic; the default is electronic for species named electron or hole, and ion for carriers that
@@ -71,7 +79,7 @@ class Species(Strict):
 
     sublattice: str
     charge: Annotated[int, Field(ge=-LARGEST_CHARGE, le=LARGEST_CHARGE, strict=True)]
-    element: str
+    element: Annotated[str, AfterValidator(_chemical_symbol)]
     label: str = ""
     oxidation_state: int | None = None
     kind: Kind | None = None

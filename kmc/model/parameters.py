@@ -94,7 +94,7 @@ class Model(Strict):
             {self.species[n].element for n in self.on_sublattice(sublattice) if self.species[n].charge == 0}
         )
         raise InputError(
-            f"host {element!r} on sublattice {sublattice!r} is not in model {self.name!r}, "
+            f"crystal: host {element!r} on sublattice {sublattice!r} is not in model {self.name!r}, "
             f"which allows {', '.join(allowed) or 'none there'}"
         )
 
@@ -172,4 +172,4 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
     try:
         return path.read_text(encoding="utf-8-sig"), str(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -22,7 +22,7 @@ def problems_of(model: Model) -> list[str]:
     for hop in model.hops:
         lines += _of_hop(model, hop)
     for pair in model.pairs:
-        lines += _unknown(model, pair.species, "a pair")
+        lines += _unknown(model, pair.species, "an entry of pairs")
     return list(dict.fromkeys([*lines, *_twice(model)]))
 
 
@@ -36,7 +36,7 @@ def _unknown(model: Model, names: Iterable[str], where: str) -> list[str]:
 
 def _of_hop(model: Model, hop: Hop) -> list[str]:
     where = f"hop {hop.name!r}"
-    lines = _unknown(model, (hop.carrier, hop.partner), where)
+    lines = _unknown(model, (hop.carrier, hop.partner), f"{where}: carrier or partner")
     if not lines and hop.carrier == hop.partner:
         lines.append(f"{where} exchanges {hop.carrier!r} with itself; carrier and partner must differ")
     elif not lines:
@@ -46,7 +46,7 @@ def _of_hop(model: Model, hop: Hop) -> list[str]:
             lines.append(f"{joins}; carrier and partner must share one")
         lines += _without_kind(model, hop)
     for barrier in hop.barriers:
-        lines += _unknown(model, barrier.gate, where)
+        lines += _unknown(model, barrier.gate, f"{where}: a gate")
     if hop.cluster_expansion:
         lines += _unknown(model, sorted(hop.cluster_expansion.species), f"{where}: cluster_expansion")
     return lines

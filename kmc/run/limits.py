@@ -50,7 +50,10 @@ def check_durations(system: System, settings: Settings) -> None:
     clock = Fraction(system.tables.total_rate_per_s)
     carriers = {int(c) for c in system.tables.carrier[system.tables.proposal_rate_per_s > 0]}
     fewest = min((int(system.tables.counts[c]) for c in carriers if system.tables.counts[c]), default=1)
-    for name, length in (("equilibration", settings.equilibration), ("duration", settings.scheduled_duration)):
+    for name, length in (
+        ("run.equilibration", settings.equilibration),
+        ("run.duration", settings.scheduled_duration),
+    ):
         if isinstance(length, Hops):
             _check_hops(name, length, fewest * system.replicas)
         elif Fraction(length.value) * clock > MOST_CLOCK:
@@ -61,7 +64,7 @@ def check_durations(system: System, settings: Settings) -> None:
     if isinstance(duration, Seconds) and 2 * Fraction(duration.value) * clock < settings.frames:
         least = float(settings.frames / clock)
         raise InputError(
-            f"duration: time_s = {duration.value:g} s: {settings.frames} frames of a trial each need {least:.3g} s"
+            f"run.duration: time_s = {duration.value:g} s: {settings.frames} frames of a trial each need {least:.3g} s"
         )
 
 
@@ -86,6 +89,6 @@ def check_schedule(
     if total > MOST_CLOCK or too_many_hops or (selection != "rejection-free" and whole > MOST_TRIALS):
         expected = float(whole * hops / trials) if trials else 0.0
         raise InputError(
-            f"duration: {float(whole):.3g} trials with about {expected:.3g} hops are needed; at most {MOST_TRIALS:.3g} "
-            f"trials and {MOST_HOPS:.3g} hops are allowed, a year on the fastest machine"
+            f"run.duration: {float(whole):.3g} trials with about {expected:.3g} hops are needed; at most "
+            f"{MOST_TRIALS:.3g} trials and {MOST_HOPS:.3g} hops are allowed, a year on the fastest machine"
         )

@@ -105,7 +105,10 @@ def slowest_carrier(tables: EventTables, accepted: NDArray[np.int64]) -> tuple[i
         if best is None or hops * best[2] < best[1] * particles:
             best = (code, hops, particles)
     if best is None:
-        raise InputError("no carrier can move: none is present, or none has a partner to exchange with")
+        raise InputError(
+            "crystal.vacancies, crystal.carriers: no carrier can move: none is present, or none has a partner to "
+            "exchange with"
+        )
     return best
 
 
@@ -118,10 +121,10 @@ def start_equilibration(system: System, settings: Settings) -> Equilibration:
     slots = sum(system.tables.proposals(f) for f in range(system.tables.n_families))
     selection = "" if settings.selection == "auto" else settings.selection
     if selection == "rejection-free" and not system.tables.tracked:
-        raise InputError('selection = "rejection-free" needs track = "all"; "auto" and "rejection" are allowed')
+        raise InputError('run.selection = "rejection-free" needs track = "all"; "auto" and "rejection" are allowed')
     if system.tables.long_range and (selection == "rejection-free" or settings.domains):
         raise InputError(
-            'Coulomb energies have no cut-off: parallel = "replicas" and selection = "rejection" are needed'
+            'Coulomb energies have no cut-off: run.parallel = "replicas" and run.selection = "rejection" are needed'
         )
     none = np.zeros(system.tables.n_families, dtype=np.int64)
     longest = longest_window(system, settings, "rejection", 0, 0)
@@ -216,7 +219,10 @@ def equilibrated(
         return elapsed >= wanted, min(elapsed / wanted, 1.0) if wanted else 1.0
     _, hops, particles = slowest_carrier(system.tables, accepted)
     if hops == 0 and elapsed > PATIENCE:
-        raise InputError(f"no hop of the slowest carrier in {elapsed} trials: nothing moves at this temperature")
+        raise InputError(
+            f"run.temperature_K = {system.tables.temperature_K:g}: no hop of the slowest carrier in {elapsed} trials: "
+            "nothing moves at this temperature"
+        )
     goal = max(Fraction(settings.equilibration.per_carrier) * particles * system.replicas, Fraction(100))
     share = Fraction(hops) / goal
     _record_half(progress, 2 * share >= 1, accepted)
@@ -248,7 +254,7 @@ def freeze(system: System, settings: Settings, accepted: NDArray[np.int64], prog
         total = Fraction(duration.value) * Fraction(tables.total_rate_per_s)
     else:
         if hops == 0:
-            raise InputError("no hop of the slowest carrier during equilibration: lengthen it")
+            raise InputError("run.equilibration: no hop of the slowest carrier during equilibration: lengthen it")
         total = Fraction(duration.per_carrier) * particles * elapsed / hops
     per_frame = total / settings.frames
     all_hops, sweep = int(accepted.sum()), sweep_trials(system, settings, accepted, elapsed)

@@ -103,14 +103,14 @@ def smallest_block(tables: EventTables, hops_per_visit: float) -> int:
 def _reach(tables: EventTables) -> tuple[Ints, Ints, Ints]:
     """(rim, back, smallest) of `Domains`; InputError for a model or a run that cannot be divided."""
     if not tables.tracked:
-        raise InputError('parallel = domains needs track = "all"')
+        raise InputError('run.parallel = domains needs run.track = "all"')
     if tables.n_families > MAX_FAMILIES:
         raise InputError(
-            f"parallel = domains: the model has {tables.n_families} hops; at most {MAX_FAMILIES} are allowed"
+            f"run.parallel = domains: the model has {tables.n_families} hops; at most {MAX_FAMILIES} are allowed"
         )
     for f in range(tables.n_families):
         if tables.carrier_offset[tables.partner[f]] >= 0:
-            raise InputError(f"parallel = domains: hop {tables.family[f]!r} exchanges two carriers; use replicas")
+            raise InputError(f"run.parallel = domains: hop {tables.family[f]!r} exchanges two carriers; use replicas")
     repeats = np.asarray(tables.supercell.repeats, dtype=np.int64)
     there = tables.bond_basis >= 0
     bond = (tables.bond_cell + unpack_image(tables.bond_image) * repeats) * there[..., None]

@@ -253,7 +253,9 @@ def _trial_rates(
     total = math.fsum(weights)
     if total <= 0:
         names = ", ".join(dict.fromkeys(hop.carrier for hop in model.hops))
-        raise InputError(f"no carrier to move: the supercell contains no {names}")
+        raise InputError(
+            f"no carrier to move: the supercell contains no {names}; crystal.vacancies or crystal.carriers give numbers"
+        )
     limits = [min(int(math.fsum(weights[: f + 1]) / total * 2**64), 2**64 - 1) for f in range(len(weights))]
     limits[-1] = 2**64 - 1
     return TrialRates(

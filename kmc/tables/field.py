@@ -69,7 +69,7 @@ def field_term(context: EnergyContext) -> FieldWork | None:
     field = np.asarray(context.field_V_per_m, dtype=float)
     if field.shape != (3,) or not np.isfinite(field).all() or np.abs(field).max() > STRONGEST_FIELD_V_PER_M:
         raise InputError(
-            f"field_V_per_m = {list(context.field_V_per_m)}: three finite numbers from -1e10 to 1e10 are allowed"
+            f"run.field_V_per_m = {list(context.field_V_per_m)}: three finite numbers from -1e10 to 1e10 are allowed"
         )
     if not field.any():
         return None

@@ -156,7 +156,7 @@ def _barriers(
         return [0], [0.0]
     given = {tuple(sorted(barrier.gate)): barrier for barrier in hop.barriers}
     if len(given) != len(hop.barriers):
-        raise InputError(f"hop {hop.name!r}: a gate is listed twice")
+        raise InputError(f"hop {hop.name!r}: barriers: a gate is listed twice")
     for gate in given:
         if len(gate) != len(slots):
             raise InputError(

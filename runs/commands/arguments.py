@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lattices.suggestions import did_you_mean
+from runs.commands.messages import one_line
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -46,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         """Exit 2."""
         if wrong := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)$", message):
             message += did_you_mean(wrong[1], re.findall(r"[\w-]+", wrong[2]))
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {one_line(message)}; see {self.prog} --help\n")
 
 
 def command(commands: Commands, name: str, text: str, action: Action) -> argparse.ArgumentParser:

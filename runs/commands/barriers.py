@@ -49,6 +49,8 @@ def _barriers(arguments: argparse.Namespace) -> int:
     from runs.barriers.job import run_barriers
 
     options = tuple(sorted(_option(text) for text in arguments.argument))
+    if not arguments.output.name:
+        raise InputError(f"--output {arguments.output}: the name of a file is needed")
     folder = arguments.folder or arguments.output.with_suffix(".images")
     typed = ["kmc", "barriers", arguments.crystal.name, "--calculator", arguments.calculator]
     for text in arguments.argument:

@@ -20,7 +20,16 @@ from lattices.errors import InputError
 from runs.prepare import prepare
 from runs.progress import Stop, signals
 from runs.study.point import Outcome, Task, is_done
-from runs.study.study_file import StudyConfig, check_same, config_of, folder_name, load_study, points_of, study_toml
+from runs.study.study_file import (
+    StudyConfig,
+    check_same,
+    config_of,
+    folder_name,
+    load_study,
+    naming_point,
+    points_of,
+    study_toml,
+)
 from runs.study.table import StudyTable, write_text
 from runs.study.workers import (
     NO_DASK,
@@ -62,10 +71,10 @@ def carry_out_study(file: Path, folder: Path, options: Options | None = None) ->
     options = options or Options()
     study, base = load_study(file)
     _check_folder(study, folder, options)
-    tasks = _tasks(study, base, folder.resolve(), options)
+    tasks = _tasks(file, study, base, folder.resolve(), options)
     todo = [task for task in tasks if not is_done(task)]
     if len(todo) == len(tasks):
-        _check_any(todo)
+        _check_any(file, todo)
     with _claimed(folder, shared=options.only is not None):
         _check_folder(study, folder, options)
         write_text(folder / STUDY_FILE, study_toml(study))
@@ -156,7 +165,7 @@ def _finish(table: StudyTable, options: Options) -> None:
         print(f"written: {path}")
 
 
-def _tasks(study: StudyConfig, base: Path, folder: Path, options: Options) -> list[Task]:
+def _tasks(file: Path, study: StudyConfig, base: Path, folder: Path, options: Options) -> list[Task]:
     """The points to be carried out by this process. InputError for a run file that the schema refuses."""
     points = points_of(study)
     if options.only is not None:
@@ -164,19 +173,21 @@ def _tasks(study: StudyConfig, base: Path, folder: Path, options: Options) -> li
         points = points[first - 1 :: step]
     found = []
     for point in points:
-        config, where = config_of(study, base, point, options.backend)
+        with naming_point(file, folder_name(point)):
+            config, where = config_of(study, base, point, options.backend)
         found.append(Task(config, where.resolve(), folder / folder_name(point), folder / STOP_FILE))
     return found
 
 
-def _check_any(tasks: Sequence[Task]) -> None:
+def _check_any(file: Path, tasks: Sequence[Task]) -> None:
     """InputError if the first points are refused, and so are all others: nothing is written for such a study."""
     first: InputError | None = None
     for task in tasks:
         if task.folder.exists():
             return
         try:
-            prepare(task.config, task.base)
+            with naming_point(file, task.folder.name):
+                prepare(task.config, task.base)
             return
         except InputError as error:
             first = first or error

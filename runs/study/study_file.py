@@ -17,6 +17,8 @@ import json
 import math
 import os
 import tomllib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -123,7 +125,8 @@ def load_study(file: Path) -> tuple[StudyConfig, Path]:
         raise InputError(f"{file}: not valid TOML: {error}") from error
     except ValidationError as error:
         refuse(str(file), error, StudyConfig)
-    points = points_of(study)
+    with _naming(str(file)):
+        points = points_of(study)
     if len({folder_name(point) for point in points}) < len(points):
         raise InputError(f"{file}: vary lists a value twice")
     return study, file.resolve().parent
@@ -156,6 +159,20 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return "_".join(_text(entry) for entry in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """Put `where` before messages of InputError."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(*(f"{where}: {line}" for line in error.lines)) from error
+
+
+def naming_point(file: Path, point: str) -> AbstractContextManager[None]:
+    """Put a study file and one of its points, by the name of its folder, before messages of InputError."""
+    return _naming(f"{file}: {point}")
 
 
 def config_of(study: StudyConfig, base: Path, point: Point, backend: str | None) -> tuple[RunConfig, Path]:

@@ -34,20 +34,21 @@ class StudyTable:
                 self.add(name)
 
     def add(self, name: str) -> None:
-        """Read the results of a finished point."""
+        """Read the results of a finished point. InputError where they are damaged."""
+        from analysis.plots.results import opened
         from analysis.plots.study import scalar_estimates
 
-        results = json.loads((self.folder / name / RESULTS).read_text(encoding="utf-8"))
-        self._rows[name] = [
-            {
-                "folder": name,
-                "varied": self._points[name],
-                "temperature_K": run["temperature_K"],
-                "composition": run.get("composition", {}),
-                "figures": cast("dict[str, Entry]", scalar_estimates(run)),
-            }
-            for run in results.get("runs", [results])
-        ]
+        with opened(self.folder / name / RESULTS) as results:
+            self._rows[name] = [
+                {
+                    "folder": name,
+                    "varied": self._points[name],
+                    "temperature_K": run["temperature_K"],
+                    "composition": run.get("composition", {}),
+                    "figures": cast("dict[str, Entry]", scalar_estimates(run)),
+                }
+                for run in results.get("runs", [results])
+            ]
 
     @property
     def rows(self) -> list[Row]:

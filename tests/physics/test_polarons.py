@@ -54,7 +54,7 @@ def test_factors_bring_the_fastest_electron_to_the_scale():
     assert rate_factors(true, "frozen-ions", 3.0) == {"vacancy": 0.0}
     scaled = box("scaled", 3.0).tables
     assert scaled.proposal_rate_per_s[1] == pytest.approx(factor * true.proposal_rate_per_s[1], rel=1e-12)
-    with pytest.raises(InputError, match=r'polarons.mode = "scaled": needs a mobile ion and an electronic carrier'):
+    with pytest.raises(InputError, match=r'polarons.mode = "scaled": needs mobile ions and electronic carriers'):
         box("scaled", electrons=0)
 
 

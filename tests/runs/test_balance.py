@@ -38,7 +38,7 @@ def test_reduced_and_doped_ceria():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        (["crystal.doping={Gd=0.1}"], r"the doping cannot be neutral: .* negative number"),
+        (["crystal.doping={Gd=0.1}"], r"crystal.doping: it cannot be neutral: .* negative number"),
         (
             ["crystal.carriers={electron={number=3}}"],
             r"crystal: the supercell is not neutral: .*\(V_O\).* -3 \(electron\) = \+79 e; give one carrier",

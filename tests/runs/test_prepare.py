@@ -31,8 +31,8 @@ REFUSED = [
     (GDC, ["run.parallel={domains={block=2}}", "run.track=carriers"], 'track = "all"'),
     (GDC, ["crystal.prototype=spinel"], "known prototypes are"),
     (GDC, ["crystal.host.A=Ce"], "needs exactly the keys cation"),
-    (GDC, ["polarons.mode=auto"], "needs a mobile ion and an electronic carrier"),
-    (GDC, ["polarons.mode=frozen-ions"], "needs a mobile ion and an electronic carrier"),
+    (GDC, ["polarons.mode=auto"], "needs mobile ions and electronic carriers"),
+    (GDC, ["polarons.mode=frozen-ions"], "needs mobile ions and electronic carriers"),
     (GDC, ["run.temperature_K=[900, 1000]", "run.temperature_index=16777215"], "run.temperature_index = 16777215"),
     (REDUCED, ["polarons.mode=auto", "run.temperature_index=65536"], "run.temperature_index = 65536"),
     (REDUCED, ["model.relative_permittivity=30.0", "run.selection=rejection-free"], "Coulomb energies"),
@@ -49,7 +49,7 @@ def test_run_validate_and_study_refuse_the_same_input(
     changes: list[str],
     message: str,
 ) -> None:
-    """Exit code 2 and the same line from all three, and nothing is written."""
+    """Exit code 2 and the same line from all three, that of a study after its file and run, and nothing is written."""
     example, small = case
     overrides = [*small, *changes]
     out = tmp_path / "out"
@@ -58,7 +58,10 @@ def test_run_validate_and_study_refuse_the_same_input(
     study = tmp_path / "some.toml"
     settings = [f'"{key}" = {value}' for key, value in (entry.split("=", 1) for entry in overrides)]
     study.write_text("\n".join([f'run = "{example}"', "[set]", *map(quoted, settings), '[vary]\n"run.seed" = [1, 2]']))
-    lines.add(refused("study", study, "--out", out))
+    named = f"kmc: {study}: seed=1: "
+    line = refused("study", study, "--out", out)
+    assert line.startswith(named)
+    lines.add(line.replace(named, "kmc: "))
     assert len(lines) == 1
     (line,) = lines
     assert message in line and line.startswith(f"kmc: example {example}: ")

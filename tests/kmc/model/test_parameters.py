@@ -89,7 +89,10 @@ NUMBER = {"value": 1.0, "source": "made up for a test", "mark": "derived"}
         (edit("species", "Gd", "charge", value=None), "species.Gd.charge is missing"),
         (edit("species", "Gd", "charge", value=-0.5), "species.Gd.charge = -0.5"),
         (edit("prototype", value="spinel"), "prototype: 'spinel' was given; known prototypes are fluorite, perovskite"),
-        (edit("hops", 0, "carrier", value="V_N"), "hop 'vacancy' names species 'V_N'; known are O, V_O, Ce, Gd"),
+        (
+            edit("hops", 0, "carrier", value="V_N"),
+            "hop 'vacancy': carrier or partner names species 'V_N'; known are O, V_O, Ce, Gd",
+        ),
         (edit("hops", 0, "carrier", value="O"), "exchanges 'O' with itself"),
         (
             edit("hops", 0, "partner", value="Ce"),
@@ -135,7 +138,7 @@ NUMBER = {"value": 1.0, "source": "made up for a test", "mark": "derived"}
             lambda d: d["hops"][0].update(rate="marcus", reorganisation_energy_eV=NUMBER, transfer_integral_eV=NUMBER),
             'rate = "marcus" does not use gate, barriers and cluster_expansion',
         ),
-        (edit("pairs", 0, "species", value=["V_O", "Sm"]), "a pair names species 'Sm'"),
+        (edit("pairs", 0, "species", value=["V_O", "Sm"]), "an entry of pairs names species 'Sm'"),
         (edit("pairs", 0, "shell", value=-1), "pairs.0.shell: -1 was given; a shell number or a list of"),
         (edit("pairs", 0, "shell", value=None), "the pair V_O - Gd needs shell or distance_angstrom"),
         (edit("pairs", 0, "energy_eV", value="strong"), "pairs.0.energy_eV = 'strong'"),

@@ -66,8 +66,8 @@ def test_names_that_do_not_fit_are_listed_together(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(tomli_w.dumps(data), encoding="utf-8")
     first, second = problems(path)
-    assert "hop 'vacancy' names species 'Gdd'; known are O, V_O, Ce, Gd; did you mean 'Gd'?" in first
-    assert "a pair names species 'V_N'; known are O, V_O, Ce, Gd; did you mean 'V_O'?" in second
+    assert "hop 'vacancy': a gate names species 'Gdd'; known are O, V_O, Ce, Gd; did you mean 'Gd'?" in first
+    assert "an entry of pairs names species 'V_N'; known are O, V_O, Ce, Gd; did you mean 'V_O'?" in second
 
 
 def test_a_file_with_very_many_problems_ends_with_their_number(tmp_path: Path) -> None:
