@@ -67,7 +67,10 @@ def crystal_of_prototype(name: str, host: Mapping[str, str], lattice_parameter_a
     check_host(name, host)
     check_elements(host)
     check_lattice_parameter(lattice_parameter_angstrom)
-    return PROTOTYPES[name].build(host, lattice_parameter_angstrom)
+    try:
+        return PROTOTYPES[name].build(host, lattice_parameter_angstrom)
+    except InputError as error:  # atoms too dense or too close
+        raise InputError(f"lattice_parameter_angstrom = {lattice_parameter_angstrom:g}: {error}") from error
 
 
 def check_host(name: str, host: Mapping[str, str]) -> None:
