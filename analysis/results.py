@@ -34,9 +34,10 @@ TransportKey = Literal[
 class Entry(TypedDict):
     """An estimate, or the reason why there is none.
 
-    mode: of the electronic carriers, where the run combines several. tensor: in
-    Cartesian axes. principal_values: rising, where the crystal is not cubic; the value is then a mean over directions.
-    by_window: values at the lengths of a visit from which the estimate was extrapolated.
+    mode: of the electronic carriers, where the run combines several. tensor: in Cartesian axes. principal_values:
+    rising, where the crystal is not cubic; the value is then a mean over directions. ..._half_width_95: half of the
+    95 % interval of each element, with the degrees of freedom of the value. by_window: values at the lengths of a
+    visit from which the estimate was extrapolated.
     """
 
     value: float | None
@@ -49,35 +50,46 @@ class Entry(TypedDict):
     mode: NotRequired[str]
     tensor: NotRequired[Matrix]
     tensor_stderr: NotRequired[Matrix]
+    tensor_half_width_95: NotRequired[Matrix]
     principal_values: NotRequired[list[float]]
     principal_values_stderr: NotRequired[list[float]]
+    principal_values_half_width_95: NotRequired[list[float]]
     by_window: NotRequired[list[float]]
 
 
 class ListEntry(TypedDict):
-    """A list of estimates, those that are unavailable being null."""
+    """A list of estimates, those that are unavailable being null. half_width_95: half of the 95 % interval of each."""
 
     value: list[float | None] | None
     stderr: list[float | None] | None
+    half_width_95: NotRequired[list[float | None]]
     dof: NotRequired[int]
     formula: NotRequired[str]
     reason: NotRequired[str]
 
 
 class MatrixEntry(TypedDict):
-    """A matrix of estimates; unknown entries are null."""
+    """A matrix of estimates; unknown entries are null.
+
+    half_width_95: half of the 95 % interval of each entry. dof: degrees of freedom of the errors, by entry where the
+    run combines several; null where the error is taken to be known.
+    """
 
     value: list[list[float | None]] | None
     stderr: list[list[float | None]] | None
+    half_width_95: NotRequired[list[list[float | None]]]
+    dof: NotRequired[float | list[list[float | None]]]
     formula: NotRequired[str]
     reason: NotRequired[str]
 
 
 class TensorEntry(TypedDict):
-    """C x C blocks of 3 x 3 tensors in Cartesian axes."""
+    """C x C blocks of 3 x 3 tensors in Cartesian axes. half_width_95: half of the 95 % interval of each element."""
 
     value: list[list[Matrix]]
     stderr: list[list[Matrix]]
+    half_width_95: NotRequired[list[list[Matrix]]]
+    dof: NotRequired[float]
 
 
 class FitResults(TypedDict):

@@ -1,143 +1,252 @@
-"""Whether intervals cover the truth as often as they say: many seeds of models with known or well-measured answers.
+"""Whether intervals cover the truth as often as they say: many runs of models with known or well-measured answers.
 
-    python -m benchmarks.calibration --seeds 400 --out benchmarks/physics/calibration.json
+    python -m benchmarks.calibration --pool FOLDER --parts 32 --energy-parts 4 --out benchmarks/physics/calibration.json
 
-For each model, number of replicas and length: the share of seeds whose 68 and 95 % intervals hold the truth, the share
-that is outside its 95 % interval without a note (silent), the share of bounds, the mean relative standard error and the
-mean deviation. The truth is the mean over all seeds of the longest runs with the most replicas, whose own error is
-given; there coverage is not independent of the truth. The models are those of MODELS; each seed draws its own dopants.
-CPU time grows with seeds x replicas x hops.
+Runs are disjoint groups of 4, 8 or 32 replicas of a pool (calibration_pool.py), which is simulated first, as far as it
+is missing; interrupt it and call it again at will. For each model, quantity, length and number of replicas: the shares
+of the runs whose 68 and 95 % intervals hold the truth, among those without a remark that they are bounds; the shares of
+bounds and of other remarks; `silent`, the share outside its 95 % interval without any remark; and `silent_beyond`, the
+share of all runs that is silent and further off than the stated `unseen_decrease` of the fit allows. Coverage outside
+the binomial interval of 99.9 % around its level is marked.
+
+The truth is exact where `EXACT` says so, else the mean over the longest runs of 32 replicas, whose error is given;
+these runs are then not independent of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
-import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
+from tqdm import tqdm
 
-from analysis.report import analyze
-from analysis.results import RunResults
-from analysis.statistics.estimates import Estimate, from_json, student_quantile
-from kmc.files.trajectory import read_trajectory
-from kmc.run.engine import run
+from analysis.results import TransportKey
+from analysis.statistics.arrhenius import arrhenius_json
+from analysis.statistics.estimates import Estimate, Result, Unavailable, attempt, available, from_json, student_quantile
+from analysis.thermodynamics.inputs import ChemicalDiffusionInputs
+from analysis.thermodynamics.isotherm_results import theta_estimates
+from analysis.transport.analysis import TransportAnalysis
+from analysis.transport.onsager import species_estimates, transport_coefficients
+from analysis.transport.tracer import tracer_estimates
+from benchmarks.calibration_pool import FRAMES, MODELS, PART, groups, part_file, simulate_part
+from kmc.files.trajectory import Trajectory
 from kmc.version import VERSION
-from runs.config import load_config
-from runs.prepare import prepare
 
-MODELS: dict[str, tuple[str, list[str], str, int]] = {  # name -> example, keys, carrier, shortest run in hops
-    "ideal gas": ("ideal-perovskite", ["crystal.repeats=[3,3,3]", "run.temperature_K=1000"], "V_O", 100),
-    "GDC": ("gdc", ["crystal.repeats=[3,3,3]", "run.temperature_K=1000"], "V_O", 100),
-    "reduced ceria": ("ceria-reduced", ["crystal.repeats=[3,3,3]", "run.temperature_K=1200"], "V_O", 50),
-    "trapped protons": ("bzy", ["crystal.repeats=[4,4,4]", "run.temperature_K=600"], "H", 300),
+REPLICAS = (4, 8, 32)
+MOST_RUNS = 400  # per cell
+LEVELS = (0.68, 0.95)
+BEYOND_CHANCE = 1e-3  # both sides of the binomial interval together
+D_TRACER, D_SIGMA, THETA, ENERGY = "D* (m2/s)", "D_sigma (m2/s)", "Theta", "E_a of {} (eV)"
+TRANSPORT: dict[str, TransportKey] = {
+    "sigma_ion (S/m)": "ionic_conductivity_S_m",
+    "sigma (S/m)": "total_conductivity_S_m",
+    "sigma_amb (S/m)": "ambipolar_conductivity_S_m",
+    "t_e": "electronic_transference_number",
 }
-LENGTHS = (1, 4, 16)  # times the shortest run
-REPLICAS = (4, 8)
-FRAMES_PER_LENGTH = 100
-QUANTITIES = ("tracer_diffusivity_m2_s", "collective_diffusivity_m2_s", "haven_ratio", "correlation_factor")
+EXACT: dict[tuple[str, str], float] = {
+    ("ideal gas", THETA): 216 / (216 - 22),  # 1/(1 - c)
+    ("ideal gas", ENERGY.format("D*")): 0.5,
+    ("ideal gas", ENERGY.format("D_sigma")): 0.5,
+    ("reduced ceria", ENERGY.format("D*")): 0.52,
+    ("reduced ceria", ENERGY.format("D_sigma")): 0.52,
+}
 
 
-def estimates(model: str, replicas: int, length: int, seed: int, folder: Path, backend: str) -> dict[str, Estimate]:
-    """The estimates of one run that are available."""
-    example, keys, carrier, hops = MODELS[model]
-    sets = [*keys, f"run.seed={seed}", f"run.replicas={replicas}", f"run.frames={FRAMES_PER_LENGTH * length}"]
-    sets += [f"run.duration={{hops_per_carrier={hops * length}}}", 'run.positions="none"']
-    sets += ["run.equilibration={hops_per_carrier=50}"]
-    config, base = load_config(example, sets)
-    job = prepare(config, base).jobs[0]
-    run(job.system, job.settings, folder, backend=backend)
-    return dict(known(analyze(read_trajectory(folder / "trajectory.h5")), carrier))
+@dataclass(frozen=True)
+class Found:
+    """An estimate of one run. remark: 0 none, 1 one of the fit, 2 a bound. unseen: relative decrease not excluded."""
+
+    value: float
+    stderr: float
+    dof: float
+    remark: int
+    unseen: float
 
 
-def known(results: RunResults, carrier: str) -> Iterator[tuple[str, Estimate]]:
-    """(name, estimate) of what the tables report."""
-    entries = {key: results["species"][carrier][key] for key in QUANTITIES}
-    entries["ionic_conductivity_S_m"] = results["ionic_conductivity_S_m"]
-    entries["ambipolar_conductivity_S_m"] = results["ambipolar_conductivity_S_m"]
-    entries["electronic_transference_number"] = results["electronic_transference_number"]
-    for name, entry in entries.items():
-        if isinstance(found := from_json(entry), Estimate):
-            yield name, found
-
-
-def summary(found: list[Estimate], truth: float) -> dict[str, float | int]:
-    """Coverage of one cell of the table."""
-    value = np.array([each.value for each in found])
-    stderr = np.array([each.stderr for each in found])
-    pull = np.abs(value - truth) / np.where(stderr > 0, stderr, np.inf)
-    limits = {
-        level: np.array([student_quantile(e.dof or np.inf, 1.0 - level) for e in found]) for level in (0.68, 0.95)
-    }
-    bound = np.array(["bound: " in (each.note or "") for each in found])
-    outside = pull > limits[0.95]
-    free = ~bound
+def estimates(model: str, trajectory: Trajectory) -> dict[str, Found]:
+    """Every quantity of one run that is available."""
+    analysis = TransportAnalysis(trajectory)
+    carrier = MODELS[model].carrier
+    tracer = analysis.tracer(carrier)
+    results: dict[str, Result] = {}
+    results[D_TRACER], results["f"] = tracer_estimates(tracer)
+    results[D_SIGMA], results["H_R"] = species_estimates(trajectory, analysis.collective, tracer, carrier)
+    coefficients = transport_coefficients(analysis.collective)
+    results |= {name: coefficients[key] for name, key in TRANSPORT.items()}
+    if trajectory.scan is not None:
+        inputs = ChemicalDiffusionInputs(analysis)
+        results[THETA] = attempt(lambda: available(theta_estimates(trajectory, available(inputs.point), 0)[0]))
+    of_tracer = 0.0 if isinstance(tracer, Unavailable) else tracer.fit.unseen
+    of_sigma = 0.0 if isinstance(analysis.collective, Unavailable) else analysis.collective.fits[carrier].unseen
+    unseen = {D_TRACER: of_tracer, "f": of_tracer, D_SIGMA: of_sigma, "H_R": of_tracer}
+    unseen |= dict.fromkeys(("sigma_ion (S/m)", "sigma_amb (S/m)"), of_sigma)
     return {
-        "seeds": len(found),
-        "covered_68": round(float((pull <= limits[0.68])[free].mean()), 4) if free.any() else -1.0,
-        "covered_95": round(float((~outside)[free].mean()), 4) if free.any() else -1.0,
-        "bounds": round(float(bound.mean()), 4),
-        "silent_outside_95": round(float((outside & free).mean()), 4),
-        "relative_stderr": round(float((stderr / abs(truth)).mean()), 5),
-        "relative_deviation": round(float((value / truth - 1.0).mean()), 5),
+        name: _found(each, unseen.get(name, 0.0))
+        for name, each in results.items()
+        if isinstance(each, Estimate) and each.stderr > 0.0
     }
+
+
+def _found(estimate: Estimate, unseen: float) -> Found:
+    note = estimate.note or ""
+    remark = 2 if "bound: " in note else int("may be too high" in note or "too few independent" in note)
+    return Found(estimate.value, estimate.stderr, estimate.dof or float("inf"), remark, float(np.nan_to_num(unseen)))
+
+
+def energies(model: str, runs: tuple[Trajectory, ...]) -> dict[str, Found]:
+    """Activation energies from one run at each temperature."""
+    temperatures = MODELS[model].temperatures_K
+    each = [TransportAnalysis(run) for run in runs]
+    carrier, found = MODELS[model].carrier, {}
+    results = [
+        (
+            tracer_estimates(one.tracer(carrier))[0],
+            species_estimates(one.trajectory, one.collective, one.tracer(carrier), carrier)[0],
+        )
+        for one in each
+    ]
+    for name, of_quantity in zip(("D*", "D_sigma"), zip(*results, strict=True), strict=True):
+        fit = arrhenius_json(temperatures, [result.as_json() for result in of_quantity], "ln D against 1/kT")
+        energy = from_json(fit["activation_energy_eV"])
+        if isinstance(energy, Estimate):
+            bound = any(
+                "bound: " in result.note for result in of_quantity if isinstance(result, Estimate) and result.note
+            )
+            found[ENERGY.format(name)] = Found(energy.value, energy.stderr, energy.dof or float("inf"), 2 * bound, 0.0)
+    return found
+
+
+def estimates_of(pool: Path, model: str, frames: int, size: int) -> Iterator[dict[str, Found]]:
+    """`estimates` of each run of a cell of the table."""
+    for run in itertools.islice(groups(pool, model, MODELS[model].temperatures_K[0], frames, size), MOST_RUNS):
+        yield estimates(model, run)
+
+
+def energies_of(pool: Path, model: str, frames: int, size: int) -> Iterator[dict[str, Found]]:
+    """`energies` of each run of a cell of the table."""
+    at_each = [groups(pool, model, temperature_K, frames, size) for temperature_K in MODELS[model].temperatures_K]
+    for runs in itertools.islice(zip(*at_each, strict=False), MOST_RUNS):
+        yield energies(model, runs)
+
+
+def summary(found: list[Found], truth: float) -> dict[str, float | int | list[str]]:
+    """One cell of the table."""
+    value, stderr, dof = (np.array([getattr(f, key) for f in found]) for key in ("value", "stderr", "dof"))
+    remark, unseen = np.array([f.remark for f in found]), np.array([f.unseen for f in found])
+    free, inside = remark < 2, {}
+    result: dict[str, float | int | list[str]] = {"runs": len(found)}
+    failed = []
+    for level in LEVELS:
+        limit = np.array([student_quantile(each, 1.0 - level) for each in dof])
+        inside[level] = np.abs(value - truth) <= limit * stderr
+        if number := int(free.sum()):
+            hits = int(inside[level][free].sum())
+            low, high = stats.binom.ppf([BEYOND_CHANCE / 2, 1 - BEYOND_CHANCE / 2], number, level)
+            result[f"covered_{100 * level:.0f}"] = round(hits / number, 4)
+            failed += [] if low <= hits <= high else [f"{100 * level:.0f} %"]
+    silent = (remark == 0) & ~inside[0.95]
+    hidden = (value > truth) & (value - truth <= unseen * value)
+    result |= {
+        "bounds": round(float((remark == 2).mean()), 4),
+        "other_remarks": round(float((remark == 1).mean()), 4),
+        "silent": round(float(silent.mean()), 4),
+        "silent_beyond": round(float((silent & ~hidden).mean()), 4),
+        "relative_stderr": round(float(np.median(stderr) / abs(truth)), 5),
+        "relative_rms_deviation": round(float(np.sqrt(np.mean((value / truth - 1.0) ** 2))), 5),
+        "mean_relative_deviation": round(float((value / truth - 1.0).mean()), 5),
+    }
+    if failed:
+        result["outside_binomial_bounds"] = failed
+    return result
+
+
+def analysed(pool: Path, model: str, temperature_K: float, cell: tuple[int, int]) -> list[dict[str, Found]]:
+    """Rows of a cell; kept in the pool, so that an interrupted analysis continues with the next cell.
+
+    At the first temperature these are the estimates, at the last one the energies. Remove the files analysed-*.json
+    after a change of the analysis.
+    """
+    frames, size = cell
+    folder = part_file(pool, model, temperature_K, frames, 0).parent
+    kept = folder / f"analysed-{VERSION}-{len(list(folder.glob('*.h5')))}-parts-{size}-replicas.json"
+    if kept.exists():
+        return [{k: Found(**f) for k, f in row.items()} for row in json.loads(kept.read_text(encoding="utf-8"))]
+    make = estimates_of if temperature_K == MODELS[model].temperatures_K[0] else energies_of
+    rows = list(make(pool, model, frames, size)) if folder.exists() else []
+    if rows:
+        kept.write_text(json.dumps([{k: asdict(f) for k, f in row.items()} for row in rows]), encoding="utf-8")
+    return rows
+
+
+def table(pool: Path, model: str, progress: tqdm) -> dict[str, object]:  # type: ignore[type-arg]  # not generic at run time
+    """All quantities of one model."""
+    cells = {}
+    for frames in FRAMES:
+        for size in REPLICAS:
+            of_cell = partial(analysed, pool, model, cell=(frames, size))
+            cells[frames, size] = [row for kind in (0, -1) for row in of_cell(MODELS[model].temperatures_K[kind])]
+            progress.update()
+    best = cells[FRAMES[-1], REPLICAS[-1]]
+    result: dict[str, object] = {}
+    for name in dict.fromkeys(name for row in best for name in row):
+        values = np.array([row[name].value for row in best if name in row])
+        error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+        exact = EXACT.get((model, name))
+        truth = float(values.mean()) if exact is None else exact
+        result[name] = {
+            "truth": truth,
+            "truth_is": f"mean of {len(values)} runs" if exact is None else "exact",
+            "relative_error_of_truth": 0.0 if exact is not None else round(error / abs(truth), 5),
+            "cells": {
+                f"{size} replicas, {frames} frames": summary([row[name] for row in rows if name in row], truth)
+                for (frames, size), rows in cells.items()
+                if any(name in row for row in rows)
+            },
+        }
+    return result
 
 
 def main() -> None:
-    """Run, tabulate, write."""
+    """Simulate, analyse, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--pool", type=Path, required=True, help="folder of the pool, some gigabytes")
+    parser.add_argument("--parts", type=int, default=32, help=f"of {PART} replicas each")
+    parser.add_argument("--energy-parts", type=int, default=4, help="parts that are simulated at every temperature")
     parser.add_argument("--model", action="append", choices=list(MODELS))
     parser.add_argument("--backend", default="cpu")
     parser.add_argument("--out", type=Path, default=Path("calibration.json"))
     arguments = parser.parse_args()
-    tables: dict[str, object] = {}
+    models = arguments.model or list(MODELS)
     begun = time.process_time()
-    for model in arguments.model or MODELS:
-        cells: dict[tuple[int, int], list[dict[str, Estimate]]] = {}
-        with tempfile.TemporaryDirectory() as scratch:
-            for replicas in REPLICAS:
-                for length in LENGTHS:
-                    cells[replicas, length] = [
-                        estimates(
-                            model,
-                            replicas,
-                            length,
-                            seed,
-                            Path(scratch) / f"{replicas}-{length}-{seed}",
-                            arguments.backend,
-                        )
-                        for seed in range(1, arguments.seeds + 1)
-                    ]
-        best = cells[REPLICAS[-1], LENGTHS[-1]]
-        table: dict[str, object] = {}
-        for name in dict.fromkeys(name for each in best for name in each):
-            values = np.array([each[name].value for each in best if name in each])
-            truth = float(values.mean())
-            rows = {
-                f"{replicas} replicas, {MODELS[model][3] * length} hops": summary(found, truth)
-                for (replicas, length), runs in cells.items()
-                if (found := [each[name] for each in runs if name in each])
-            }
-            error = float(values.std(ddof=1) / np.sqrt(len(values)) / abs(truth))
-            table[name] = {"truth": truth, "relative_error_of_truth": round(error, 5), "runs": rows}
-        tables[model] = table
-        print(json.dumps({model: table}, indent=1), flush=True)
+    wanted = [
+        (model, temperature_K, part)
+        for part in range(arguments.parts)
+        for model in models
+        for temperature_K in MODELS[model].temperatures_K[: None if part < arguments.energy_parts else 1]
+    ]
+    for model, temperature_K, part in tqdm(wanted, desc="parts of the pool"):
+        simulate_part(arguments.pool, model, temperature_K, part, arguments.backend)
+    with tqdm(total=len(models) * len(FRAMES) * len(REPLICAS), desc="cells of the table") as progress:
+        tables = {model: table(arguments.pool, model, progress) for model in models}
     conditions = {
         "version": VERSION,
         "machine": platform.machine(),
         "backend": arguments.backend,
         "cpu_s": round(time.process_time() - begun, 1),
-        "models": {name: {"example": m[0], "keys": m[1], "carrier": m[2]} for name, m in MODELS.items()},
-        "truth": "mean over the seeds of the longest runs with the most replicas",
+        "models": {name: asdict(MODELS[name]) for name in models},
+        "frames": FRAMES,
     }
-    arguments.out.write_text(
-        json.dumps({"conditions": conditions, "tables": tables}, indent=1) + "\n", encoding="utf-8"
-    )
+    text = json.dumps({"conditions": conditions, "tables": tables}, indent=1, allow_nan=False)
+    arguments.out.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

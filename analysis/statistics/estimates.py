@@ -115,9 +115,11 @@ class Estimate:
             entry["note"] = self.note
         if self.tensor is not None and self.tensor_stderr is not None:
             entry["tensor"], entry["tensor_stderr"] = self.tensor.tolist(), self.tensor_stderr.tolist()
+            entry["tensor_half_width_95"] = (half_width_95(1.0, self.dof) * self.tensor_stderr).tolist()
         if self.principal is not None and self.principal_stderr is not None:
             entry["principal_values"] = self.principal.tolist()
             entry["principal_values_stderr"] = self.principal_stderr.tolist()
+            entry["principal_values_half_width_95"] = (half_width_95(1.0, self.dof) * self.principal_stderr).tolist()
         return entry
 
 

@@ -105,11 +105,16 @@ class ThermodynamicResults(TypedDict):
 
 
 class ChemicalMatrix(TypedDict):
-    """D~ of two neutral components in m2/s: (2, 2) value and stderr, eigenvalues likewise; null with a reason."""
+    """D~ of two neutral components in m2/s: (2, 2) value and stderr, eigenvalues likewise; null with a reason.
+
+    half_width_95: half of the 95 % interval of each entry. dof: degrees of freedom of the errors.
+    """
 
     species: list[str]
     value: list[list[float]] | None
     stderr: list[list[float]] | None
+    half_width_95: NotRequired[list[list[float]]]
+    dof: NotRequired[float]
     reason: NotRequired[str]
     eigenvalues: NotRequired[dict[str, list[float]]]
     formula: NotRequired[str]

@@ -13,6 +13,7 @@ from analysis.statistics.estimates import (
     Unavailable,
     attempt,
     available,
+    half_width_95,
     jackknife_stderr,
 )
 from analysis.thermodynamics.records import ChemicalMatrix
@@ -41,10 +42,13 @@ def chemical_matrix(analysis: TransportAnalysis) -> ChemicalMatrix | None:
             "formula": MATRIX_FORMULA,
         }
     eigen = np.sort(np.linalg.eigvals(samples).real, axis=1)
+    stderr, dof = jackknife_stderr(samples), len(samples) - 2
     return {
         "species": ions,
         "value": samples[0].tolist(),
-        "stderr": jackknife_stderr(samples).tolist(),
+        "stderr": stderr.tolist(),
+        "half_width_95": (half_width_95(1.0, dof) * stderr).tolist(),
+        "dof": dof,
         "eigenvalues": {"value": eigen[0].tolist(), "stderr": jackknife_stderr(eigen).tolist()},
         "formula": MATRIX_FORMULA,
     }

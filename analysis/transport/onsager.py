@@ -26,6 +26,7 @@ from analysis.statistics.estimates import (
     attempt,
     available,
     from_samples,
+    half_width_95,
     jackknife_stderr,
     positive_from_samples,
 )
@@ -273,11 +274,20 @@ def onsager_json(collective: CollectiveSamples | Unavailable) -> OnsagerResults:
 
 
 def _tensor_json(samples: FloatArray) -> TensorEntry:
-    return {"value": samples[0].tolist(), "stderr": jackknife_stderr(samples).tolist()}
+    stderr, dof = jackknife_stderr(samples), len(samples) - 2
+    half = half_width_95(1.0, dof) * stderr
+    return {"value": samples[0].tolist(), "stderr": stderr.tolist(), "half_width_95": half.tolist(), "dof": dof}
 
 
 def _matrix_json(samples: FloatArray, formula: str) -> MatrixEntry:
-    return {"value": samples[0].tolist(), "stderr": jackknife_stderr(samples).tolist(), "formula": formula}
+    stderr, dof = jackknife_stderr(samples), len(samples) - 2
+    return {
+        "value": samples[0].tolist(),
+        "stderr": stderr.tolist(),
+        "half_width_95": (half_width_95(1.0, dof) * stderr).tolist(),
+        "dof": dof,
+        "formula": formula,
+    }
 
 
 def _index(trajectory: Trajectory, name: str) -> int:

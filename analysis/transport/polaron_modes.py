@@ -216,6 +216,8 @@ def _onsager_json(matrix: CombinedMatrix, source: str) -> OnsagerResults:
     entry: MatrixEntry = {
         "value": known(matrix.value),
         "stderr": known(matrix.stderr),
+        "half_width_95": known(matrix.half_width_95),
+        "dof": known(matrix.dof),
         "formula": f"{L_FORMULA}; ions scaled, electrons on frozen ions{ZERO_CROSS if matrix.uncoupled else ''}",
     }
     if matrix.no_cross:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.results import ListEntry, ProfileResults, ProfileSpecies
-from analysis.statistics.estimates import FloatArray, Unavailable, attempt, available, jackknife_stderr
+from analysis.statistics.estimates import (
+    FloatArray,
+    Unavailable,
+    attempt,
+    available,
+    half_width_95,
+    jackknife_stderr,
+)
 from analysis.statistics.independent_samples import IndependentSamples, group_blocks
 
 if TYPE_CHECKING:
@@ -79,7 +86,10 @@ def _local_samples(analysis: TransportAnalysis, s: int) -> FloatArray:
 def _with_error(samples: FloatArray) -> ListEntry:
     errors = jackknife_stderr(samples) if len(samples) > 1 else np.full(samples.shape[1], np.nan)
     found: ListEntry = {"value": _list(samples[0]), "stderr": _list(errors)}
-    return found | {"dof": len(samples) - 2} if len(samples) > 2 else found
+    if len(samples) <= 2:
+        return found
+    dof = len(samples) - 2
+    return found | {"half_width_95": _list(half_width_95(1.0, dof) * errors), "dof": dof}
 
 
 def _initial(values: FloatArray) -> ListEntry:

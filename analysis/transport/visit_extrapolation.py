@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 
 from analysis.results import RunResults
-from analysis.statistics.estimates import Estimate, FloatArray
+from analysis.statistics.estimates import Estimate, FloatArray, half_width_95
 
 LEAST_RATIO = 1.2  # of the longest visit to the shortest
 TOO_ALIKE = (
@@ -58,9 +58,11 @@ def _at_zero(values: Sequence[object], h: FloatArray, note: str) -> object:
     formula = f"{last['formula']}; {note}" if "formula" in last else note
     kept = {key: entry for key, entry in last.items() if not key.startswith(("tensor", "principal", "interval"))}
     found = kept | {"value": best.tolist(), "stderr": error.tolist(), "formula": formula, "by_window": value.tolist()}
+    dof = min((cast(float, entry["dof"]) for entry in entries if "dof" in entry), default=None)
     if best.ndim == 0:
-        dof = min((cast(float, entry["dof"]) for entry in entries if "dof" in entry), default=None)
         found["interval_95"] = list(Estimate(float(best), float(error), dof=dof).interval_95)
+    elif dof is not None:
+        found["half_width_95"] = (half_width_95(1.0, dof) * error).tolist()
     return found
 
 

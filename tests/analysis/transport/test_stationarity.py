@@ -43,6 +43,27 @@ def test_plain_walks_are_not_reported(replicas: int) -> None:
     assert found <= stats.binom.ppf(1 - 1e-5, 1000, FALSE_ALARM)
 
 
-def test_a_single_replica_is_not_judged() -> None:
-    steps, hops = lattice_steps(np.random.default_rng(1), (200, 1, 4), 0.5)
-    assert drift_lines(TransportAnalysis(synthetic({"V_O": steps}, {"V_O": hops}))) == []
+@pytest.mark.statistical
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_a_rate_that_falls_is_reported_with_few_replicas_too(replicas: int) -> None:
+    """A rate that falls to a fifth; the parts of the run are compared instead of replicas."""
+    frames = 160
+    rate = np.linspace(1.0, 0.2, frames)[:, None, None, None]
+    rng = np.random.default_rng(3)
+    forth, back = (rng.poisson(rate, (frames, replicas, 40, 3)) for _ in range(2))
+    run = synthetic({"V_O": forth - back}, {"V_O": (forth + back).sum(axis=-1)})
+    lines = drift_lines(TransportAnalysis(run))
+    assert lines[0].startswith("the rate of V_O hop changes by -") and "parts of the run" in lines[0]
+    assert any(line.startswith("D* of V_O changes by -") for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.statistical
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+def test_plain_walks_of_few_replicas_are_not_reported(replicas: int) -> None:
+    """300 runs, two comparisons each: no more lines than FALSE_ALARM explains (false alarm 1e-5)."""
+    found = 0
+    for seed in range(300):
+        steps, hops = lattice_steps(np.random.default_rng(seed), (64, replicas, 3), 0.5)
+        found += len(drift_lines(TransportAnalysis(synthetic({"V_O": steps}, {"V_O": hops}))))
+    assert found <= stats.binom.ppf(1 - 1e-5, 600, FALSE_ALARM)
