@@ -126,7 +126,7 @@ def _vineyard(barriers: Sequence[EnvironmentBarrier], provenance: Provenance) ->
     found = np.array([e.attempt_frequency_Hz for one in barriers for e in one.energies if e.attempt_frequency_Hz])
     value = float(f"{np.exp(np.log(found).mean()):.3g}")
     source = (
-        f"{provenance.conditions}; Vineyard with the hopping ion alone, geometric mean of {len(found)} from "
+        f"{provenance.conditions}; Vineyard with {provenance.moving}, geometric mean of {len(found)} from "
         f"{found.min():.3g} to {found.max():.3g} Hz"
     )
     return {"value": value, "source": source, "mark": "computed"}

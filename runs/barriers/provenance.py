@@ -34,6 +34,12 @@ class Provenance:
         """Of the forces."""
         return f"{self.file.cells.fmax_eV_angstrom:g} eV/angstrom"
 
+    @property
+    def moving(self) -> str:
+        """The atoms that vibrate where attempt frequencies are computed."""
+        reach = self.file.cells.hessian_angstrom
+        return f"atoms up to {reach:g} angstrom from the hopping ion" if reach else "the hopping ion alone"
+
     def of_barrier(self, one: EnvironmentBarrier) -> str:
         """Source of a barrier."""
         parts = [self.conditions, _method(one, self.file.cells.images), _cells(one)]

@@ -112,7 +112,8 @@ class Cells(Strict):
     is placed as far from the hop as possible. contents: what the cells for pair energies hold, one table each.
     configurations: relaxed for each of the `contents`. fmax_eV_angstrom: largest force after a relaxation.
     images: of a NEB, an odd number so that one is in the middle. rattle_angstrom: standard deviation of the
-    displacements that break the symmetry before a relaxation. steps: most of a relaxation.
+    displacements that break the symmetry before a relaxation. hessian_angstrom: atoms up to this distance from the
+    hopping ion at the saddle point vibrate with it where attempt frequencies are computed. steps: most of a relaxation.
     """
 
     supercells: Annotated[tuple[Repeats, ...], Field(min_length=1)]
@@ -122,6 +123,7 @@ class Cells(Strict):
     fmax_eV_angstrom: Positive = 0.02
     images: Whole = 3
     rattle_angstrom: NotNegative = 0.01
+    hessian_angstrom: NotNegative = 0.0
     steps: Whole = 500
     seed: Annotated[int, Field(strict=True, ge=0)] = 1
 
