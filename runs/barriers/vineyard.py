@@ -34,8 +34,8 @@ def attempt_frequency_Hz(relaxer: Relaxer, minimum: Atoms, saddle: Atoms, ion: i
     if stable[0] <= 0.0 or not across[0] < 0.0 < across[1]:
         raise RelaxationFailed(
             f"{label}: with {len(moving)} atom{'s' * (len(moving) > 1)} moving, the squared frequencies are "
-            f"{_listed(stable)} in the minimum and {_listed(across)} eV/(angstrom2 u) at the saddle point; all "
-            "positive and exactly one negative are needed: let neighbours move too with cells.hessian_angstrom, or give "
+            f"{_listed(stable)} in the minimum and {_listed(across)} eV/(angstrom2 u) at the saddle; all "
+            "positive and exactly one negative are needed: let neighbours move with cells.hessian_angstrom, or give "
             "attempt_frequency_Hz a number"
         )
     ratio = np.exp((np.log(stable).sum() - np.log(across[1:]).sum()) / 2)  # 1/time in ASE's units
