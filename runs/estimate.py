@@ -87,7 +87,7 @@ def validate(config: RunConfig, base: Path) -> Facts:
         proven_lowest_barrier_eV=(tables.reference2 / (2 * MICRO)).tolist(),
         largest_energy_change_eV=_largest_energy_change(system) / MICRO,
         memory_MB=max(memory_bytes(job) for job in prepared.jobs) / 1e6,
-        device_memory_MB=device_plan(system, run.frames),
+        device_memory_MB=device_plan(prepared.jobs[0]),
         trajectory_MB=trajectory_bytes(prepared) / 1e6,
         checkpoints_MB=sum(checkpoint_bytes(job) for job in prepared.jobs) / 1e6,
         expected_acceptance=[_acceptance(each.at(replicas=replicas)) for each in prepared.systems] if walked else [],
@@ -194,19 +194,17 @@ def memory_bytes(job: Job) -> int:
     return PROGRAM_BYTES + state + pending + converted
 
 
-def device_plan(system: System, frames: int) -> str:
+def device_plan(job: Job) -> str:
     """Device memory of a run, and how many replicas fit: on the device that is present, or on two common sizes."""
     from kmc.backends import cuda_device, cuda_memory
-    from kmc.measure.lag_windows import lags_of
+    from kmc.run.device_plan import DevicePlan
 
-    lags = len(lags_of(frames))
-    each = cuda_memory.bytes_per_replica(system.tables, lags)
+    needed = DevicePlan(job.system, job.settings, job.settings.frames).bytes
     free = (
         {"80 GB": 80e9, "141 GB": 141e9} if cuda_device.problem() else {"this device": float(cuda_device.free_bytes())}
     )
-    fit = [f"{cuda_memory.largest_replicas(system.tables, int(size), lags)} on {name}" for name, size in free.items()]
-    total = system.replicas * each + cuda_memory.SCRATCH_BYTES
-    return f"{total / 1e6:.4g} ({each / 1e6:.4g} a replica; at most {', '.join(fit)})"
+    fit = [f"{cuda_memory.largest_replicas(needed, int(size))} on {name}" for name, size in free.items()]
+    return f"{needed(job.system.replicas) / 1e6:.4g} (replicas that fit: {', '.join(fit)})"
 
 
 def _acceptance(system: System) -> float:

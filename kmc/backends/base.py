@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from kmc.state.rejection_free import RateBounds
     from kmc.state.system import System
 
+WINDOWS_KEPT = 8  # whose sums stay on a device before they are copied together
+
 
 class Walker(Protocol):
     """A walk of all replicas, window by window. kernel: what it launches on a device, for messages; "" on the host."""
@@ -71,11 +73,14 @@ class Walker(Protocol):
 
 def walk_windows(walker: Walker, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
     """`Walker.advance_windows` for a backend without a faster way."""
-    found = []
-    for length in lengths:
-        walker.advance(length)
-        found.append(sums.positions(walker.live()))
-    return to_host(module_of(found[0]).stack(found))
+    parts = []
+    for first in range(0, len(lengths), WINDOWS_KEPT):
+        found = []
+        for length in lengths[first : first + WINDOWS_KEPT]:
+            walker.advance(length)
+            found.append(sums.positions(walker.live()))
+        parts.append(to_host(module_of(found[0]).stack(found)))
+    return np.concatenate(parts)
 
 
 class GrandWalker(Protocol):
@@ -116,6 +121,7 @@ class Backend:
     called, so that asking for the list of backends stays cheap. lanes_per_core: how many lanes of a work this backend
     walks as fast as one core of the compiled one walks a single lane; None if it pays for any work. cores: such cores
     that this backend is worth. failure: one line on an error of a device, its memory or its driver; "" for any other.
+    check_memory: InputError unless the bytes that a number of replicas needs are free on the device.
     """
 
     name: str
@@ -128,3 +134,4 @@ class Backend:
     cores: Callable[[], float] = lambda: 0.0
     failure: Callable[[BaseException], str] = lambda error: ""
     on: Callable[[int], AbstractContextManager[object]] | None = None
+    check_memory: Callable[[Callable[[int], int], int], None] = lambda needed, replicas: None

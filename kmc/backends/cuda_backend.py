@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -55,10 +56,26 @@ def _failure(error: BaseException) -> str:
     return failure(error)
 
 
+def _check_memory(needed: Callable[[int], int], replicas: int) -> None:
+    from kmc.backends.cuda_device import free_bytes
+    from kmc.backends.cuda_memory import check_memory
+
+    check_memory(needed, replicas, free_bytes())
+
+
 def _lanes_per_core(work: Work) -> int:
     return LANES_PER_CORE_REJECTION_FREE if work.rejection_free else LANES_PER_CORE
 
 
 BACKEND = Backend(
-    "cuda", 0, _problem, _walker, _domain_walker, _grand_walker, _lanes_per_core, failure=_failure, on=_on
+    "cuda",
+    0,
+    _problem,
+    _walker,
+    _domain_walker,
+    _grand_walker,
+    _lanes_per_core,
+    failure=_failure,
+    on=_on,
+    check_memory=_check_memory,
 )

@@ -139,10 +139,10 @@ def shared_bytes() -> int:
 
 
 def free_bytes() -> int:
-    """Free memory of the current device."""
+    """Free memory of the current device, with what CuPy's pool has kept of arrays that are gone."""
     import cupy
 
-    return int(cupy.cuda.Device().mem_info[0])
+    return int(cupy.cuda.Device().mem_info[0]) + int(cupy.get_default_memory_pool().free_bytes())
 
 
 def to_device(array: NDArray[np.generic]) -> DeviceArray:

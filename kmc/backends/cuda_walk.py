@@ -13,7 +13,7 @@ from kmc.backends import cuda_device
 from kmc.backends.base import walk_windows
 from kmc.backends.cuda_compact import PLAIN, compact_walk
 from kmc.backends.cuda_frame import FLAGS, CudaFrames
-from kmc.backends.cuda_memory import check_memory
+from kmc.backends.cuda_memory import bytes_per_replica, check_memory, table_bytes
 from kmc.backends.layout import (
     ARRAYS,
     BOUND_MEMBERS,
@@ -62,7 +62,8 @@ class CudaWalker:
         self.window = state.window
         self._fresh = True  # whether the host copy is up to date
         self.key = stream_key(seed, temperature_index, STREAM_TRIALS)
-        check_memory(tables, state.replicas, cuda_device.free_bytes(), lags, bounds)
+        each, fixed = bytes_per_replica(tables, lags, bounds is not None), table_bytes(tables)
+        check_memory(lambda number: fixed + number * each, state.replicas, cuda_device.free_bytes())
         self.kernel = KERNELS[walk_kind(tables, bounds)]
         self._kernel = cuda_device.kernel(self.kernel)
         self._compact = compact_walk(tables, bounds)

@@ -37,13 +37,17 @@ class LagWindows(Observer):
         self.lag_frames = np.array(lags_of(frames), dtype=np.int64)
         self.count = np.zeros((len(self.lag_frames), -(-frames // self._block_frames)), dtype=np.int64)
         self._first = np.zeros(len(self.lag_frames), dtype=np.int64)  # frame at which the first window of a lag began
-        self._snapshots: Positions = np.zeros((0, 0, 0, 3), dtype=np.int32)  # (K, R, M, 3) where windows began
+        self._snapshots: list[Positions] = []  # of each lag (R, M, 3), where its window began
 
     @property
     def shape(self) -> tuple[int, int]:
         """Numbers of lags and of time blocks."""
         lags, blocks = self.count.shape
         return lags, blocks
+
+    def shape_of(self, frames: int) -> tuple[int, int]:
+        """The same in a run of `frames` frames."""
+        return len(lags_of(frames)), -(-frames // self._block_frames)
 
     def block_of(self, frame: int) -> int:
         """The time block that frame 1, 2, ... belongs to."""
@@ -60,7 +64,7 @@ class LagWindows(Observer):
     def record(self, frame: int, positions: Positions) -> Arrays:
         """Count the windows that end and begin the next ones here."""
         if frame == 0:
-            self._snapshots = self._repeated(positions, len(self.lag_frames))
+            self._snapshots = [positions.copy() for _ in self.lag_frames]
         ended = list(self.ending(frame))
         for k, snapshot in ended:
             self.count[k, self.block_of(frame)] += 1
@@ -78,8 +82,7 @@ class LagWindows(Observer):
         if longer:
             self.lag_frames = np.append(self.lag_frames, np.array(longer, dtype=np.int64))
             self._first = np.append(self._first, np.full(len(longer), frame, dtype=np.int64))
-            both = [self._snapshots, self._repeated(positions, len(longer))]
-            self._snapshots = module_of(positions).concatenate(both)
+            self._snapshots += [positions.copy() for _ in longer]
 
     def state(self) -> Arrays:
         """Lags, counts and snapshots."""
@@ -88,20 +91,15 @@ class LagWindows(Observer):
             "count": self.count,
             "first": self._first,
             "block_frames": np.array(self._block_frames),
-            "snapshots": to_host(self._snapshots),
+            "snapshots": np.array([to_host(snapshot) for snapshot in self._snapshots]),
         }
 
     def restore(self, tables: EventTables, live: State, state: Arrays) -> None:
         """Move the snapshots to the device of the walk, if there is one."""
         self.lag_frames, self.count, self._first = state["lag_frames"], state["count"], state["first"]
         self._block_frames = int(state["block_frames"])
-        self._snapshots = module_of(live.image).asarray(state["snapshots"])
-
-    @staticmethod
-    def _repeated(positions: Positions, lags: int) -> Positions:
-        """(lags, R, M, 3) the same positions for each of several lags."""
-        repeated: Positions = module_of(positions).broadcast_to(positions, (lags, *positions.shape)).copy()
-        return repeated
+        xp = module_of(live.image)
+        self._snapshots = [xp.asarray(snapshot) for snapshot in state["snapshots"]]
 
 
 def lags_of(frames: int) -> list[int]:

@@ -11,6 +11,7 @@ from kmc.backends import backend_named, choose_backend, on_device
 from kmc.files.checkpoint import has_checkpoint
 from kmc.files.lock import locked
 from kmc.files.writer import NAME
+from kmc.run.device_plan import DevicePlan
 from kmc.run.equilibration import EquilibrationWalk, equilibrated_state
 from kmc.run.production import ProductionWalk
 from kmc.run.progress import Report, Stop, WallClock
@@ -54,6 +55,8 @@ def run(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / LOCK), on_device(usable, devices):
+            plan = DevicePlan(system, settings, extend_to_frames or settings.frames)
+            backend_named(usable).check_memory(plan.bytes, system.replicas)
             if not resume and (has_checkpoint(folder) or (folder / NAME).exists()):
                 raise InputError(f"{folder} already holds a run; resume it or choose another folder")
             task = RunTask(system, settings, folder, usable, report, stop)
@@ -118,7 +121,8 @@ def _naming(walk: EquilibrationWalk | ProductionWalk) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        error.add_note(" of ".join(["window " + str(walk.walker.window), *filter(None, [walk.walker.kernel])]))
+        if walker := getattr(walk, "walker", None):  # none while the selection changes
+            error.add_note(" of ".join([f"window {walker.window}", *filter(None, [walker.kernel])]))
         raise
 
 

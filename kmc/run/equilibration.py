@@ -86,7 +86,9 @@ class EquilibrationWalk:
         task = self.task
         progress.selection = decide_selection(task.system.tables, task.settings, hops, progress.elapsed, over)
         if progress.selection == "rejection-free":
-            self.walker = task.walker(self.walker.read(), progress.selection)
+            state = self.walker.read()
+            del self.walker  # its memory on a device is free before the next one is made
+            self.walker = task.walker(state, progress.selection)
 
 
 def equilibrated_state(task: RunTask) -> State | None:

@@ -80,6 +80,7 @@ def scan(
         histograms.append(np.array(kept))
         counters.append(grand.counters.copy())
         report(point + 1, len(potentials))
+        del walker  # its memory on a device is free before the next one is made
     return _trimmed(potentials, np.array(histograms), np.array(counters), capacity, found)
 
 

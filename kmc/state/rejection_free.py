@@ -54,15 +54,7 @@ class RateBounds:
 
 def build_rate_bounds(tables: EventTables, state: State) -> RateBounds:
     """Fold the dopants of every replica into lower bounds, and lay out entries and tree."""
-    sizes = [tables.supercell.n_sites_of(int(tables.sublattice[f])) for f in range(tables.n_families)]
-    bonds = [size * int(tables.directions[f]) for f, size in enumerate(sizes)]
-    entries = [int(tables.counts[c]) for c in tables.carrier]
-    levels = [sum(entries)]
-    while levels[-1] > 1:
-        levels.append(-(-levels[-1] // FAN))
-    if len(levels) == 1:
-        levels.append(1)
-    padded = [-(-size // FAN) * FAN for size in levels]
+    bonds, entries, padded = bound_sizes(tables)
     slots = sum(tables.proposals(f) for f in range(tables.n_families))
     full = 2**64 // slots - 1
     fastest = float(tables.proposal_rate_per_s.max())
@@ -71,13 +63,26 @@ def build_rate_bounds(tables: EventTables, state: State) -> RateBounds:
         base_offset=_starts(bonds),
         entry_offset=_starts(entries),
         level_offset=_starts(padded),
-        n_entries=levels[0],
+        n_entries=sum(entries),
         n_tree=sum(padded),
         scale=np.array(share, dtype=np.uint64),
         log_table=np.array([round(LOG_UNIT * math.log1p(k / 256)) for k in range(256)], dtype=np.uint64),
         horizon_per_trial=fastest / full / tables.total_rate_per_s * LOG_UNIT,
         base2=_fold(tables, state.occupants),
     )
+
+
+def bound_sizes(tables: EventTables) -> tuple[list[int], list[int], list[int]]:
+    """Numbers of bonds and of carriers of each family, and of nodes of each level of the tree."""
+    sizes = [tables.supercell.n_sites_of(int(tables.sublattice[f])) for f in range(tables.n_families)]
+    bonds = [size * int(tables.directions[f]) for f, size in enumerate(sizes)]
+    entries = [int(tables.counts[c]) for c in tables.carrier]
+    levels = [sum(entries)]
+    while levels[-1] > 1:
+        levels.append(-(-levels[-1] // FAN))
+    if len(levels) == 1:
+        levels.append(1)
+    return bonds, entries, [-(-size // FAN) * FAN for size in levels]
 
 
 def _starts(sizes: list[int]) -> NDArray[np.int64]:

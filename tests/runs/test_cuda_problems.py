@@ -54,7 +54,8 @@ def _fake(devices=1, capability="90", compile_error=None, nvrtc=12, line_error=N
         Device=Device,
         nvrtc=SimpleNamespace(getVersion=lambda: (nvrtc, 0)),
     )
-    return SimpleNamespace(cuda=cuda, RawModule=Module, arange=np.arange)
+    pool = SimpleNamespace(free_bytes=lambda: 500_000)
+    return SimpleNamespace(cuda=cuda, RawModule=Module, arange=np.arange, get_default_memory_pool=lambda: pool)
 
 
 @pytest.fixture
@@ -135,13 +136,15 @@ def test_a_device_by_number(play, tmp_path, capsys):
 
 def test_short_device_memory_names_the_largest_number_of_replicas(play):
     play(_fake())
-    system = made_up_system(made_up_model(), (4, 4, 4), vacancies=9)
-    most = cuda_memory.largest_replicas(system.tables, 3_000_000_000)
-    cuda_memory.check_memory(system.tables, most, 3_000_000_000)
+    needed = lambda number: number * 10_000  # noqa: E731
+    most = cuda_memory.largest_replicas(needed, 3_000_000_000)
+    assert most == 285_000  # 95 % of it
+    cuda_memory.check_memory(needed, most, 3_000_000_000)
     with pytest.raises(InputError, match=f"replicas = {most + 1}: .* 3.00 GB are free; at most {most} replicas fit"):
-        cuda_memory.check_memory(system.tables, most + 1, 3_000_000_000)
-    with pytest.raises(InputError, match=r"0\.01 GB are free; at most 0 replicas fit"):
-        cuda_walk.CudaWalker(system.tables, system.initial_state(), seed=1)
+        cuda_memory.check_memory(needed, most + 1, 3_000_000_000)
+    many = made_up_system(made_up_model(), (4, 4, 4), vacancies=9, replicas=2000)
+    with pytest.raises(InputError, match=r"0\.01 GB are free; at most \d\d\d+ replicas fit"):
+        cuda_walk.CudaWalker(many.tables, many.initial_state(), seed=1)
 
 
 def test_a_kernel_that_does_not_compile_gives_a_one_line_error(play):

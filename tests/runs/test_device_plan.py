@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from kmc.arrays import CHUNK
 from kmc.backends import cuda_device
-from kmc.measure.lag_windows import lags_of
-from kmc.state.replicas import unwrapped_grid_positions
+from kmc.run.device_plan import DevicePlan
+from runs.config import load_config
 from runs.estimate import device_plan
-from tests.systems import made_up_model, made_up_system
-
-FRAMES = 20
+from runs.prepare import prepare
 
 
 @pytest.fixture
 def planned():
-    """(system of three replicas, bytes of one: its arrays, 40 bytes of records, and positions of lags + 2 frames)."""
-    system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (4, 4, 4), 9, replicas=3)
-    state = system.initial_state()
-    positions = unwrapped_grid_positions(system.tables, state).nbytes // 3
-    arrays = sum(array.nbytes for array in state.arrays().values()) // 3
-    return system, arrays + 40 + (len(lags_of(FRAMES)) + 2) * positions
-
-
-def fitting(free: float, each: int) -> int:
-    """A tenth of the free memory is reserved for the pool, and 200 bytes per element of a chunk for temporaries."""
-    return int(0.9 * free - 200 * CHUNK) // each
+    """(a job with three replicas, its plan)."""
+    (job,) = prepare(*load_config("smallest", ["run.temperature_K=1200", "run.replicas=3", 'run.backend="numpy"'])).jobs
+    return job, DevicePlan(job.system, job.settings, job.settings.frames)
 
 
 def test_without_a_device_two_common_memory_sizes_are_named(planned, monkeypatch):
-    system, each = planned
+    """As many replicas are said to fit as the plan allows in 95 % of the memory, and not one more."""
+    job, plan = planned
     monkeypatch.setattr(cuda_device, "problem", lambda: "no device")
-    total = (3 * each + 200 * CHUNK) / 1e6
-    assert device_plan(system, FRAMES) == (
-        f"{total:.4g} ({each / 1e6:.4g} a replica; at most {fitting(80e9, each)} on 80 GB, "
-        f"{fitting(141e9, each)} on 141 GB)"
-    )
+    found = re.fullmatch(r"(\S+) \(replicas that fit: (\d+) on 80 GB, (\d+) on 141 GB\)", device_plan(job))
+    assert found and float(found[1]) == pytest.approx(plan.bytes(3) / 1e6, rel=1e-3)
+    for most, size in ((int(found[2]), 80e9), (int(found[3]), 141e9)):
+        assert plan.bytes(most) <= 0.95 * size < plan.bytes(most + 1)
 
 
 def test_the_free_memory_of_the_present_device_is_used(planned, monkeypatch):
-    system, each = planned
+    job, plan = planned
     monkeypatch.setattr(cuda_device, "problem", lambda: "")
-    monkeypatch.setattr(cuda_device, "free_bytes", lambda: 3_000_000_000)
-    assert device_plan(system, FRAMES).endswith(f"a replica; at most {fitting(3e9, each)} on this device)")
-    monkeypatch.setattr(cuda_device, "free_bytes", lambda: 100_000_000)
-    assert device_plan(system, FRAMES).endswith("a replica; at most 0 on this device)")
+    for free in (3_000_000_000, 1000):
+        monkeypatch.setattr(cuda_device, "free_bytes", lambda free=free: free)
+        found = re.search(r"(\d+) on this device\)$", device_plan(job))
+        assert found and plan.bytes(int(found[1]) + 1) > 0.95 * free
+        assert int(found[1]) == 0 or plan.bytes(int(found[1])) <= 0.95 * free

@@ -66,7 +66,6 @@ MEMORY = (
     SYSTEMS
     + """
 from kmc.backends.cuda_memory import bytes_per_replica
-from kmc.state.rejection_free import build_rate_bounds
 for name, make in SYSTEMS.items():
     for selection in ("rejection", "rejection-free")[: 1 if name == "carriers alone" else 2]:
         peak = {}
@@ -74,14 +73,13 @@ for name, make in SYSTEMS.items():
             system = make(replicas)
             state = system.initial_state()
             free = selection == "rejection-free"
-            bounds = build_rate_bounds(system.tables, state) if free else None
             cupy.get_default_memory_pool().free_all_blocks()
             before = cupy._pool["used"]
             walk = make_walker("cuda", system, state, selection)
             walk.advance(np.full(replicas, 10))
             peak[replicas] = cupy._pool["held"] - before
             del walk
-        assert (peak[5] - peak[1]) / 4 == bytes_per_replica(system.tables, 0, bounds), (name, selection, peak)
+        assert (peak[5] - peak[1]) / 4 == bytes_per_replica(system.tables, 0, free), (name, selection, peak)
 """
 )
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
@@ -127,9 +125,10 @@ def test_a_rejection_free_walk_is_refused_where_only_rejection_fits():
     state = system.initial_state()
     bounds = build_rate_bounds(system.tables, state)
     extra = bounds.base2.nbytes + 8 * (bounds.n_entries * system.tables.bond_basis.shape[-1] + bounds.n_tree)
-    assert bytes_per_replica(system.tables, 0, bounds) == bytes_per_replica(system.tables) + extra
+    each, free_each = (bytes_per_replica(system.tables, 0, free) for free in (False, True))
+    assert free_each == each + extra
     free = 1_000_000_000
-    most = int(0.9 * free - 200 * 2**21) // bytes_per_replica(system.tables)
-    check_memory(system.tables, most, free)
-    with pytest.raises(InputError, match=f"replicas = {most}: "):
-        check_memory(system.tables, most, free, 0, bounds)
+    most = int(0.95 * free) // each
+    check_memory(lambda number: number * each, most, free)
+    with pytest.raises(InputError, match=f"replicas = {most}: .* at most {int(0.95 * free) // free_each} replicas fit"):
+        check_memory(lambda number: number * free_each, most, free)
