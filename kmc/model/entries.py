@@ -142,7 +142,8 @@ class Hop(Strict):
     """A family of exchanges of `carrier` and `partner` over the bonds between neighbours.
 
     shell: one neighbour shell by its number, or a list of them; the default is the first. distance_angstrom: all bonds
-    of lengths from the first to the second value, in place of shells.
+    of lengths from the first to the second value, in place of shells. kind: of the bonds of one shell that no symmetry
+    operation of the crystal maps onto each other; the default is all kinds.
     rate: "kra", with a barrier for each gate or a cluster expansion of the barrier, or "marcus", with a reorganisation
     energy and a transfer integral.
     gate: sublattices with sites next to the bond whose species decide the barrier (the hop environment of the tables).
@@ -156,6 +157,7 @@ class Hop(Strict):
     partner: str
     shell: Shells | None = None
     distance_angstrom: DistanceRange | None = None
+    kind: Annotated[int, Field(ge=1, strict=True)] | None = None
     attempt_frequency_Hz: Sourced
     rate: Literal["kra", "marcus"] = "kra"
     gate: tuple[str, ...] = ()
@@ -169,6 +171,7 @@ class Hop(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> Hop:
+        _check_kind(self.kind, self.shell)
         if 0 in self.neighbours.shells:
             raise ValueError(f"shell = {_listed(self.neighbours.shells)}: the shells of a hop are numbered from 1")
         if self.gate_distance_angstrom and self.gate_end_distance_angstrom:
@@ -199,7 +202,7 @@ class Hop(Strict):
     def neighbours(self) -> Neighbours:
         """Which neighbours the bonds join."""
         first = (1,) if self.distance_angstrom is None else None
-        return _neighbours(self.shell or first, self.distance_angstrom)
+        return _neighbours(self.shell or first, self.distance_angstrom, self.kind)
 
     @property
     def highest_frequency_Hz(self) -> float:
@@ -239,8 +242,7 @@ class Pair(Strict):
     def _complete(self) -> Pair:
         if self.shell is None and self.distance_angstrom is None:
             raise ValueError(f"the pair {' - '.join(self.species)} needs shell or distance_angstrom")
-        if self.kind and self.shell and (0 in self.shell or len(self.shell) > 1):
-            raise ValueError(f"kind = {self.kind}: one shell from 1 is needed, {_listed(self.shell)} was given")
+        _check_kind(self.kind, self.shell)
         _neighbours(self.shell, self.distance_angstrom, self.kind)
         return self
 
@@ -252,6 +254,11 @@ class Pair(Strict):
 
 def _listed(shells: tuple[int, ...]) -> str:
     return str(shells[0]) if len(shells) == 1 else str(list(shells))
+
+
+def _check_kind(kind: int | None, shells: tuple[int, ...] | None) -> None:
+    if kind and shells and (0 in shells or len(shells) > 1):
+        raise ValueError(f"kind = {kind}: one shell from 1 is needed, {_listed(shells)} was given")
 
 
 def _neighbours(

@@ -64,7 +64,7 @@ def write_parameter_file(path: Path, table: Table, report_path: Path, report: st
 
 
 def _hop(hop: HopEntry, barriers: Sequence[EnvironmentBarrier], cluster: Fit | None, provenance: Provenance) -> Table:
-    kept = {"name", "carrier", "partner", "shell", "distance_angstrom"}
+    kept = {"name", "carrier", "partner", "shell", "distance_angstrom", "kind"}
     kept |= {"gate", "gate_distance_angstrom", "gate_end_distance_angstrom"}
     given = hop.model_dump(include=kept, exclude_defaults=True)
     table: Table = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}

@@ -114,8 +114,8 @@ def _only(entry: HopEntry, kinds: list[DistinctHop]) -> DistinctHop:
         lengths = ", ".join(f"{kind.length_angstrom:.4f}" for kind in kinds)
         raise InputError(
             f"hop {entry.name!r}: no symmetry operation maps its {len(kinds)} kinds of bonds onto each other (lengths "
-            f"{lengths} angstrom), so each needs a barrier of its own: list one hop for each with distance_angstrom = "
-            "[lowest, highest]"
+            f"{lengths} angstrom), so each needs a barrier of its own: list one hop for each with kind = 1, kind = 2 "
+            "and so on"
         )
     return kinds[0]
 

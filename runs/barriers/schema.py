@@ -73,6 +73,7 @@ class HopEntry(Strict):
     partner: str
     shell: Shells | None = None
     distance_angstrom: DistanceRange | None = None
+    kind: Whole | None = None
     gate: tuple[str, ...] = ()
     gate_distance_angstrom: DistanceRange | None = None
     gate_end_distance_angstrom: DistanceRange | None = None
@@ -85,7 +86,7 @@ class HopEntry(Strict):
     def neighbours(self) -> Neighbours:
         """Which neighbours the bonds join."""
         first = (1,) if self.distance_angstrom is None else ()
-        return Neighbours(self.shell or first, self.distance_angstrom or ())
+        return Neighbours(self.shell or first, self.distance_angstrom or (), self.kind or 0)
 
     @property
     def environment_rule(self) -> EnvironmentRule:

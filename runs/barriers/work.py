@@ -53,7 +53,9 @@ class Outcome:
             return f"FAILED: {self.failure}"
         if self.hop is None:
             return f"{self.energy_eV:.4f} eV"
-        return f"forward {self.hop.forward_eV:.3f}, backward {self.hop.backward_eV:.3f} eV"
+        frequency = self.hop.attempt_frequency_Hz
+        nu = "" if frequency is None else f", attempt frequency {frequency:.3g} Hz"
+        return f"forward {self.hop.forward_eV:.3f}, backward {self.hop.backward_eV:.3f} eV{nu}"
 
 
 @functools.cache

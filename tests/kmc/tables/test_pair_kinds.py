@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kmc.exact.hop_rates import all_bonds
 from kmc.model.parameters import Model
 from kmc.state.replicas import exchange_potential
 from lattices.errors import InputError
@@ -68,3 +69,13 @@ def test_both_kinds_of_one_energy_are_the_whole_shell() -> None:
 def test_kinds_that_cannot_be(pairs: tuple[dict[str, object], ...], message: str) -> None:
     with pytest.raises((InputError, ValueError), match=message):
         made_up_system(model_of(*pairs), (3, 3, 3), vacancies=3)
+
+
+def test_hops_over_one_kind_of_bond() -> None:
+    """Half of the bonds along <111>."""
+    barriers = [{"gate": [], "energy_eV": 0.5, **NOTE}]
+    numbers = []
+    for kind in ({}, {"kind": 1}):
+        model = made_up_model(vacancy_hop={"shell": 3, "barriers": barriers, **kind})
+        numbers.append(len(all_bonds(made_up_system(model, (3, 3, 3), vacancies=3).tables)))
+    assert numbers[0] == 2 * numbers[1]
