@@ -214,9 +214,9 @@ def table_values(tables: EventTables, bounds: RateBounds | None = None) -> dict[
         "marcus_coupling2": t.marcus_coupling2,
         "reference2": t.reference2,
         "single_barrier": t.single_barrier.astype(np.int64),
-        "mantissa": t.acceptance.mantissa,
-        "shift": t.acceptance.shift,
-        "fine": t.acceptance.fine,
+        "mantissa": t.acceptance.mantissa.astype(np.uint32),  # below 2^32
+        "shift": t.acceptance.shift.astype(np.uint32),
+        "fine": t.acceptance.fine.astype(np.uint32),
         "potential_offset": t.potential_offset,
         "influence": pack_positions(t.influence_cell, t.influence_basis),
         "influence_delta": t.influence_delta,

@@ -12,7 +12,7 @@
     C(IMAGE_BITS, 21)          /* field of one axis in packed periodic images */     \
     C(CONTACT_BITS, 26)        /* energies lie below forbidden contacts in a packed energy */ \
     C(FINE_BITS, 12)           /* rows of the fine acceptance table: 2^12 */         \
-    C(FAN, 16)                 /* children of a node of the tree of weights */       \
+    C(FAN, 32)                 /* children of a node of the tree of weights */       \
     C(LOG_BITS, 40)            /* logarithms are in units of 2^-40 */                \
     C(LN2, 762123384786)       /* round(2^40 ln 2) */                                \
     C(COLOURS, 8)              /* of the blocks of a supercell divided into domains */ \

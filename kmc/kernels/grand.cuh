@@ -44,7 +44,7 @@ KMC_FN bool accept_weighted(const Tables& t, int64_t x, uint64_t forward_weight,
 {
     const int64_t size = x < 0 ? -x : x, row = size >> FINE_BITS;
     if (row >= t.n_coarse) return x < 0;
-    const uint64_t mantissa = t.mantissa[row] * t.fine[size & ((1 << FINE_BITS) - 1)], shift = t.shift[row];
+    const uint64_t mantissa = (uint64_t)t.mantissa[row] * t.fine[size & ((1 << FINE_BITS) - 1)], shift = t.shift[row];
     if (x >= 0) return below(product(word, reverse_weight), shifted(product(mantissa, forward_weight), shift));
     return below(shifted(product(high64(word, mantissa), reverse_weight), shift), Wide{forward_weight, 0});
 }

@@ -25,7 +25,7 @@ KMC_FN int64_t energy_of(int64_t packed) { return packed - contacts_of(packed) *
 KMC_FN uint64_t threshold(const Tables& t, int64_t x)
 {
     const int64_t row = x >> FINE_BITS;
-    return row >= t.n_coarse ? 0 : (t.mantissa[row] * t.fine[x & ((1 << FINE_BITS) - 1)]) >> t.shift[row];
+    return row >= t.n_coarse ? 0 : ((uint64_t)t.mantissa[row] * t.fine[x & ((1 << FINE_BITS) - 1)]) >> t.shift[row];
 }
 
 // Code of the hop environment: the sum of the weights of the species on the environment sites of a bond.

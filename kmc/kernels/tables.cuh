@@ -32,9 +32,9 @@ struct Tables {
     const int64_t* marcus_coupling2;
     const int64_t* reference2;
     const int64_t* single_barrier;
-    const uint64_t* mantissa;
-    const uint64_t* shift;
-    const uint64_t* fine;
+    const uint32_t* mantissa;         // the acceptance, in four bytes each
+    const uint32_t* shift;
+    const uint32_t* fine;
     const int64_t* potential_offset;  // (F)
     const uint64_t* influence;        // (F, F, B, E) packed like a bond
     const int64_t* influence_delta;

@@ -120,8 +120,8 @@ KMC_LONG_FN void update_potentials(const Tables& t, const Lane& lane, int64_t so
     }
 }
 
-template <bool SINGLE_BARRIER, bool REJECTION_FREE>
-KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, const Proposal& p)
+// Exchange the two occupants: species, ids, coordinates and images.
+KMC_FN void exchange(const Tables& t, const Lane& lane, const Family& family, const Proposal& p)
 {
     lane.occupants[p.site] = (uint8_t)family.partner;
     lane.occupants[p.target] = (uint8_t)family.carrier;
@@ -140,6 +140,12 @@ KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, const
         if (family.partner_offset >= 0)
             lane.coordinates[family.partner_offset + other - t.first_particle[family.partner]] = p.start;
     }
+}
+
+template <bool SINGLE_BARRIER, bool REJECTION_FREE>
+KMC_FN void apply(const Tables& t, const Lane& lane, const Family& family, const Proposal& p)
+{
+    exchange(t, lane, family, p);
     if (!SINGLE_BARRIER && t.n_potential) {
         update_potentials<REJECTION_FREE>(t, lane, family.number, p.there.position, 1);
         update_potentials<REJECTION_FREE>(t, lane, family.number, p.start, -1);

@@ -23,7 +23,7 @@ from kmc.tables.bonds import Bond, neighbour_sites
 from kmc.tables.event_tables import EventTables
 from kmc.tables.pair_energies import split
 
-FAN = 16  # children of a node of the tree
+FAN = 32  # children of a node of the tree
 NEVER = 2**31 - 1  # base2 of a bond that no exchange can use
 LOG_BITS = 40
 LOG_UNIT = 2**LOG_BITS  # of logarithms
