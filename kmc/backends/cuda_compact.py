@@ -1,6 +1,6 @@
-"""Walks on CUDA with a warp per replica and its lattice in shared memory: which systems fit, and their kernels.
+"""Walks on CUDA with a warp per replica and its data in shared memory: which systems fit, and their kernels.
 
-The choice follows from sizes alone. The kernels are compiled for the lattice, whose sizes are constants in them.
+The choice follows from sizes alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kmc.backends.layout import DeviceArray
 from kmc.state.rejection_free import RateBounds
 from kmc.tables.event_tables import EventTables
 
-PLAIN = "walk_plain_warp"
+PLAIN, FREE = "walk_plain_warp", "walk_free_warp"
 MOST_CELLS, MOST_BASIS, MOST_SITES = 128, 254, 2**16 - 1  # positions of four bytes, ids of two
 LEAST_CARRIERS = 8  # fewer give batches of less than three trials
 REPLICAS_TOGETHER = 2  # that must fit the shared memory of a multiprocessor
@@ -24,31 +24,60 @@ CLAIMS = 512  # as in kernels/plain_warp.cu
 
 @dataclass(frozen=True)
 class CompactWalk:
-    """A kernel with a warp per replica. shared_bytes: of each. partners: of the carriers, in a replica."""
+    """A kernel with a warp per replica. shared_bytes: of each. before, size: its own arguments (compact bonds and the
+    number of partners; or the number of lanes for the directions of a carrier).
+    """
 
+    name: str
     kernel: cuda_device.Kernel
     shared_bytes: int
-    bond: DeviceArray
-    partners: int
+    before: tuple[DeviceArray, ...]
+    size: int
 
     def launch(
         self, tables: DeviceArray, arrays: DeviceArray, length: DeviceArray, replicas: int, words: tuple[np.uint32, ...]
     ) -> None:
-        """Walk one window of every replica."""
-        sizes = np.int64(replicas), np.uint32(self.partners)
-        arguments: tuple[cuda_device.Argument, ...] = (tables, arrays, self.bond, length, *sizes, *words)
+        """Walk one window of every replica. length: (R,) trials or horizons. words: of the key, and the window."""
+        sizes = np.int64(replicas), np.uint32(self.size)
+        arguments: tuple[cuda_device.Argument, ...] = (tables, arrays, *self.before, length, *sizes, *words)
         self.kernel((replicas,), (cuda_device.WARP,), arguments, shared_mem=self.shared_bytes)
 
 
 def compact_walk(tables: EventTables, bounds: RateBounds | None) -> CompactWalk | None:
-    """The walk with the lattice in shared memory, where the system and the device are suitable."""
-    if bounds is not None or not fits_plain(tables, cuda_device.shared_bytes()):
-        return None
-    kernel = cuda_device.kernel(PLAIN, "plain_warp.cu", lattice_constants(tables))
-    shared = plain_bytes(tables)
-    kernel.max_dynamic_shared_size_bytes = shared
-    bond = cuda_device.to_device(compact_bonds(tables))
-    return CompactWalk(kernel, shared, bond, int(tables.counts[tables.partner[0]]))
+    """The walk with a warp per replica, where the system and the device are suitable."""
+    most = cuda_device.shared_bytes()
+    if bounds is not None and fits_free(tables, bounds, most):
+        kernel = cuda_device.kernel(FREE, "free_warp.cu")
+        return _prepared(FREE, kernel, free_bytes(tables, bounds), (), lanes_of_carrier(tables))
+    if bounds is None and fits_plain(tables, most):
+        kernel = cuda_device.kernel(PLAIN, "plain_warp.cu", lattice_constants(tables))
+        bond = cuda_device.to_device(compact_bonds(tables))
+        return _prepared(PLAIN, kernel, plain_bytes(tables), (bond,), int(tables.counts[tables.partner[0]]))
+    return None
+
+
+def _prepared(
+    name: str, kernel: cuda_device.Kernel, shared_bytes: int, before: tuple[DeviceArray, ...], size: int
+) -> CompactWalk:
+    kernel.max_dynamic_shared_size_bytes = shared_bytes
+    return CompactWalk(name, kernel, shared_bytes, before, size)
+
+
+def fits_free(tables: EventTables, bounds: RateBounds, shared_bytes: int) -> bool:
+    """Whether lanes can share the directions and families, and several replicas fit `shared_bytes`."""
+    shared = max(int(tables.directions.max()), tables.n_families) <= cuda_device.WARP
+    return shared and REPLICAS_TOGETHER * free_bytes(tables, bounds) <= shared_bytes
+
+
+def free_bytes(tables: EventTables, bounds: RateBounds) -> int:
+    """Shared memory of one replica: the tree, the weights, and the sites that one hop touches."""
+    weights = bounds.n_entries * tables.bond_basis.shape[-1]
+    return 8 * (bounds.n_tree + weights + tables.influence_basis.shape[-1] + 1)
+
+
+def lanes_of_carrier(tables: EventTables) -> int:
+    """Lanes that compute the weights of one carrier: a power of two, one for every direction."""
+    return 1 << max(int(tables.directions.max()) - 1, 0).bit_length()
 
 
 def fits_plain(tables: EventTables, shared_bytes: int) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kmc.backends import cuda_device
 from kmc.backends.base import walk_windows
-from kmc.backends.cuda_compact import PLAIN, compact_walk
+from kmc.backends.cuda_compact import compact_walk
 from kmc.backends.cuda_frame import FLAGS, CudaFrames
 from kmc.backends.cuda_memory import bytes_per_replica, check_memory, table_bytes
 from kmc.backends.layout import (
@@ -68,7 +68,7 @@ class CudaWalker:
         self._kernel = cuda_device.kernel(self.kernel)
         self._compact = compact_walk(tables, bounds)
         if self._compact is not None:
-            self.kernel = PLAIN
+            self.kernel = self._compact.name
         self._horizon_per_trial = bounds.horizon_per_trial if bounds else None
         self._device = {name: cuda_device.to_device(getattr(state, name)) for name in STATE_MEMBERS}
         self._errors = cuda_device.to_device(np.zeros((state.replicas, ERROR_WORDS), dtype=np.int64))

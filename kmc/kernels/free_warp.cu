@@ -3,7 +3,7 @@
 // state, and sums of integers do not depend on their order, so that the result is that of walk_rejection_free.
 #include "rejection_free.cuh"
 
-#define KMC_WARP_LAUNCH __launch_bounds__(32, 16)
+#define KMC_WARP_LAUNCH __launch_bounds__(32, 10)
 #define KMC_ALL_LANES 0xFFFFFFFFu
 
 static __device__ __forceinline__ uint64_t of_lane(uint64_t value, uint32_t lane)

@@ -14,7 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kmc.backends.cuda_compact import compact_bonds, fits_plain, lattice_constants, plain_bytes
+from kmc.backends.cuda_compact import (
+    compact_bonds,
+    fits_free,
+    fits_plain,
+    free_bytes,
+    lanes_of_carrier,
+    lattice_constants,
+    plain_bytes,
+)
+from kmc.state.rejection_free import build_rate_bounds
 from tests.systems import gas_system, made_up_model, made_up_system
 
 ROOT = Path(__file__).parents[3]
@@ -37,7 +46,40 @@ for system in (few, crowded, alone, perovskite, chain):
             walk.advance(window_trials(system, window, mean))
     assert same(walks[0].read(), walks[1].read())
     assert abs(walks[0].read().image).max() > 0 and walks[0].read().accepted.min() > 20
-assert {name for name, _, _ in cupy.LAUNCHES} == {"walk_plain_warp"}
+assert {name for name, _, _ in cupy.LAUNCHES if name.startswith("walk")} == {"walk_plain_warp"}
+"""
+FREE = """
+import numpy as np, cupy
+from hypothesis import HealthCheck, given, settings
+from kmc.backends import make_walker
+from lattices.errors import InputError
+from tests.kmc.backends.test_backends import systems
+from tests.systems import made_up_model, made_up_system, same
+seen = []
+
+def compare(system, trials):
+    try:
+        start = system.initial_state()
+    except InputError:
+        return
+    walks = [make_walker(kind, system, start.copy(), "rejection-free") for kind in ("numpy", "cuda")]
+    for window in range(3):
+        for walk in walks:
+            walk.advance(np.full(system.replicas, trials if window else 2))
+    assert same(walks[0].read(), walks[1].read())
+    for name in ("weight", "tree"):
+        assert (getattr(walks[0]._weights, name) == walks[1]._bounds[name].get()).all(), name
+    seen.append(int(walks[0].read().accepted.sum()))
+
+pairs = [("V_O", "V_O", 1, 0.12), ("V_O", "V_O", 2, -0.05), ("V_O", "D", 1, -0.1)]
+crowded = made_up_system(made_up_model(pairs=pairs), (2, 3, 3), 50, dopants=9, replicas=2, temperature_K=1800.0)
+compare(crowded, 20_000)
+assert seen[0] > 200, "many carriers around one hop, some of them around both of its ends"
+given(systems())(settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))(
+    lambda system: compare(system, 301)
+))()
+assert len(seen) > 6 and sum(seen[1:]) > 100, seen
+assert {name for name, _, _ in cupy.LAUNCHES if name.startswith("walk")} == {"walk_free_warp"}
 """
 
 
@@ -56,6 +98,13 @@ def test_plain_walks_with_a_warp_per_replica_equal_numpy():
     played(EQUAL)
 
 
+@needs_compiler
+@pytest.mark.slow
+def test_rejection_free_walks_with_a_warp_per_replica_equal_numpy():
+    """Random models with one and two carriers, and a crowded cell; the weights and their tree are compared too."""
+    played(FREE)
+
+
 def test_the_warp_walk_is_chosen_by_size():
     """One family with a single barrier, at least 8 carriers, at most 128 cells along an edge, two replicas per SM."""
     small = made_up_system(made_up_model(), (4, 4, 4), 26).tables
@@ -65,6 +114,18 @@ def test_the_warp_walk_is_chosen_by_size():
     assert not fits_plain(made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (4, 4, 4), 26).tables, 10**6)
     assert fits_plain(gas_system((4.0, 9.0, 11.0), (128, 1, 1), 90, 900.0).tables, 10**6)
     assert not fits_plain(gas_system((4.0, 9.0, 11.0), (129, 1, 1), 90, 900.0).tables, 10**6)
+
+
+def test_the_rejection_free_warp_walk_is_chosen_by_size():
+    """Two replicas of weights and tree fit; a carrier with 6 directions takes 8 lanes."""
+    system = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (4, 4, 4), 40)
+    bounds = build_rate_bounds(system.tables, system.initial_state())
+    needed = free_bytes(system.tables, bounds)
+    assert needed == 8 * (64 + 32 + 32 + 40 * 6 + 6 + 1), (
+        "levels of 40, 2 and 1 nodes; 6 sites around each end of a hop"
+    )
+    assert fits_free(system.tables, bounds, 2 * needed) and not fits_free(system.tables, bounds, 2 * needed - 1)
+    assert lanes_of_carrier(system.tables) == 8
 
 
 def test_bonds_in_four_bytes():
