@@ -89,9 +89,10 @@ def test_a_struct_is_its_values_in_order():
 
 
 def test_the_values_of_the_tables_are_eight_bytes_wide():
-    """The kernels read every array of the tables as words of 64 bits."""
+    """The kernels read every array of the tables as words of 64 bits, but the acceptance as words of 32."""
     tables = made_up_system(made_up_model(pairs=[("V_O", "V_O", 1, 0.1)]), (4, 4, 4), vacancies=3).tables
     values = table_values(tables)
     assert list(values) == list(TABLES.members)
     for name, value in values.items():
-        assert isinstance(value, int) or (value.itemsize == 8 and value.flags.c_contiguous), name
+        width = 4 if name in ("mantissa", "shift", "fine") else 8
+        assert isinstance(value, int) or (value.itemsize == width and value.flags.c_contiguous), name
