@@ -221,6 +221,7 @@ class Header(TypedDict):
     profile: NotRequired[ProfileResults]
     scale_check: NotRequired[Entry | dict[str, dict[SpeciesKey, Entry]]]
     modes: NotRequired[dict[str, ModeResults]]
+    short_range_order: NotRequired[list[JsonObject]]
 
 
 class ChemicalResults(TypedDict):

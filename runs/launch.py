@@ -14,7 +14,7 @@ from lattices.errors import InputError
 from runs.config import RunConfig, first_difference, load_config, naming, resolved_toml
 from runs.estimate import checkpoint_bytes, trajectory_bytes
 from runs.extend import extended
-from runs.notes import describe_system, further_notes, mode_lines
+from runs.notes import anneal_lines, describe_system, further_notes, mode_lines
 from runs.prepare import Job, PreparedRun, prepare
 from runs.progress import Log, signals
 from runs.schema.run_file import DurationSpec
@@ -93,6 +93,8 @@ def _carry_out(
             log(f"{job.system.tables.temperature_K:g} K -> {folder / job.part}")
             for note in further_notes(job.system, first):
                 log(note.line)
+            for line in anneal_lines(job.system):
+                log(line)
             for line in mode_lines(job.system) if prepared.config.polarons.mode == "auto" else ():
                 log(line)
             part = folder / job.part

@@ -52,6 +52,15 @@ def further_notes(system: System, first: System) -> list[Note]:
     return [note for note in system.composition.notes if note not in first.composition.notes]
 
 
+def anneal_lines(system: System) -> list[str]:
+    """How the dopants were annealed, and their short-range order. This carries out the annealing."""
+    if system.annealed is None:
+        return []
+    settings, names = system.annealed.settings, ", ".join(system.annealed.names)
+    text = f"{names} annealed at {settings.temperature_K:g} K for {settings.sweeps} sweeps of exchanges, then frozen"
+    return [text, *(str(order) for order in system.short_range_order())]
+
+
 def mode_lines(system: System) -> list[str]:
     """The mode of the electronic carriers, and the factors on rates."""
     if system.mode == "kinetic":

@@ -77,7 +77,8 @@ def prepare(config: RunConfig, base: Path) -> PreparedRun:
         jobs: list[Job] = []
         for number in range(len(config.run.temperatures_K)):
             single, folder = one_temperature(resolved, number)
-            true_rates = with_notes(_true_rates(single, base, model, [first, *systems]), single)
+            true_rates = _annealed(_true_rates(single, base, model, [first, *systems]), single)
+            true_rates = with_notes(true_rates, single)
             systems.append(_in_mode(true_rates, single))
             for part, name in parts_of(single, true_rates):
                 jobs.append(_job(part, folder / name, true_rates))
@@ -124,6 +125,20 @@ def _built(config: RunConfig, model: Model, contents: Contents) -> System:
     )
 
 
+def _annealed(system: System, config: RunConfig) -> System:
+    """The system with the annealing of its dopants that the run file asks for, which is carried out on first use."""
+    from kmc.state.anneal import AnnealSettings
+    from kmc.state.annealed_dopants import AnnealedDopants
+
+    spec = config.crystal.anneal
+    if spec is None:
+        return system
+    settings = AnnealSettings(spec.temperature_K, spec.sweeps)
+    annealed = AnnealedDopants(system.model, system.tables.supercell, system.composition, settings)
+    annealed.check()
+    return replace(system, annealed=annealed)
+
+
 def _in_mode(system: System, config: RunConfig) -> System:
     """The system with the rates of the run file's mode; true rates for mode "auto"."""
     mode = config.polarons.mode
@@ -154,7 +169,7 @@ def check(job: Job) -> None:
         _check_thermodynamics(job.system, settings.thermodynamics)
     small = tables.supercell.n_sites <= MOST_SITES_BUILT
     if small and any(pair.forbidden for pair in job.system.model.pairs):
-        job.system.at(replicas=1).initial_state()  # refuses particles that find no allowed site
+        replace(job.system.at(replicas=1), annealed=None).initial_state()  # refuses particles that find no allowed site
 
 
 def _check_thermodynamics(system: System, wanted: Thermodynamics) -> None:
@@ -171,6 +186,6 @@ def _check_thermodynamics(system: System, wanted: Thermodynamics) -> None:
             "[thermodynamics]: model.electronic gives electrons that no Coulomb energy of the model contains, so that "
             "ions cannot be added in a neutral way; leave out the Coulomb energies or [thermodynamics]"
         )
-    grand_state(system.tables, component, system.at(replicas=1).initial_state(), 0)
+    grand_state(system.tables, component, replace(system.at(replicas=1), annealed=None).initial_state(), 0)
     if wanted.relaxation:
         wave_fractions(system, wanted.relaxation)

@@ -18,6 +18,7 @@ from kmc.carriers.coupling import coupled_groups
 from kmc.model.entries import Kind
 from kmc.model.oxygen_gas import relative_mu_eV
 from kmc.state.hop_geometry import mean_bond_tensor_angstrom2
+from kmc.state.short_range_order import ShortRangeOrder
 from kmc.state.system import System
 from lattices.notes import Note
 
@@ -73,6 +74,7 @@ class Header:
     that affect the energies or the sites of carriers. grid_vectors_m: 3 x 3, the unit of integer displacements.
     cubic: every second-rank tensor is isotropic by symmetry. space_group: symbol and number. rotations: (n, 3, 3), the
     point group in Cartesian axes; see System.symmetry. band: a given electronic conductivity.
+    short_range_order: of annealed dopants.
     """
 
     schema: int
@@ -99,6 +101,7 @@ class Header:
     species: tuple[SpeciesRecord, ...]
     families: tuple[FamilyRecord, ...]
     band: BandConduction | None = None
+    short_range_order: tuple[ShortRangeOrder, ...] = ()
 
     def to_json(self) -> str:
         """The text of the attribute."""
@@ -110,7 +113,7 @@ class Header:
         found = json.loads(text)
         if found["schema"] != SCHEMA:
             raise ValueError(f"schema {found['schema']}, this version reads {SCHEMA}")
-        found.setdefault("band", None)  # added within schema 1
+        found = {"band": None, "short_range_order": [], **found}  # added within schema 1
         plain = {name: found[name] for name in cls.__dataclass_fields__}
         nested = {
             "repeats": tuple(found["repeats"]),
@@ -123,6 +126,7 @@ class Header:
             "species": tuple(SpeciesRecord(**entry) for entry in found["species"]),
             "rotations": tuple(_matrix(rotation) for rotation in found["rotations"]),
             "families": tuple(_family(entry) for entry in found["families"]),
+            "short_range_order": tuple(_order(entry) for entry in found["short_range_order"]),
             "band": BandConduction(**found["band"]) if found["band"] else None,
         }
         return cls(**(plain | nested))
@@ -180,7 +184,12 @@ def header_of(system: System) -> Header:
         species=_species(system),
         families=_families(system),
         band=system.band,
+        short_range_order=tuple(system.short_range_order()),
     )
+
+
+def _order(entry: dict[str, Any]) -> ShortRangeOrder:
+    return ShortRangeOrder(**{**entry, "species": tuple(entry["species"])})
 
 
 def _species(system: System) -> tuple[SpeciesRecord, ...]:

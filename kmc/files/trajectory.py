@@ -18,6 +18,7 @@ from kmc.files.outcome import read_outcome
 from kmc.files.records import Scan, Wave
 from kmc.measure.carrier_samples import DATASET
 from kmc.measure.profile import Profile
+from kmc.state.short_range_order import ShortRangeOrder
 from lattices.errors import InputError
 from lattices.notes import Note
 
@@ -85,6 +86,7 @@ class Trajectory:
     dopants: bool = True
     coulomb: bool = False
     band: BandConduction | None = None
+    short_range_order: tuple[ShortRangeOrder, ...] = ()
     coupled_groups: tuple[tuple[str, ...], ...] = ()
     notes: tuple[Note, ...] = ()
     carrier_samples: NDArray[np.int64] | None = None
@@ -151,6 +153,7 @@ def _read(file: h5py.File) -> Trajectory:
         dopants=header.dopants,
         coulomb=header.coulomb,
         band=header.band,
+        short_range_order=header.short_range_order,
         coupled_groups=header.coupled_groups,
         notes=(*header.notes, *read_outcome(group)),
         **_optional(group),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from kmc.model.composition import Composition
 from kmc.model.parameters import Model
 from kmc.rng.philox import STREAM_CARRIERS, STREAM_DOPANTS, sequence, stream_key
+from kmc.state.annealed_dopants import AnnealedDopants
 from kmc.state.replicas import State, state_from_occupants
 from kmc.tables.bonds import neighbour_sites
 from kmc.tables.event_tables import EventTables
@@ -28,18 +29,37 @@ def initial_state(
     replicas: int = 1,
     replicas_per_configuration: int = 1,
     draw: int = 0,
+    annealed: AnnealedDopants | None = None,
 ) -> State:
     """Random dopants and carriers; replicas r and r' share dopants if r // replicas_per_configuration agrees.
 
     draw: index of the arrangement of the carriers; different draws place the carriers differently among the same
-    dopants.
+    dopants. annealed: dopants in equilibrium at another temperature, in place of random ones.
     """
+    frozen = None
+    if annealed is not None:
+        frozen = frozen_dopants(tables, annealed, seed, temperature_index, -(-replicas // replicas_per_configuration))
     occupants = np.empty((replicas, tables.supercell.n_sites), dtype=np.uint8)
     for replica in range(replicas):
         configuration = replica // replicas_per_configuration
         carriers = draw * replicas + replica
-        occupants[replica] = _occupy(model, tables, composition, seed, temperature_index, configuration, carriers)
+        there = None if frozen is None else frozen[configuration]
+        occupants[replica] = _occupy(
+            model, tables, composition, seed, temperature_index, configuration, carriers, there
+        )
     return state_from_occupants(tables, occupants)
+
+
+def frozen_dopants(
+    tables: EventTables, annealed: AnnealedDopants, seed: int, temperature_index: int, configurations: int
+) -> NDArray[np.uint8]:
+    """(C, N) uint8 species of the configurations after annealing; its carriers are those of the annealing."""
+    numbers = (seed, temperature_index)
+    starts = [
+        _occupy(annealed.model, tables, annealed.composition, *numbers, number, number)
+        for number in range(configurations)
+    ]
+    return annealed.arrangements(*numbers, np.stack(starts))
 
 
 def _occupy(
@@ -50,8 +70,9 @@ def _occupy(
     temperature_index: int,
     configuration: int,
     replica: int,
+    frozen: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """(N,) uint8 species of one replica."""
+    """(N,) uint8 species of one replica. frozen: (N,) species from which the immobile ones are taken."""
     supercell = tables.supercell
     occupants = np.empty(supercell.n_sites, dtype=np.uint8)
     free = np.ones(supercell.n_sites, dtype=np.bool_)
@@ -68,6 +89,10 @@ def _occupy(
         key, lane = stream_key(seed, temperature_index, stream), replica if mobile else configuration
         start = supercell.offset_of(s)
         here = slice(start, start + supercell.n_sites_of(s))
+        if frozen is not None and not mobile:
+            occupants[here][frozen[here] == code] = code
+            free[here] &= frozen[here] != code
+            continue
         keys = partial(sequence, key, lane=code, replica=lane)
         open_sites = free[here].copy()
         banned = _banned_contacts(model, supercell, name)

@@ -11,8 +11,10 @@ from kmc.carriers.neutral_component import Component, neutral_component
 from kmc.carriers.polaron_modes import Mode, rate_factors
 from kmc.model.composition import Composition
 from kmc.model.parameters import Model
-from kmc.state.initial_state import initial_state
+from kmc.state.annealed_dopants import AnnealedDopants
+from kmc.state.initial_state import frozen_dopants, initial_state
 from kmc.state.replicas import State
+from kmc.state.short_range_order import ShortRangeOrder
 from kmc.tables.build import build_tables, with_clock
 from kmc.tables.energy_terms import TermFactory
 from kmc.tables.event_tables import EventTables
@@ -29,7 +31,7 @@ class System:
 
     mode, scale: treatment of electronic carriers in the presence of ions. rate_factor: family -> factor on its true
     rate that follows from them; see kmc/carriers/polaron_modes.py. band: a given electronic conductivity, which the
-    analysis uses in place of that of hopping carriers.
+    analysis uses in place of that of hopping carriers. annealed: dopants in equilibrium at another temperature.
     """
 
     model: Model
@@ -43,6 +45,7 @@ class System:
     scale: float = 10.0
     rate_factor: Mapping[str, float] = field(default_factory=dict)
     band: BandConduction | None = None
+    annealed: AnnealedDopants | None = None
 
     def at(
         self,
@@ -88,7 +91,16 @@ class System:
             self.replicas,
             self.replicas_per_configuration,
             draw,
+            self.annealed,
         )
+
+    def short_range_order(self) -> list[ShortRangeOrder]:
+        """That of the annealed dopants; empty where they are random."""
+        if self.annealed is None:
+            return []
+        configurations = self.configuration[-1] + 1
+        frozen = frozen_dopants(self.tables, self.annealed, self.seed, self.temperature_index, configurations)
+        return self.annealed.order(frozen)
 
     @property
     def component(self) -> Component | str:

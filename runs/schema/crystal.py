@@ -134,6 +134,13 @@ class ExpansionSpec(Strict):
     reference_temperature_K: Temperature | None = None
 
 
+class AnnealSpec(Strict):
+    """Dopants in equilibrium at a temperature from which they are frozen; see kmc/state/anneal.py."""
+
+    temperature_K: Temperature
+    sweeps: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 200
+
+
 class CrystalSpec(Strict):
     """[crystal]: a prototype with hosts, or a structure file with named sublattices; repeats; doping; carriers.
 
@@ -150,6 +157,7 @@ class CrystalSpec(Strict):
     expansion: ExpansionSpec | None = None
     repeats: tuple[Annotated[int, Field(strict=True, ge=1, le=32767)], ...]
     doping: dict[str, AmountSpec] = {}
+    anneal: AnnealSpec | None = None
     vacancies: CarrierSpec | None = None
     carriers: dict[str, CarrierSpec] = {}
     allow_net_charge: Annotated[bool, Field(strict=True)] = False

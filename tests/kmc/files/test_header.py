@@ -17,7 +17,7 @@ from tests.systems import made_up_model, made_up_system, marcus
 KEYS = (
     "schema model seed temperature_index digest temperature_K volume_m3 repeats grid field_V_per_m configuration notes "
     "polarons component dopants coulomb coupled_groups grid_vectors_m cubic space_group rotations species families "
-    "band"
+    "band short_range_order"
 )
 
 
