@@ -71,8 +71,8 @@ def analyze(trajectory: Trajectory, fit_range: FitRange = None) -> RunResults:
     }
     if (profile := profile_json(analysis)) is not None:
         results["profile"] = profile
-    if order := [vars(each) for each in trajectory.short_range_order]:
-        results["short_range_order"] = order
+    if trajectory.short_range_order:
+        results["short_range_order"] = [vars(order) for order in trajectory.short_range_order]
     if trajectory.polaron_mode == "scaled":
         results["scale_check"] = Unavailable(ONE_SCALE).as_json()
     return results
