@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from lattices.crystal import Crystal
 from lattices.errors import InputError
 from lattices.from_atoms import crystal_from_atoms
@@ -29,12 +31,19 @@ def fluorite(host: Mapping[str, str], lattice_parameter_angstrom: float, anion: 
 
     host: {"cation": symbol}. InputError for another key, an unknown symbol or a parameter that is not positive.
     """
-    from ase.build import bulk
+    from ase import Atoms  # not ase.build, whose import takes half a second
 
     check_host("fluorite", host)
     check_elements({**host, "anion": anion})
     check_lattice_parameter(lattice_parameter_angstrom)
-    atoms = bulk(f"{host['cation']}{anion}2", "fluorite", a=lattice_parameter_angstrom, cubic=True)
+    cations = np.array([(0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)])
+    triples = [cations, cations + 0.25, cations + 0.75]
+    atoms = Atoms(
+        [host["cation"], anion, anion] * len(cations),
+        scaled_positions=np.stack(triples, axis=1).reshape(-1, 3) % 1.0,
+        cell=[lattice_parameter_angstrom] * 3,
+        pbc=True,
+    )
     return crystal_from_atoms(atoms, {"anion": anion, "cation": host["cation"]})
 
 

@@ -11,6 +11,7 @@ from lattices.errors import InputError
 if TYPE_CHECKING:
     from ase import Atoms
 
+FEW_ATOMS = 100  # whose distances are computed pair by pair
 SHORTEST_ANGSTROM = 0.5  # shorter than any bond (H2: 0.74)
 LONGEST_CELL_ANGSTROM = 1000.0
 # Volume of the cell over its atoms: 5.7 in diamond, the densest crystal at ambient pressure; 115 in
@@ -48,7 +49,9 @@ def check_structure(atoms: Atoms) -> None:
 
 def _check_apart(atoms: Atoms) -> None:
     """InputError if two atoms, or an atom and a periodic image, are closer than any bond."""
-    from ase.neighborlist import neighbor_list
+    if len(atoms) <= FEW_ATOMS and _shortest_distance(atoms) > SHORTEST_ANGSTROM:
+        return
+    from ase.neighborlist import neighbor_list  # its import takes a third of a second
 
     first, second, distance = neighbor_list("ijd", atoms, SHORTEST_ANGSTROM)
     if len(first):
@@ -59,3 +62,12 @@ def _check_apart(atoms: Atoms) -> None:
             f"the structure's atoms {i} ({symbols[i]}) and {j} ({symbols[j]}) are {distance[worst]:.3g} angstrom "
             f"apart; at least {SHORTEST_ANGSTROM:g} is needed: give each site once, split sites as one"
         )
+
+
+def _shortest_distance(atoms: Atoms) -> float:
+    """In angstrom, between two atoms or an atom and its own image."""
+    from ase.geometry import minkowski_reduce
+
+    between = atoms.get_all_distances(mic=True)[np.triu_indices(len(atoms), 1)]
+    images = np.linalg.norm(minkowski_reduce(atoms.cell[:])[0], axis=1)
+    return float(min(images.min(), between.min(initial=np.inf)))

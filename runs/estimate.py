@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,8 @@ from runs.notes import describe_system, further_notes
 from runs.prepare import MOST_SITES_BUILT, Job, PreparedRun, prepare
 
 if TYPE_CHECKING:
+    from kmc.model.composition import Composition
+    from kmc.state.replicas import State
     from kmc.state.system import System
 
 TRIAL_WALK = 2000  # trials per replica of the simulation that estimates the acceptance
@@ -90,7 +93,7 @@ def validate(config: RunConfig, base: Path) -> Facts:
         device_memory_MB=device_plan(prepared.jobs[0]),
         trajectory_MB=trajectory_bytes(prepared) / 1e6,
         checkpoints_MB=sum(checkpoint_bytes(job) for job in prepared.jobs) / 1e6,
-        expected_acceptance=[_acceptance(each.at(replicas=replicas)) for each in prepared.systems] if walked else [],
+        expected_acceptance=_acceptances(prepared.systems, replicas) if walked else [],
         acceptance_from=f"{TRIAL_WALK} trials in each of {replicas} replicas that start from random arrangements"
         if walked
         else f"nothing: supercells of more than {MOST_SITES_BUILT} sites are not simulated",
@@ -184,7 +187,7 @@ def memory_bytes(job: Job) -> int:
     """Memory on the host at the peak of one trajectory: the program, the state, snapshots, and frames to be written."""
     from kmc.backends.cuda_memory import POSITION_BYTES, bytes_per_replica
     from kmc.measure.lag_windows import lags_of
-    from kmc.run.production import MOST_PENDING_BYTES
+    from kmc.run.limits import MOST_PENDING_BYTES
 
     tables, frames = job.system.tables, job.settings.frames
     frame = POSITION_BYTES * tables.n_particles * _shown(job)
@@ -207,14 +210,24 @@ def device_plan(job: Job) -> str:
     return f"{needed(job.system.replicas) / 1e6:.4g} (replicas that fit: {', '.join(fit)})"
 
 
-def _acceptance(system: System) -> float:
-    """Fraction of accepted trials in a short simulation of every replica of the system."""
-    from kmc.backends.numpy_walk import NumpyWalker
+def _acceptances(systems: Sequence[System], replicas: int) -> list[float]:
+    """Fraction of accepted trials of each system in a short simulation on the host.
 
-    walker = NumpyWalker(system.tables, system.initial_state(), system.seed)
-    walker.advance(np.full(system.replicas, TRIAL_WALK, dtype=np.int64))
-    trials, accepted = walker.counters()
-    return float(accepted.sum() / trials.sum())
+    Systems with the same particles start from the same random arrangements.
+    """
+    from kmc.backends import backend_named, make_walker
+
+    host = "numpy" if backend_named("cpu").problem() else "cpu"
+    found: list[float] = []
+    start: tuple[Composition, State] | None = None
+    for system in (each.at(replicas=replicas) for each in systems):
+        if start is None or start[0].counts != system.composition.counts:
+            start = system.composition, system.initial_state()
+        walker = make_walker(host, system, start[1].copy())
+        walker.advance(np.full(replicas, TRIAL_WALK, dtype=np.int64))
+        trials, accepted = walker.counters()
+        found.append(float(accepted.sum() / trials.sum()))
+    return found
 
 
 def _largest_energy_change(system: System) -> int:

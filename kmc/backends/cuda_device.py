@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from importlib import metadata, resources
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +23,7 @@ OLDEST_CAPABILITY, OLDEST_SINCE_13 = 70, 75  # NVRTC 13 no longer compiles for o
 THREADS_PER_BLOCK = 64
 WARP = 32
 INCLUDE = re.compile(r'#include "([^"]+)"')
+DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 LINE = 'extern "C" __global__ void kmc_line(int* to) { *to = 1; }'
 
 Argument = DeviceArray | np.generic
@@ -51,8 +55,11 @@ def problem(device: int | None = None) -> str:
     wheels = [name for name in ("cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy") if _installed(name)]
     if len(wheels) > 1:
         return f"both {' and '.join(wheels)} are installed; uninstall all but the one for your driver"
-    if importlib.util.find_spec("cupy") is None:
+    found = importlib.util.find_spec("cupy")
+    if found is None:
         return "CuPy is missing; install miec-kmc[cuda12] or miec-kmc[cuda13]"
+    if without := _driver_problem(found.origin):
+        return without
     try:
         devices = device_count()
     except Exception as error:  # CuPy raises its own kinds, and ImportError for missing CUDA libraries
@@ -72,6 +79,17 @@ def on(device: int) -> AbstractContextManager[object]:
 
     chosen: AbstractContextManager[object] = cupy.cuda.Device(device)
     return chosen
+
+
+def _driver_problem(origin: str | None) -> str:
+    """Why the driver of CuPy's compiled part cannot be loaded: known without importing CuPy, which takes 0.2 s."""
+    if origin is None or not (Path(origin).parents[1] / "cupy_backends").is_dir():
+        return ""
+    try:
+        ctypes.CDLL(DRIVER)
+    except OSError:
+        return f"no usable NVIDIA GPU or driver ({DRIVER} cannot be loaded); check nvidia-smi"
+    return ""
 
 
 def device_count() -> int:

@@ -17,6 +17,7 @@ from lattices.errors import InputError
 WINDOW_TRIALS, LANE_TRIALS = 2**25, 2**17
 WINDOW_HOPS, LANE_HOPS = 2**21, 2**14
 LONGEST_WINDOW = 2**50  # trials of the rejection clock
+MOST_PENDING_BYTES = 2**26  # of frames that wait for the next checkpoint in memory
 MOST_HOPS = 2**55  # of all replicas: a year at 10^9 hops/s
 MOST_TRIALS = 2**58  # of all replicas: a year at 10^10 trials/s
 MOST_CLOCK = 2**62  # trials of the rejection clock of one replica, which are counted in 64 bits

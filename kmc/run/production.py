@@ -16,6 +16,7 @@ from kmc.measure.carrier_samples import CarrierSamples
 from kmc.measure.observer import Observers
 from kmc.run.checkpoint_clock import CheckpointClock
 from kmc.run.equilibration import EquilibrationWalk
+from kmc.run.limits import MOST_PENDING_BYTES
 from kmc.run.observers import observers_of
 from kmc.run.progress import Phase
 from kmc.run.saved_run import SavedProduction, SavedRun
@@ -23,8 +24,6 @@ from kmc.run.schedule import Schedule, advance_window, window_lengths
 from kmc.run.task import RunTask
 from kmc.run.thermodynamics import PARTS, sample_thermodynamics
 from kmc.version import VERSION
-
-MOST_PENDING_BYTES = 2**26  # of frames that wait for the next checkpoint in memory
 
 
 @dataclass

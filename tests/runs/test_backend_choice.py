@@ -23,7 +23,7 @@ def gpu(monkeypatch):
     monkeypatch.setattr(cuda_device, "problem", lambda: "")
     monkeypatch.setattr(cuda_device, "free_bytes", lambda: 80_000_000_000)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
-    monkeypatch.setattr(estimate, "_acceptance", lambda system: 0.5)
+    monkeypatch.setattr(estimate, "_acceptances", lambda systems, replicas: [0.5])
 
 
 GDC = "cpu: cuda: 8 replicas are too few, 800 are needed to exceed 4 cores (rejection-free selection); cpu is usable"
