@@ -1,9 +1,9 @@
-"""Other lattice KMC programs beside this one, on one core of the same machine: `python benchmarks/peers.py --out peers.json`.
+"""Other lattice KMC programs beside this one, on one core: `python benchmarks/peers.py --out peers.json`.
 
-The case is the non-interacting vacancy gas on a simple cubic lattice, 5 % vacancies, which all of them can do. Each peer is
-installed from the package index into an environment of its own and never becomes a dependency. Rates are carried-out hops
-per CPU second of the process, so that other work on the machine hardly matters; the start-up is CPU time until the first
-hop, without compiling models. kmcos needs gfortran.
+The case is the non-interacting vacancy gas on a simple cubic lattice, 5 % vacancies, which all of them can do. Each peer
+is installed from the package index into an environment of its own and never becomes a dependency. Rates are hops that
+were carried out per CPU second of the process, so that other work on the machine hardly matters; the start-up is CPU time
+until the first hop, without compiling models. kmcos needs gfortran.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def environment(folder: Path, packages: list[str]) -> Path:
 def measured(python: Path | str, script: str, edge: int, seconds: float) -> dict[str, float | str]:
     """What a script reported, or why it did not."""
     command = [str(python), script, str(edge), str(FRACTION), str(seconds)]
-    done = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1]}
     found: dict[str, float | str] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -53,13 +53,17 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
-    parser.add_argument("--folder", type=Path, default=Path("peers"), help="where environments are made (default: peers)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("peers"), help="where environments are made (default: peers)"
+    )
     parser.add_argument("--seconds", type=float, default=10.0, help="CPU seconds of each row")
     given = parser.parse_args()
     rows = []
     for edge in (20, 50):
         own = measured(sys.executable, "peer_own.py", edge, given.seconds)
-        rows.append({"program": f"this project {VERSION}", "edge": edge, "keeps": "occupations and displacements", **own})
+        rows.append(
+            {"program": f"this project {VERSION}", "edge": edge, "keeps": "occupations and displacements", **own}
+        )
         for name, (packages, edges, keeps) in PEERS.items():
             if edge not in edges:
                 continue

@@ -1,4 +1,4 @@
-"""kMCpy: vacancy gas on a simple cubic lattice with a model of constant rate. Arguments: edge, vacancy fraction, seconds."""
+"""kMCpy: vacancy gas on a simple cubic lattice, constant rate. Arguments: edge, vacancy fraction, seconds."""
 
 import logging
 import sys

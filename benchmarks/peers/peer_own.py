@@ -1,4 +1,4 @@
-"""This project, one replica on one core, every ion tracked. Arguments: edge in sites (even), vacancy fraction, seconds."""
+"""This project, one replica, every ion tracked. Arguments: edge in sites (even), vacancy fraction, seconds."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ system = kmc.System.build(
     **{"crystal.allow_net_charge": True},
 )
 (engine,) = system.engine_systems
-walker = make_walker("cpu", engine.tables, engine.initial_state(), engine.seed)
+walker = make_walker("cpu", engine, engine.initial_state())
 ready = process_time()
 trials = np.full(1, 200_000, dtype=np.int64)
 while process_time() - ready < seconds:
