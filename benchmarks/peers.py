@@ -1,9 +1,9 @@
 """Other lattice KMC programs beside this one, on one core: `python benchmarks/peers.py --out peers.json`.
 
-The case is the non-interacting vacancy gas on a simple cubic lattice, 5 % vacancies, which all of them can do. Each peer
-is installed from the package index into an environment of its own and never becomes a dependency. Rates are hops that
-were carried out per CPU second of the process, so that other work on the machine hardly matters; the start-up is CPU time
-until the first hop, without compiling models. kmcos needs gfortran.
+The case is the non-interacting vacancy gas on a simple cubic lattice, 5 % vacancies, which all of them can do. Each is
+installed from the package index into an environment of its own and never becomes a dependency. Rates are hops per CPU
+second of the process, so that other work on the machine hardly matters; the start-up is CPU time until the first hop,
+without compiling models. kmcos needs gfortran.
 """
 
 from __future__ import annotations
