@@ -36,9 +36,9 @@ def environment(folder: Path, packages: list[str]) -> Path:
     return python
 
 
-def measured(python: Path | str, script: str, edge: int, seconds: float) -> dict[str, float | str]:
-    """What a script reported, or why it did not."""
-    command = [str(python), script, str(edge), str(FRACTION), str(seconds)]
+def measured(python: Path | str, name: str, edge: int, seconds: float) -> dict[str, float | str]:
+    """What the script of a program reported, or why it did not."""
+    command = [str(python), f"peer_{name}.py", str(edge), str(FRACTION), str(seconds)]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1]}
@@ -60,7 +60,7 @@ def main() -> None:
     given = parser.parse_args()
     rows = []
     for edge in (20, 50):
-        own = measured(sys.executable, "peer_own.py", edge, given.seconds)
+        own = measured(sys.executable, "own", edge, given.seconds)
         rows.append(
             {"program": f"this project {VERSION}", "edge": edge, "keeps": "occupations and displacements", **own}
         )
@@ -68,7 +68,7 @@ def main() -> None:
             if edge not in edges:
                 continue
             python = environment(given.folder.resolve() / name, packages)
-            found = measured(python, f"peer_{name}.py", edge, given.seconds)
+            found = measured(python, name, edge, given.seconds)
             rows.append({"program": packages[0].replace("==", " "), "edge": edge, "keeps": keeps, **found})
     for row in rows:
         if "failed" not in row:
