@@ -11,6 +11,7 @@ COMMANDS = (
     "validate",
     "study",
     "list",
+    "report",
     "analyze",
     "plot",
     "export",
