@@ -22,17 +22,6 @@ OPTIONS = [
     *("--disable-background-networking", "--disable-component-update"),
     *("--virtual-time-budget=5000", "--enable-logging=stderr"),
 ]
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--virtual-time-budget=5000",
-    "--enable-logging=stderr",
-]
 MEASURE = """<script>
 addEventListener("load", () => {
   const found = [...document.querySelectorAll("iframe")].map(frame => {
