@@ -177,7 +177,8 @@ def analysed(pool: Path, model: str, temperature_K: float, cell: tuple[int, int]
     """
     frames, size = cell
     folder = part_file(pool, model, temperature_K, frames, 0).parent
-    kept = folder / f"analysed-{VERSION}-{len(list(folder.glob('*.h5')))}-parts-{size}-replicas.json"
+    runs = min(MOST_RUNS, len(list(folder.glob("*.h5"))) * (PART // size))
+    kept = folder / f"analysed-{VERSION}-{runs}-runs-of-{size}.json"
     if kept.exists():
         return [{k: Found(**f) for k, f in row.items()} for row in json.loads(kept.read_text(encoding="utf-8"))]
     make = estimates_of if temperature_K == MODELS[model].temperatures_K[0] else energies_of

@@ -48,8 +48,8 @@ from analysis.statistics.independent_samples import IntArray
 from analysis.statistics.msd_fit import Candidates, Weights, correlation_doubt, curvature_doubt, gls_weights
 from analysis.statistics.slow_relaxation import LONGEST_RELAXATION, Decrease, decrease
 
-FALSE_ALARM = 0.001  # probability that a start fails by chance, for each relaxation time
-WARY = 0.1  # the same, once a relaxation has been found at shorter lags
+FALSE_ALARM = 3e-4  # probability that a start fails by chance, for each relaxation time
+WARY = 0.05  # the same, once a relaxation has been found at shorter lags
 HINT = 0.01  # probability that a hint of a slow relaxation is due to chance, for each relaxation time
 LEAST_EXPONENT = 0.85
 BIAS_SHARE = 0.3  # of the standard error
