@@ -125,10 +125,10 @@ def _warnings(analysis: TransportAnalysis) -> list[str]:
     lines = [] if independent.note is None else [independent.note]
     for name in (record.name for record in analysis.trajectory.species if record.mobile and record.count):
         tracer = analysis.tracer(name)
-        if not isinstance(tracer, Unavailable) and tracer.fit.doubt:
-            lines.append(f"D* of {name}: {tracer.fit.doubt}")
-    if not isinstance(analysis.collective, Unavailable) and analysis.collective.doubt:
-        lines.append(analysis.collective.doubt)
+        if not isinstance(tracer, Unavailable) and tracer.fit.bound_reason:
+            lines.append(f"D* of {name}: {tracer.fit.bound_reason}")
+    if not isinstance(analysis.collective, Unavailable) and analysis.collective.bound_reason:
+        lines.append(analysis.collective.bound_reason)
     return lines + drift_lines(analysis)
 
 

@@ -18,7 +18,7 @@ The fit starts one octave beyond the first acceptable start, which squares the r
 relaxation has left and raises the error by a factor sqrt(2). It starts later while the known remaining bias exceeds
 BIAS_SHARE of the standard error: the slope begins at the rate of hops times their squared length, the bare rate, so
 that an exponential relaxation with offset A has the relaxation time tau = A/(bare - slope) and the remaining bias (bare
-- slope) exp(-t1/tau) at a start t1 (derived; see `correlation_doubt` in msd_fit.py).
+- slope) exp(-t1/tau) at a start t1 (derived; see `correlation_reason` in msd_fit.py).
 
 A relaxation that is both weak and slow, such as a slope that falls by a tenth over many frames, is hidden by the errors
 of the long lags although it exceeds those of the short ones. A decrease that is significant at HINT alone is a remark,
@@ -45,7 +45,7 @@ from analysis.statistics.estimates import (
     student_quantile,
 )
 from analysis.statistics.independent_samples import IntArray
-from analysis.statistics.msd_fit import Candidates, Weights, correlation_doubt, curvature_doubt, gls_weights
+from analysis.statistics.msd_fit import Candidates, Weights, correlation_reason, curvature_reason, gls_weights
 from analysis.statistics.slow_relaxation import LONGEST_RELAXATION, Decrease, decrease
 
 FALSE_ALARM = 3e-4  # probability that a start fails by chance, for each relaxation time
@@ -60,17 +60,17 @@ class LineFit:
     """The fit of a mean-square displacement.
 
     chosen: indices of the candidate lags that it uses. weights: of these. given: whether the user gave the range.
-    exponent: (U+1,) jackknife samples of d ln MSD/d ln t in the middle of the first octave of the fit. doubt: why the
-    estimate is a bound, or None where it is diffusive. hint: that the slope may fall further, or None. unseen: largest
-    relative decrease of the slope by a relaxation over up to `longest_relaxation` frames that the data do not exclude
-    (upper end of a 95 % interval), NaN where the fit has too few lags to tell.
+    exponent: (U+1,) jackknife samples of d ln MSD/d ln t in the middle of the first octave of the fit. bound_reason:
+    why the estimate is a bound, or None where it is diffusive. hint: that the slope may fall further, or None. unseen:
+    largest relative decrease of the slope by a relaxation over up to `longest_relaxation` frames that the data do not
+    exclude (upper end of a 95 % interval), NaN where the fit has too few lags to tell.
     """
 
     chosen: IntArray
     weights: Weights
     given: bool
     exponent: FloatArray
-    doubt: str | None
+    bound_reason: str | None
     hint: str | None
     unseen: float
     longest_relaxation: float
@@ -78,7 +78,7 @@ class LineFit:
     @property
     def remark(self) -> str | None:
         """What the reader of an estimate must know: that it is a bound, or else that it may be one."""
-        return self.doubt or self.hint
+        return self.bound_reason or self.hint
 
     @property
     def range_frames(self) -> tuple[int, int]:
@@ -93,9 +93,9 @@ def fit_line(candidates: Candidates, msd: FloatArray, bare: FloatArray, frames: 
     """
     if candidates.given:
         weights = _weights(candidates, 0)
-        doubt = curvature_doubt(weights, msd) or _correlation(weights, msd, bare, frames)
+        bound_reason = curvature_reason(weights, msd) or _correlation(weights, msd, bare, frames)
         scale = float((jackknife_stderr(msd @ weights.slope) / weights.relative_error) ** 2)
-        return _fit(candidates, weights, msd, decrease(candidates, weights, msd, frames, scale), doubt)
+        return _fit(candidates, weights, msd, decrease(candidates, weights, msd, frames, scale), bound_reason)
     starts = candidates.starts.tolist()
     every = [_weights(candidates, start) for start in starts]
     tails = [msd[:, start:] for start in starts]
@@ -112,18 +112,22 @@ def fit_line(candidates: Candidates, msd: FloatArray, bare: FloatArray, frames: 
         allowed = BIAS_SHARE * jackknife_stderr(slopes.T)
         while place < last and _known_bias(every[place], tails[place], bare) > allowed[place]:
             place += 1
-    doubt = _bound(slopes, exponents[last]) if first is None else None
-    doubt = doubt or _correlation(every[place], tails[place], bare, frames)
-    return _fit(candidates, every[place], tails[place], further[place], doubt)
+    bound_reason = _bound(slopes, exponents[last]) if first is None else None
+    bound_reason = bound_reason or _correlation(every[place], tails[place], bare, frames)
+    return _fit(candidates, every[place], tails[place], further[place], bound_reason)
 
 
-def _fit(candidates: Candidates, weights: Weights, msd: FloatArray, further: Decrease, doubt: str | None) -> LineFit:
+def _fit(
+    candidates: Candidates, weights: Weights, msd: FloatArray, further: Decrease, bound_reason: str | None
+) -> LineFit:
     """The fit to the last lags of the candidates. msd: (U+1, K) at these."""
     slope = float((msd @ weights.slope)[0])
     chosen = np.arange(len(candidates.lags))[-len(weights.lags) :]
     unseen = further.limit() / slope if slope > 0.0 else float("nan")
     exponent = _exponent(weights, msd)
-    return LineFit(chosen, weights, candidates.given, exponent, doubt, _hint(further, slope), unseen, further.longest)
+    return LineFit(
+        chosen, weights, candidates.given, exponent, bound_reason, _hint(further, slope), unseen, further.longest
+    )
 
 
 def _hint(further: Decrease, slope: float) -> str | None:
@@ -205,4 +209,4 @@ def _bound(slopes: FloatArray, exponent: FloatArray) -> str:
 
 
 def _correlation(weights: Weights, msd: FloatArray, bare: FloatArray, frames: int) -> str | None:
-    return correlation_doubt(weights, frames, msd @ weights.offset, bare, msd @ weights.slope)
+    return correlation_reason(weights, frames, msd @ weights.offset, bare, msd @ weights.slope)

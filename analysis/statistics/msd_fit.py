@@ -156,7 +156,7 @@ def _solve(lags: IntArray, covariance: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.solve(design.T @ weighted, weighted.T))
 
 
-def curvature_doubt(weights: Weights, msd: FloatArray) -> str | None:
+def curvature_reason(weights: Weights, msd: FloatArray) -> str | None:
     """A line if the slopes at lower and at upper lags differ (Student's t, false-alarm rate 0.1 %).
 
     msd: (U+1, K) jackknife samples at the lags of the fit.
@@ -177,7 +177,7 @@ def curvature_doubt(weights: Weights, msd: FloatArray) -> str | None:
     )
 
 
-def correlation_doubt(
+def correlation_reason(
     weights: Weights, frames: int, offset: FloatArray, bare: FloatArray, slope: FloatArray
 ) -> str | None:
     """A line if the correlation time exceeds a twentieth of the run or the shortest lag of the fit.

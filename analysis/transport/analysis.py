@@ -48,7 +48,7 @@ class TransportAnalysis:
     def diffusive(self, name: str) -> bool:
         """Whether the run has lags at which the tracer motion of a species is diffusive."""
         found = self.tracer(name)
-        return not isinstance(found, Unavailable) and found.fit.doubt is None
+        return not isinstance(found, Unavailable) and found.fit.bound_reason is None
 
     def tracer(self, name: str) -> TracerSamples | Unavailable:
         """D* and f of a mobile species."""

@@ -18,7 +18,7 @@ def fit_json(fit: LineFit, interval_s: float) -> FitResults:
         "lags_s": [lag * interval_s for lag in fit.range_frames],
         "chosen_from": "fit_range" if fit.given else "data",
         "local_exponent": exponent.as_json(),
-        "diffusive": fit.doubt is None,
+        "diffusive": fit.bound_reason is None,
         "unseen_decrease": None if math.isnan(fit.unseen) else fit.unseen,
         "longest_relaxation_s": fit.longest_relaxation * interval_s,
     }

@@ -72,19 +72,27 @@ class CollectiveSamples:
     interval_s: float = 0.0
 
     @property
-    def doubt(self) -> str | None:
+    def bound_reason(self) -> str | None:
         """Which carriers are not diffusive at any lag, or None."""
         known = {name: self.fits[name] for name in self.carriers.names if name in self.fits}
         return (
-            "; ".join(f"L_ii of {name} is not diffusive: {fit.doubt}" for name, fit in known.items() if fit.doubt)
+            "; ".join(
+                f"L_ii of {name} is not diffusive: {fit.bound_reason}"
+                for name, fit in known.items()
+                if fit.bound_reason
+            )
             or None
         )
 
     @property
     def remark(self) -> str | None:
-        """`doubt`, or else whose slope may fall further at longer lags, or None."""
+        """`bound_reason`, or else whose slope may fall further at longer lags, or None."""
         known = {name: self.fits[name] for name in self.carriers.names if name in self.fits}
-        return self.doubt or "; ".join(f"L_ii of {name} {fit.hint}" for name, fit in known.items() if fit.hint) or None
+        return (
+            self.bound_reason
+            or "; ".join(f"L_ii of {name} {fit.hint}" for name, fit in known.items() if fit.hint)
+            or None
+        )
 
     @property
     def scalars(self) -> FloatArray:

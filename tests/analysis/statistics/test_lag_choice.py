@@ -60,4 +60,4 @@ def test_subdiffusion_is_an_upper_bound_at_every_length(power: float) -> None:
     for seed in range(10):
         for frames in (60, 200):
             fit: LineFit = of_walk(subdiffusive(seed, power, frames)).fit
-            assert fit.doubt is not None and fit.doubt.startswith("upper bound"), (seed, frames)
+            assert fit.bound_reason is not None and fit.bound_reason.startswith("upper bound"), (seed, frames)

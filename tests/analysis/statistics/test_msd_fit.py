@@ -14,8 +14,8 @@ from analysis.statistics.independent_samples import IndependentSamples, independ
 from analysis.statistics.msd_fit import (
     Weights,
     collective_candidates,
-    correlation_doubt,
-    curvature_doubt,
+    correlation_reason,
+    curvature_reason,
     gls_weights,
     nested_covariance,
     overlapping_covariance,
@@ -114,7 +114,7 @@ def test_a_run_of_many_correlation_times_is_accepted(share: int) -> None:
     lags = np.array([64, 128, 256])
     weights = gls_weights(lags, nested_covariance(lags, 1000 // lags))
     samples = relaxing_samples(np.random.default_rng(6), weights, 1000 / share, 8)
-    assert correlation_doubt(weights, 1000, *samples) is None
+    assert correlation_reason(weights, 1000, *samples) is None
 
 
 @pytest.mark.parametrize("share", [15, 5, 1])
@@ -123,7 +123,7 @@ def test_a_run_of_few_correlation_times_is_refused(share: int) -> None:
     lags = np.array([64, 128, 256])
     weights = gls_weights(lags, nested_covariance(lags, 1000 // lags))
     samples = relaxing_samples(np.random.default_rng(6), weights, 1000 / share, 8)
-    assert "correlation times" in str(correlation_doubt(weights, 1000, *samples))
+    assert "correlation times" in str(correlation_reason(weights, 1000, *samples))
 
 
 @pytest.mark.statistical
@@ -139,7 +139,7 @@ def test_uncorrelated_walks_are_not_refused() -> None:
         slope, offset = (
             leave_one_out(msd @ row) / leave_one_out(np.ones(8)) for row in (weights.slope, weights.offset)
         )
-        refused += correlation_doubt(weights, 128, offset, np.ones(9), slope) is not None
+        refused += correlation_reason(weights, 128, offset, np.ones(9), slope) is not None
     assert refused <= stats.binom.ppf(1 - 1e-5, 2000, 1e-3)
 
 
@@ -154,7 +154,7 @@ def test_curvature_is_reported_and_noise_is_not() -> None:
     for _ in range(2000):
         msd = lags + rng.multivariate_normal(np.zeros(3), covariance / 100, size=8)
         samples = leave_one_out(msd) / leave_one_out(np.ones((8, 3)))
-        reported += curvature_doubt(weights, samples) is not None
+        reported += curvature_reason(weights, samples) is not None
     assert reported <= stats.binom.ppf(1 - 1e-5, 2000, 1e-3)
-    doubt = curvature_doubt(weights, samples - np.array([0.0, 0.0, 12.0]))
-    assert doubt is not None and "not yet linear" in doubt and doubt.startswith("upper bound")
+    reason = curvature_reason(weights, samples - np.array([0.0, 0.0, 12.0]))
+    assert reason is not None and "not yet linear" in reason and reason.startswith("upper bound")

@@ -78,7 +78,7 @@ def test_back_and_forth_jumps_count_as_hops_but_not_as_diffusion() -> None:
     assert abs(diffusion.value - diffusivity(0.01)) < 5 * diffusion.stderr
     assert abs(correlation.value - 0.06 / 0.36) < 5 * correlation.stderr
     assert diffusion.stderr < 0.05 * diffusion.value
-    assert samples.fit.doubt is None
+    assert samples.fit.bound_reason is None
     one_lag = msd_curve(trajectory, "V_O", samples).msd_m2[3] / (6 * 8 * FRAME_S)
     assert one_lag > 1.5 * diffusion.value  # what a fit without offset would make of it
 
