@@ -32,6 +32,9 @@ def numbers_of(model: Model) -> list[Number]:
     if model.oxygen_exchange:
         rows.append(_of("oxygen exchange: enthalpy", model.oxygen_exchange.enthalpy_J_mol, "J/mol"))
         rows.append(_of("oxygen exchange: entropy", model.oxygen_exchange.entropy_J_mol_K, "J/mol/K"))
+    for name, reaction in model.defects.reactions.items() if model.defects else ():
+        rows.append(_of(f"{name}: enthalpy", reaction.enthalpy_J_mol, "J/mol"))
+        rows.append(_of(f"{name}: entropy", reaction.entropy_J_mol_K, "J/mol/K"))
     if model.coulomb:
         rows.append(_of("relative permittivity", model.coulomb.relative_permittivity))
     return rows
