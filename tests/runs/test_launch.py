@@ -45,7 +45,7 @@ def assert_same_file(one: Path, other: Path) -> None:
 
 def test_the_files_of_a_run(tiny_run: Path) -> None:
     names = {path.name for path in tiny_run.iterdir()}
-    assert names == {"T1300K", "T1400K", "run.toml", "results.json", "arrhenius.png", "log.txt"}
+    assert names == {"T1300K", "T1400K", "run.toml", "results.json", "arrhenius.png", "sigma-T.png", "log.txt"}
     resolved = tomllib.loads((tiny_run / "T1400K" / "run.toml").read_text())
     assert (resolved["run"]["temperature_K"], resolved["run"]["temperature_index"]) == (1400.0, 1)
     assert (resolved["run"]["backend"], resolved["run"]["selection"]) == ("numpy", "auto")
@@ -105,7 +105,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     from contextlib import nullcontext
 
     folder = tmp_path / "run"
-    monkeypatch.setattr(runs.launch, "signals", lambda: nullcontext(StopAt(asked)))
+    monkeypatch.setattr(runs.launch, "signals", lambda *_: nullcontext(StopAt(asked)))
     assert main(["run", "smallest", "--out", str(folder), *arguments(TINY)]) == 128 + signal.SIGTERM
     assert f"to continue: kmc run {folder} --resume" in capsys.readouterr().out
     monkeypatch.undo()
@@ -163,7 +163,7 @@ def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monke
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     never = StopAt(-1)
     with monkeypatch.context() as patched:
-        patched.setattr(runs.launch, "signals", lambda: nullcontext(never))
+        patched.setattr(runs.launch, "signals", lambda *_: nullcontext(never))
         assert main(["run", "ideal-fluorite", "--out", str(whole), *arguments(PRECISE)]) == 0
     entry = json.loads((whole / "results.json").read_text())["species"]["O"]["tracer_diffusivity_m2_s"]
     frames = len(datasets(whole / "trajectory.h5")["kmc/time_s"]) - 1
@@ -171,7 +171,7 @@ def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monke
     assert frames > 4 * 20  # longer than the lags of the first production can support
     assert 4 * datasets(whole / "trajectory.h5")["kmc/msd/lag_frames"][-1] > frames
     with monkeypatch.context() as patched:
-        patched.setattr(runs.launch, "signals", lambda: nullcontext(StopAt(-never.left - 4)))  # shortly before the end
+        patched.setattr(runs.launch, "signals", lambda *_: nullcontext(StopAt(-never.left - 4)))  # shortly before the end
         assert main(["run", "ideal-fluorite", "--out", str(stopped), *arguments(PRECISE)]) == 128 + signal.SIGTERM
     assert main(["run", str(stopped), "--resume"]) == 0
     assert_same_file(whole / "trajectory.h5", stopped / "trajectory.h5")

@@ -60,14 +60,14 @@ def test_several_precisions_and_an_interruption(tmp_path: Path, monkeypatch: pyt
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     never = StopAt(-1)
     with monkeypatch.context() as patched:
-        patched.setattr(runs.launch, "signals", lambda: nullcontext(never))
+        patched.setattr(runs.launch, "signals", lambda *_: nullcontext(never))
         assert main(["run", "ideal-fluorite", "--out", str(whole), *arguments([*KEYS, BOTH])]) == 0
     assert error(whole, SIGMA) <= 0.12 and error(whole, "species", "O", "tracer_diffusivity_m2_s") <= 0.04
     log = (whole / "log.txt").read_text()
     assert "times this length is needed" in log and "precision: each trajectory runs until it gives" in log
     assert [note for note in entry(whole, "notes") if note.startswith("precision reached in")]
     with monkeypatch.context() as patched:
-        patched.setattr(runs.launch, "signals", lambda: nullcontext(StopAt(-never.left - 4)))
+        patched.setattr(runs.launch, "signals", lambda *_: nullcontext(StopAt(-never.left - 4)))
         assert main(["run", "ideal-fluorite", "--out", str(stopped), *arguments([*KEYS, BOTH])]) == 128 + signal.SIGTERM
     assert main(["run", str(stopped), "--resume"]) == 0
     assert_same_file(whole / "trajectory.h5", stopped / "trajectory.h5")
@@ -84,10 +84,10 @@ def test_a_finished_run_is_extended_to_a_precision(tmp_path: Path, monkeypatch: 
     wanted = f"precision={{{SIGMA}=0.12, {D_O}=0.04}}"
     never = StopAt(-1)
     with monkeypatch.context() as patched:
-        patched.setattr(runs.launch, "signals", lambda: nullcontext(never))
+        patched.setattr(runs.launch, "signals", lambda *_: nullcontext(never))
         assert main(["run", str(tmp_path / "short"), "--extend", wanted]) == 0
     with monkeypatch.context() as patched:
-        patched.setattr(runs.launch, "signals", lambda: nullcontext(StopAt(-never.left - 4)))
+        patched.setattr(runs.launch, "signals", lambda *_: nullcontext(StopAt(-never.left - 4)))
         assert main(["run", str(tmp_path / "stopped"), "--extend", wanted]) == 128 + signal.SIGTERM
     assert main(["run", str(tmp_path / "stopped"), "--resume"]) == 0
     whole = tmp_path / "whole"
