@@ -32,7 +32,7 @@ from analysis.statistics.notation import uncertainty_notation
 FloatArray = NDArray[np.float64]
 T = TypeVar("T")
 
-SIGNIFICANT = 3.0  # joint standard errors beyond which two estimates of one quantity disagree
+FALSE_ALARM = 0.01  # probability that estimates of one quantity are reported to disagree although they do not
 ISOTROPIC = 1e-9  # relative anisotropy that rounding can leave in a tensor of a cubic crystal
 NOT_CUBIC = "not cubic: see principal_values and tensor"
 MOST_BIAS = 0.1  # largest bias, relative to the value, of estimates that are refused beyond it
@@ -268,12 +268,21 @@ def above_two_errors(estimate: Estimate) -> Estimate:
 
 
 def disagreements(results: Mapping[str, Result], what: str) -> list[str]:
-    """A line for each two estimates of one quantity that differ by more than SIGNIFICANT joint errors."""
+    """A line for each two estimates of one quantity that differ significantly.
+
+    Student's t with the degrees of freedom of both errors; FALSE_ALARM for all pairs together (Bonferroni). Estimates
+    from the same frames are correlated, which makes alarms rarer.
+    """
     lines = []
     known = [(name, result) for name, result in results.items() if isinstance(result, Estimate)]
-    for (name, a), (other, b) in itertools.combinations(known, 2):
+    pairs = list(itertools.combinations(known, 2))
+    for (name, a), (other, b) in pairs:
         error = math.hypot(a.stderr, b.stderr)
-        if abs(a.value - b.value) > SIGNIFICANT * error:
+        dof = satterthwaite([a.stderr**2, b.stderr**2], [a.dof, b.dof])
+        if (
+            abs(a.value - b.value)
+            > student_quantile(math.inf if dof is None else dof, FALSE_ALARM / len(pairs)) * error
+        ):
             apart = f"differ by {abs(a.value - b.value) / error:.1f} joint errors"
             lines.append(f"{what}: {a.value:.3g} by {name} and {b.value:.3g} by {other} {apart}")
     return lines

@@ -24,7 +24,7 @@ from analysis.thermodynamics.slabs import slab_theta
 from analysis.thermodynamics.structure_factor import long_wave_limit, neutral_vector, structure_factors, theta_of_k
 
 STRUCTURE_FORMULA = "Theta_{} = limit k -> 0 of c n^T chi(k)^-1 n, chi_ij = <rho_i rho_j*>/V thermal, n = {}"
-SLAB_FORMULA = "Theta_{} = c n^T chi^-1 n, chi_ij V_slab (1 - V_slab/V) = Cov(N_i, N_j) of slabs"
+SLAB_FORMULA = "Theta_{} = c n^T chi^-1 n, chi_ij d(v (1 - v/V)) = d Cov(N_i, N_j) of slabs of two thicknesses"
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,9 @@ def test_precision_extends_until_the_error_is_small_enough(tmp_path: Path, monke
     assert frames > 4 * 20  # longer than the lags of the first production can support
     assert 4 * datasets(whole / "trajectory.h5")["kmc/msd/lag_frames"][-1] > frames
     with monkeypatch.context() as patched:
-        patched.setattr(runs.launch, "signals", lambda *_: nullcontext(StopAt(-never.left - 4)))  # shortly before the end
+        patched.setattr(
+            runs.launch, "signals", lambda *_: nullcontext(StopAt(-never.left - 4))
+        )  # shortly before the end
         assert main(["run", "ideal-fluorite", "--out", str(stopped), *arguments(PRECISE)]) == 128 + signal.SIGTERM
     assert main(["run", str(stopped), "--resume"]) == 0
     assert_same_file(whole / "trajectory.h5", stopped / "trajectory.h5")
