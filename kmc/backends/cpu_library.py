@@ -15,6 +15,8 @@ REBUILD = (
     "python setup.py build_ext --inplace in a source tree)"
 )
 
+OMP_PAUSE_HARD = 2  # omp_pause_hard of omp.h: give back everything, threads included
+
 
 def problem() -> str:
     """Why the backend cannot be used, and what to do; "" if it can."""
@@ -71,4 +73,14 @@ def open_library(path: Path | None = None) -> ctypes.CDLL:
     library.kmc_sweeps.restype = None
     library.kmc_grand.argtypes = (*(pointer,) * 3, number, number, *(word,) * 4, number)
     library.kmc_grand.restype = None
+    _end_threads_before_a_fork(library)
     return library
+
+
+def _end_threads_before_a_fork(library: ctypes.CDLL) -> None:
+    """Let OpenMP end its idle threads before a fork (multiprocessing): the child would wait for ever for theirs.
+
+    The threads belong to the thread that began them, and only the one that forks goes on in the child.
+    """
+    if hasattr(library, "omp_pause_resource_all"):  # of the OpenMP library that is linked; without one there are none
+        os.register_at_fork(before=lambda: library.omp_pause_resource_all(OMP_PAUSE_HARD))

@@ -251,6 +251,11 @@ def _trial_rates(
     slots = [int(counts[model.code(hop.carrier)] * directions[f]) for f, hop in enumerate(model.hops)]
     weights = [r * n for r, n in zip(rate, slots, strict=True)]
     total = math.fsum(weights)
+    if total <= 0 and any(slots):
+        raise InputError(
+            f"run.temperature_K = {temperature_K:g}: the rate of every hop is zero in double precision (exp(-E/kT) of "
+            "its barrier); a higher temperature is needed"
+        )
     if total <= 0:
         names = ", ".join(dict.fromkeys(hop.carrier for hop in model.hops))
         raise InputError(

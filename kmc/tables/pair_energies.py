@@ -202,5 +202,5 @@ def _check_listed_once(context: EnergyContext) -> None:
         for entry in entries:
             for _, _, bond in bonds_of(stencil_of(crystal, home, target, entry)):
                 if bond in seen:
-                    raise InputError(f"the pair {' - '.join(names)} has two energies for {seen[bond]} and {entry}")
+                    raise InputError(f"pairs: {' - '.join(names)} has two energies for {seen[bond]} and {entry}")
                 seen[bond] = entry
