@@ -1,4 +1,4 @@
-# Every target builds the same environment in .venv and uses it. `make demo` and `make test` are the most important ones.
+# Every target uses .venv: `make demo` installs what a run needs, the others add the tools of the tests.
 PYTHON ?= python3
 BIN := .venv/bin
 # Processes that run the tests: a number, or auto for one per core.
@@ -8,14 +8,18 @@ WORKERS ?= auto
 
 venv: .venv/.built
 
-.venv/.built: setup.cfg setup.py pyproject.toml $(wildcard kmc/kernels/*)
+.venv/.package: setup.cfg setup.py pyproject.toml $(wildcard kmc/kernels/*)
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.built: .venv/.package
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@
 
-demo: venv
+demo: .venv/.package
 	rm -rf demo
 	$(BIN)/kmc run gdc --out demo
 	@echo "pictures: demo/arrhenius.png and demo/T1000K/msd.png"
