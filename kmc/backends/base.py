@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.arrays import module_of, to_host
+from kmc.rng.poisson import WindowLengths
 from kmc.state.carrier_sums import CarrierSums
 from kmc.state.frame_sums import FrameSums
 from kmc.state.grand_state import GrandState
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kmc.state.domains import Domains
     from kmc.state.rejection_free import RateBounds
     from kmc.state.system import System
-
-WINDOWS_KEPT = 8  # whose sums stay on a device before they are copied together
 
 
 class Walker(Protocol):
@@ -46,8 +44,8 @@ class Walker(Protocol):
         otherwise `sweeps` has no effect.
         """
 
-    def advance_windows(self, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
-        """Walk windows of `lengths` (W, R) trials, one after another, as `advance` does; not with domains.
+    def advance_windows(self, windows: int, lengths: WindowLengths, sums: CarrierSums) -> NDArray[np.int64]:
+        """Walk W windows of the given lengths, one after another, as `advance` does; not with domains.
 
         Returns (W, R, C, 3) int64, on the host: the summed positions of the carriers after each.
         """
@@ -69,18 +67,6 @@ class Walker(Protocol):
 
     def live(self) -> State:
         """The state after the last window; its arrays stay on the device of the walk, if there is one. Read only."""
-
-
-def walk_windows(walker: Walker, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
-    """`Walker.advance_windows` for a backend without a faster way."""
-    parts = []
-    for first in range(0, len(lengths), WINDOWS_KEPT):
-        found = []
-        for length in lengths[first : first + WINDOWS_KEPT]:
-            walker.advance(length)
-            found.append(sums.positions(walker.live()))
-        parts.append(to_host(module_of(found[0]).stack(found)))
-    return np.concatenate(parts)
 
 
 class GrandWalker(Protocol):

@@ -23,6 +23,7 @@ from kmc.backends.layout import (
 )
 from kmc.backends.numpy_rejection_free import Weights
 from kmc.rng.philox import STREAM_TRIALS, stream_key
+from kmc.rng.poisson import WindowLengths
 from kmc.state.carrier_sums import CarrierSums
 from kmc.state.rejection_free import RateBounds
 from kmc.state.replicas import State
@@ -88,21 +89,21 @@ class CpuWalker(InPlaceWalker):
         raise_if_failed(self.tables, self._errors)
         self.state.window += 1
 
-    def advance_windows(self, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
-        """Walk windows of `lengths` (W, R) trials; returns the (W, R, C, 3) summed positions of the carriers."""
-        lengths = np.ascontiguousarray(lengths, dtype=np.int64)
-        horizon = lengths * self._horizon_per_trial
+    def advance_windows(self, windows: int, lengths: WindowLengths, sums: CarrierSums) -> NDArray[np.int64]:
+        """Walk several windows; returns the (W, R, C, 3) summed positions of the carriers after each."""
+        trials = lengths.of(self.window, windows, self.state.replicas)
+        horizon = trials * self._horizon_per_trial
         members = sum_values(sums)
         struct = SUMS.pack(members)
-        found = np.empty((*lengths.shape, len(sums.codes), 3), dtype=np.int64)
+        found = np.empty((*trials.shape, len(sums.codes), 3), dtype=np.int64)
         self._library.kmc_walk_windows(
             self._tables.ctypes.data,
             self._arrays.ctypes.data,
             struct.ctypes.data,
-            lengths.ctypes.data,
+            trials.ctypes.data,
             horizon.ctypes.data,
             found.ctypes.data,
-            len(lengths),
+            windows,
             self._order.ctypes.data,
             self.state.replicas,
             *self.key,
@@ -111,7 +112,7 @@ class CpuWalker(InPlaceWalker):
             self.threads,
         )
         raise_if_failed(self.tables, self._errors)
-        self.state.window += len(lengths)
+        self.state.window += windows
         return found
 
 

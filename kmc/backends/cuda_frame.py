@@ -6,17 +6,20 @@ Twin of the NumPy functions in kmc/state/replicas.py and kmc/measure/msd.py; the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import cuda_device
-from kmc.backends.layout import FRAME, DeviceArray, frame_values
+from kmc.backends.layout import FRAME, SUMS, DeviceArray, frame_values, sum_values
+from kmc.state.carrier_sums import CarrierSums
 from kmc.state.frame_sums import check_moments
 from kmc.state.replicas import check_crossed
 from kmc.tables.event_tables import EventTables
 
-KERNELS = ("unwrap_positions", "measure_frame", "keep_positions")
+KERNELS = ("unwrap_positions", "measure_frame", "keep_positions", "sample_carriers")
+WINDOWS_KEPT = 8  # whose samples stay on the device before they are copied together
 PIECE = 2048  # particles of a warp, as in kernels/frame.cuh
 WARP = 32
 FLAGS = 6  # as in kernels/frame.cuh: a barrier below its bound, three numbers of images, displacement, second moment
@@ -37,7 +40,8 @@ class CudaFrames:
         self._tables, self._arrays = tables_struct, arrays
         self._kept = cuda_device.on_device(frame_values(tables))
         self._frame = cuda_device.to_device(FRAME.pack({**self._kept, "flags": flags}))
-        self._unwrap, self._measure, self._keep = (cuda_device.kernel(name) for name in KERNELS)
+        self._unwrap, self._measure, self._keep, self._sample = (cuda_device.kernel(name) for name in KERNELS)
+        self._sums: tuple[CarrierSums, dict[str, int | list[int] | DeviceArray], DeviceArray] | None = None
         self._threads = replicas * -(-tables.n_particles // PIECE) * WARP
 
     def positions(self) -> DeviceArray:
@@ -76,6 +80,38 @@ class CudaFrames:
             words = self._replicas * self.tables.n_particles * 3
             arguments = (positions, _addresses(snapshots), np.int64(len(snapshots)), np.int64(words))
             cuda_device.launch(self._keep, words, arguments)
+
+    def begin_samples(self, windows: int, sums: CarrierSums) -> DeviceSamples:
+        """Room for the samples of several windows."""
+        import cupy
+
+        if self._sums is None or self._sums[0] is not sums:
+            members = cuda_device.on_device(sum_values(sums))
+            self._sums = sums, members, cuda_device.to_device(SUMS.pack(members))
+        samples = cupy.empty((windows, self._replicas, len(sums.codes), 3), dtype=cupy.int64)
+        return DeviceSamples(self, samples)
+
+    def sample(self, sums: DeviceArray) -> None:
+        """Write the summed positions of the carriers to (R, C, 3)."""
+        assert self._sums is not None
+        arguments = (self._tables, self._arrays, self._sums[2], np.int64(self._replicas), sums)
+        cuda_device.launch(self._sample, self._replicas * WARP, arguments)
+
+
+@dataclass(frozen=True)
+class DeviceSamples:
+    """Summed positions of the carriers after each of several windows: samples (W, R, C, 3) int64 on the device."""
+
+    frames: CudaFrames
+    samples: DeviceArray
+
+    def add(self, window: int) -> None:
+        """Sample the state after window 0, 1, ..."""
+        self.frames.sample(self.samples[window])
+
+    def read(self) -> NDArray[np.int64]:
+        """(W, R, C, 3) int64 on the host."""
+        return self.samples.get().astype(np.int64)
 
 
 def _addresses(arrays: Sequence[DeviceArray]) -> DeviceArray:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import cuda_device
-from kmc.backends.base import walk_windows
 from kmc.backends.cuda_compact import compact_walk
-from kmc.backends.cuda_frame import FLAGS, CudaFrames
+from kmc.backends.cuda_frame import FLAGS, WINDOWS_KEPT, CudaFrames
 from kmc.backends.cuda_memory import bytes_per_replica, check_memory, table_bytes
 from kmc.backends.layout import (
     ARRAYS,
@@ -28,7 +27,7 @@ from kmc.backends.layout import (
 )
 from kmc.backends.numpy_rejection_free import Weights
 from kmc.rng.philox import STREAM_TRIALS, stream_key
-from kmc.rng.poisson import check_mean, poisson_table
+from kmc.rng.poisson import WindowLengths, check_mean, poisson_table
 from kmc.state.carrier_sums import CarrierSums
 from kmc.state.frame_sums import FrameSums
 from kmc.state.rejection_free import RateBounds
@@ -81,13 +80,16 @@ class CudaWalker:
         self._counters: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         self._frames = CudaFrames(tables, state.replicas, self._flags, self._tables, self._arrays)
         self._draw = cuda_device.kernel(DRAW)
+        self._given: tuple[NDArray[np.generic], DeviceArray] | None = None  # lengths of the last window
         self._drawn: DeviceArray | None = None  # numbers of trials of a window
         self._poisson: tuple[int, int, DeviceArray] | None = None  # mean, first count and table of the last window
 
     def advance(self, trials: NDArray[np.int64], sweeps: int = 1) -> None:
         """Walk one window of `trials` (R,) trials per replica, or rejection-free the time they take on average."""
         length = trials.astype(np.int64) if self._horizon_per_trial is None else trials * self._horizon_per_trial
-        self._walk(cuda_device.to_device(length))
+        if self._given is None or not np.array_equal(self._given[0], length):
+            self._given = length, cuda_device.to_device(length)
+        self._walk(self._given[1])
 
     def advance_poisson(self, mean: int, key: tuple[int, int]) -> None:
         """Walk one window of Poisson numbers of trials, drawn on the device."""
@@ -95,6 +97,7 @@ class CudaWalker:
 
         check_mean(mean)
         if self._poisson is None or self._poisson[0] != mean:
+            self._poisson = None
             first, cumulative = poisson_table(mean)
             self._poisson = mean, first, cuda_device.to_device(cumulative)
         if self._drawn is None:
@@ -132,9 +135,21 @@ class CudaWalker:
         self._check()
         return self._frames.positions()  # type: ignore[return-value]
 
-    def advance_windows(self, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
-        """Walk windows of `lengths` (W, R) trials; returns the (W, R, C, 3) summed positions of the carriers."""
-        return walk_windows(self, lengths, sums)
+    def advance_windows(self, windows: int, lengths: WindowLengths, sums: CarrierSums) -> NDArray[np.int64]:
+        """Walk several windows; returns the (W, R, C, 3) summed positions of the carriers after each."""
+        parts = []
+        kept = self._frames.begin_samples(min(WINDOWS_KEPT, windows), sums)
+        for first in range(0, windows, WINDOWS_KEPT):
+            several = min(WINDOWS_KEPT, windows - first)
+            for k in range(several):
+                if lengths.key is None:
+                    self.advance(np.full(self._state.replicas, lengths.mean, dtype=np.int64))
+                else:
+                    self.advance_poisson(lengths.mean, lengths.key)
+                kept.add(k)
+            parts.append(kept.read()[:several])
+        self._check()
+        return np.concatenate(parts)
 
     def counters(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(R, F) trials and accepted hops since the start."""

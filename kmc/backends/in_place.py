@@ -7,8 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.base import walk_windows
-from kmc.rng.poisson import window_counts
+from kmc.rng.poisson import WindowLengths, window_counts
 from kmc.state.carrier_sums import CarrierSums
 from kmc.state.replicas import State, check_images, unwrapped_grid_positions
 from kmc.tables.event_tables import EventTables
@@ -36,9 +35,13 @@ class InPlaceWalker(ABC):
         check_images(self.tables.supercell, self.state)
         return unwrapped_grid_positions(self.tables, self.state)
 
-    def advance_windows(self, lengths: NDArray[np.int64], sums: CarrierSums) -> NDArray[np.int64]:
-        """Walk windows of `lengths` (W, R) trials; returns the (W, R, C, 3) summed positions of the carriers."""
-        return walk_windows(self, lengths, sums)
+    def advance_windows(self, windows: int, lengths: WindowLengths, sums: CarrierSums) -> NDArray[np.int64]:
+        """Walk several windows; returns the (W, R, C, 3) summed positions of the carriers after each."""
+        found = []
+        for length in lengths.of(self.window, windows, self.state.replicas):
+            self.advance(length)
+            found.append(sums.positions(self.state))
+        return np.stack(found)
 
     @property
     def window(self) -> int:

@@ -68,6 +68,9 @@ class DeviceArray(Protocol):
     def get(self) -> NDArray[np.generic]:
         """A copy on the host."""
 
+    def __getitem__(self, row: int) -> DeviceArray:
+        """A row, in the same memory."""
+
     def set(self, value: NDArray[np.generic]) -> None:
         """Copy a host array of the same type and shape to the device."""
 
@@ -268,7 +271,7 @@ def grand_integers(grand: GrandState) -> dict[str, int]:
     }
 
 
-def sum_values(sums: CarrierSums) -> dict[str, Value]:
+def sum_values(sums: CarrierSums) -> dict[str, int | list[int] | NDArray[np.generic]]:
     """The members of `struct CarrierSums` (kernels/sums.cuh)."""
     n_species, n_basis, _ = sums.place.shape
     return {

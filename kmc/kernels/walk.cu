@@ -4,6 +4,7 @@
 #include "lane.cuh"
 #include "layout.cuh"
 #include "rejection_free.cuh"
+#include "sums.cuh"
 
 // Eight blocks of 64 threads per multiprocessor keep enough loads in flight, with 128 registers per thread.
 #define KMC_LAUNCH __launch_bounds__(64, 8)
@@ -138,6 +139,23 @@ extern "C" __global__ void KMC_LAUNCH measure_frame(const Tables* tables, const 
     const int64_t pieces = (t.n_particles + PIECE - 1) / PIECE;
     for (int64_t k = first_lane() / 32; k < replicas * pieces; k += lane_stride() / 32)
         measure_piece(t, f, k / pieces, k % pieces * PIECE, positions, ended, n_ended, summed);
+}
+
+// Summed positions of the carriers, (R, n_species, 3): a warp per replica.
+extern "C" __global__ void KMC_LAUNCH sample_carriers(const Tables* tables, const Arrays* arrays,
+                                                      const CarrierSums* sums, int64_t replicas, int64_t* samples)
+{
+    const Tables t = *tables;
+    const Arrays a = *arrays;
+    const CarrierSums s = *sums;
+    for (int64_t r = first_lane() / 32; r < replicas; r += lane_stride() / 32)
+        for (int64_t c = 0; c < s.n_species; ++c) {
+            CarrierTotal total = carriers_total(s, lane_of(t, a, r), c, threadIdx.x & 31, 32);
+            for (int axis = 0; axis < 3; ++axis) {
+                const int64_t sum = sum_of_warp(total.along(s, axis));
+                if ((threadIdx.x & 31) == 0) samples[3 * (r * s.n_species + c) + axis] = sum;
+            }
+        }
 }
 
 // Copy `words` numbers to several places.

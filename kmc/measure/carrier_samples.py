@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,8 @@ class CarrierSamples(Observer):
 
     def start(self, tables: EventTables, live: State) -> None:
         """Displacements are counted from here."""
-        self._origin = to_host(self.sums.positions(live))
+        host = replace(live, coordinates=to_host(live.coordinates), image=to_host(live.image))
+        self._origin = self.sums.positions(host)
 
     def add(self, first: int, positions: NDArray[np.int64]) -> None:
         """Take (W, R, C, 3) summed positions after the windows first, first + 1, ... of a frame."""

@@ -6,6 +6,7 @@ time slice is Poisson distributed. All slices of a run have the same mean, so on
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
@@ -52,6 +53,22 @@ def check_mean(mean: int) -> None:
 def window_counts(mean: int, key: tuple[int, int], window: int | NDArray[np.int64], replicas: int) -> NDArray[np.int64]:
     """(R,) Poisson numbers of trials of a window by replica; (W, R) of (W, 1) windows. key: of STREAM_POISSON."""
     return poisson_counts(mean, words64((0, window, 0, np.arange(replicas, dtype=np.uint64)), key)[0])
+
+
+@dataclass(frozen=True)
+class WindowLengths:
+    """Lengths of windows: Poisson numbers of trials of the given mean, drawn with `key` (of STREAM_POISSON); without a
+    key, where time passes between trials, the mean itself.
+    """
+
+    mean: int
+    key: tuple[int, int] | None
+
+    def of(self, first: int, windows: int, replicas: int) -> NDArray[np.int64]:
+        """(W, R) lengths of windows first, first + 1, ..."""
+        if self.key is None:
+            return np.full((windows, replicas), self.mean, dtype=np.int64)
+        return window_counts(self.mean, self.key, first + np.arange(windows, dtype=np.int64)[:, None], replicas)
 
 
 def poisson_counts(mean: int, words: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from kmc.arrays import CHUNK
-from kmc.backends.base import WINDOWS_KEPT
+from kmc.backends.cuda_frame import WINDOWS_KEPT
 from kmc.backends.cuda_memory import (
     POSITION_BYTES,
     bytes_per_replica,
@@ -25,8 +25,7 @@ from kmc.run.settings import Hops, Settings
 from kmc.state.domains import Domains, build_domains
 from kmc.state.system import System
 
-# Bytes of temporary arrays per carrier, from the expressions of kmc/measure.
-PLANE_BYTES, SAMPLE_BYTES = 36, 56
+PLANE_BYTES = 36  # of temporary arrays per carrier, from the expressions of kmc/measure/density_planes.py
 MANY_HOPS = Fraction(10**6)  # per carrier and frame, where a length in seconds does not tell
 
 
@@ -91,14 +90,13 @@ class DevicePlan:
         return max((PLANE_BYTES * n * _chunk(replicas, n) for n in carriers), default=0)
 
     def _samples(self, replicas: int) -> int:
-        """Summed positions of the carriers in several windows at once, and their stack."""
+        """Summed positions of the carriers in several windows at once."""
         tables, length = self.system.tables, self.settings.scheduled_duration
         codes = counted(tables)
         hops = Fraction(length.per_carrier) / self.settings.frames if isinstance(length, Hops) else MANY_HOPS
         if samples_per_frame(self.system, self.settings, hops, tables.n_carriers) == 1:
             return 0
-        most = max((int(tables.counts[c]) for c in codes), default=0)
-        return replicas * (2 * WINDOWS_KEPT * 3 * WORD * len(codes) + SAMPLE_BYTES * most)
+        return replicas * WINDOWS_KEPT * 3 * WORD * len(codes)
 
     def _afterwards(self, replicas: int) -> int:
         """The grand-canonical scan, and the waves after it, beside the walker of the run."""

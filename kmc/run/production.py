@@ -139,8 +139,8 @@ class ProductionWalk:
             self.windows += 1
         else:
             several = min(schedule.windows_at_once, schedule.windows_per_frame - self.windows)
-            lengths = window_lengths(system, settings, schedule.selection, self.walker.window, several, trials)
-            self.samples.add(self.windows, self.walker.advance_windows(lengths, self.samples.sums))
+            lengths = window_lengths(system, settings, schedule.selection, trials)
+            self.samples.add(self.windows, self.walker.advance_windows(several, lengths, self.samples.sums))
             self.windows += several
         if self.windows == schedule.windows_per_frame:
             self.frame, self.windows = self.frame + 1, 0

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kmc.backends import Walker, Work
 from kmc.rng.philox import STREAM_POISSON, stream_key
-from kmc.rng.poisson import window_counts
+from kmc.rng.poisson import WindowLengths, window_counts
 from kmc.run.limits import check_durations, check_schedule, longest_window
 from kmc.run.sampling import samples_per_frame
 from kmc.run.settings import Seconds, Settings
@@ -80,8 +80,8 @@ class Schedule:
         return self.trials_per_window / sweeps / self.trials_per_sweep
 
 
-def window_trials(system: System, window: int | NDArray[np.int64], mean: int) -> NDArray[np.int64]:
-    """(R,) Poisson numbers of trials of one window with the given mean; (W, R) of (W, 1) windows."""
+def window_trials(system: System, window: int, mean: int) -> NDArray[np.int64]:
+    """(R,) Poisson numbers of trials of one window with the given mean."""
     return window_counts(mean, _poisson_key(system), window, system.replicas)
 
 
@@ -181,16 +181,13 @@ def window_length(system: System, settings: Settings, selection: str, window: in
     """(R,) length of a window for the walker: Poisson numbers of trials of the given mean; rejection-free and with
     domains, where time passes between trials, the mean itself.
     """
-    return window_lengths(system, settings, selection, window, 1, mean)[0]
+    return window_lengths(system, settings, selection, mean).of(window, 1, system.replicas)[0]
 
 
-def window_lengths(
-    system: System, settings: Settings, selection: str, first: int, windows: int, mean: int
-) -> NDArray[np.int64]:
-    """(W, R) lengths of W windows, as `window_length`."""
-    if selection == "rejection-free" or settings.domains:
-        return np.full((windows, system.replicas), mean, dtype=np.int64)
-    return window_trials(system, first + np.arange(windows, dtype=np.int64)[:, None], mean)
+def window_lengths(system: System, settings: Settings, selection: str, mean: int) -> WindowLengths:
+    """Lengths of windows, as `window_length`."""
+    timed = selection == "rejection-free" or settings.domains
+    return WindowLengths(mean, None if timed else _poisson_key(system))
 
 
 def advance_window(

@@ -43,11 +43,11 @@ def test_sums_are_those_of_the_positions(backend: str, selection: str, tracked: 
         pytest.skip("rejection-free selection needs all ids")
     system = mixed(tracked=tracked)
     start, sums = system.initial_state(), CarrierSums.of(system.tables)
-    lengths = window_lengths(system, Settings(), selection, 0, 4, 100)
+    lengths = window_lengths(system, Settings(), selection, 100)
     together = make_walker(backend, system, start.copy(), selection)
-    found = together.advance_windows(lengths, sums)
+    found = together.advance_windows(4, lengths, sums)
     alone = make_walker("numpy", system, start.copy(), selection)
-    for length, expected in zip(lengths, found, strict=True):
+    for length, expected in zip(lengths.of(0, 4, system.replicas), found, strict=True):
         alone.advance(length)
         positions = unwrapped_grid_positions(system.tables, alone.read())
         np.testing.assert_array_equal(expected, summed_positions(system.tables, positions)[:, sums.codes])

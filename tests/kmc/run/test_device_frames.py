@@ -18,11 +18,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("g++") is None, 
 
 COUNTED = """
 import sys, cupy
+from kmc.run import sampling
 from kmc.run.engine import run
 from kmc.run.settings import Hops, Settings
 from tests.systems import made_up_model, made_up_system
 
-def costs(replicas):
+def costs(replicas, hops=8):
     '''(launches, bytes to and from the device) of every frame but the first and the last.'''
     system = made_up_system(made_up_model(), (4, 4, 4), 26, replicas=replicas)
     assert system.tables.n_mobile_sites == 512
@@ -30,8 +31,8 @@ def costs(replicas):
     def report(progress):
         if progress.phase == "production":
             seen.append((len(cupy.LAUNCHES), cupy.COPIES["bytes_to_device"] + cupy.COPIES["bytes_to_host"]))
-    settings = Settings(Hops(1), Hops(8), frames=33, checkpoint_every_s=1e9)
-    assert run(system, settings, f"{sys.argv[1]}/{replicas}", backend="cuda", report=report)
+    settings = Settings(Hops(1), Hops(hops), frames=33, checkpoint_every_s=1e9)
+    assert run(system, settings, f"{sys.argv[1]}/{replicas}-{hops}", backend="cuda", report=report)
     steps = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(seen, seen[1:])]
     return system.tables, steps[:-1]
 
@@ -43,11 +44,18 @@ row = 16 * tables.n_families + 24 * len(tables.species)
 for (_, a), (_, b) in zip(few, many):
     assert b - a == 4 * row, "bytes per replica are those of the file, so that the rest does not grow with them"
     assert a - 3 * row - 12 * tables.n_particles < 2000
+# with samples between the frames: a window each of three launches, and 24 bytes of the file by species and replica
+sampling.FREE_HOPS = sampling.FREE_HOPS_OF_REPLICA = 1
+_, sampled = costs(3, 150)
+for (launches, size), (plain, bare) in zip(sampled, few):
+    samples, rest = divmod(launches - plain + 2, 3)
+    assert rest == 0 and samples > 1 and size - bare < samples * (3 * 24 + 100), (launches, plain, size, bare)
 """
 EQUAL = """
 import sys
 from pathlib import Path
 import h5py, numpy as np
+from kmc.run import sampling
 from kmc.run.engine import run
 from kmc.run.settings import Hops, Settings
 from tests.systems import NOTE, made_up_model, made_up_system
@@ -60,8 +68,9 @@ systems = {
     "carriers": lambda: made_up_system(two, (4, 5, 6), 20, dopants=9, electrons=12, replicas=2, tracked=False),
     "both": lambda: made_up_system(two, (12, 5, 16), 20, dopants=9, electrons=12, replicas=2),
 }
+for name in ("HOPS", "HOPS_OF_REPLICA", "FREE_HOPS", "FREE_HOPS_OF_REPLICA"):
+    setattr(sampling, name, 1)  # several samples in a frame
 settings = Settings(Hops(1), Hops(40), frames=6, positions="all", checkpoint_every_s=1e9)
-longer = Settings(Hops(1), Hops(40), frames=6, positions="all", checkpoint_every_s=1e9)
 for name, make in systems.items():
     for backend in ("numpy", "cuda"):
         assert run(make(), settings, folder / name / backend, backend=backend)
@@ -69,7 +78,7 @@ for name, make in systems.items():
     files = [h5py.File(folder / name / backend / "trajectory.h5") for backend in ("numpy", "cuda")]
     paths = []
     files[0].visititems(lambda path, item: paths.append(path) if isinstance(item, h5py.Dataset) else None)
-    assert "kmc/msd/second_moment" in paths and len(paths) > 8
+    assert {"kmc/msd/second_moment", "kmc/collective/summed_displacement"} <= set(paths)
     for path in paths:
         assert np.array_equal(files[0][path][()], files[1][path][()]), (name, path)
     assert abs(files[0]["kmc/msd/second_moment"][()]).max() > 0

@@ -39,7 +39,7 @@ scan = Thermodynamics(points=2, trials_per_carrier=1.0)
 RUNS = {
     "plain": (plain(20), Settings(**half)),
     "carriers": (plain(40, tracked=False), Settings(**half)),
-    "samples": (plain(10, tracked=False), Settings(Hops(0.2), Hops(250), frames=9, positions="none")),
+    "samples": (plain(20, tracked=False), Settings(Hops(0.2), Hops(250), frames=9, positions="none")),
     "two carriers": (mixed(20), Settings(**half, selection="rejection")),
     "rejection-free": (mixed(20), Settings(**half, selection="rejection-free")),
     "auto": (interacting(20), Settings(**half)),
