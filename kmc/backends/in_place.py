@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmc.rng.poisson import WindowLengths, window_counts
 from kmc.state.carrier_sums import CarrierSums
-from kmc.state.replicas import State, check_images, unwrapped_grid_positions
+from kmc.state.replicas import State, mobile_site_positions, unwrapped_grid_positions
 from kmc.tables.event_tables import EventTables
 
 
@@ -32,8 +33,11 @@ class InPlaceWalker(ABC):
 
     def positions(self) -> NDArray[np.int32]:
         """(R, M, 3) int32 unwrapped positions of all particles with ids."""
-        check_images(self.tables.supercell, self.state)
-        return unwrapped_grid_positions(self.tables, self.state)
+        return unwrapped_grid_positions(self.tables, self.state, self._sites)
+
+    @cached_property
+    def _sites(self) -> NDArray[np.int32]:
+        return mobile_site_positions(self.tables)
 
     def advance_windows(self, windows: int, lengths: WindowLengths, sums: CarrierSums) -> NDArray[np.int64]:
         """Walk several windows; returns the (W, R, C, 3) summed positions of the carriers after each."""

@@ -45,6 +45,7 @@ class ProductionWalk:
     frame: int = 0
     windows: int = 0
     pending: list[Frame] = field(default_factory=list)  # not yet in the file
+    pending_bytes: int = 0
 
     @classmethod
     def begin(cls, equilibration: EquilibrationWalk) -> ProductionWalk:
@@ -88,7 +89,7 @@ class ProductionWalk:
             if not self.windows:
                 self._report("production", self.frame, frames)
             finished = self.frame >= frames
-            many = sum(frame.nbytes for frame in self.pending) > MOST_PENDING_BYTES
+            many = self.pending_bytes > MOST_PENDING_BYTES
             asked = self.task.stop()
             if finished or asked or clock.due():
                 clock.write(self.save)
@@ -105,15 +106,15 @@ class ProductionWalk:
         """Keep the current frame for the file: counters, rows of the observers, and the positions to be written."""
         positions = self.walker.positions()
         trials, accepted = self.walker.counters()
-        self.pending.append(
-            Frame(
-                time_s=self.frame * self.schedule.frame_interval_s,
-                trials=trials - self.start_trials,
-                accepted=accepted - self.start_accepted,
-                positions=np.array(to_host(positions[: self.writer.shown])),
-                observed=self.observers.record(self.frame, positions),
-            )
+        frame = Frame(
+            time_s=self.frame * self.schedule.frame_interval_s,
+            trials=trials - self.start_trials,
+            accepted=accepted - self.start_accepted,
+            positions=np.array(to_host(positions[: self.writer.shown])),
+            observed=self.observers.record(self.frame, positions),
         )
+        self.pending.append(frame)
+        self.pending_bytes += frame.nbytes
 
     def save(self) -> None:
         """Append the frames since the last save, then write the checkpoint that belongs to them."""
@@ -128,7 +129,7 @@ class ProductionWalk:
         if self.pending:
             first, totals = self.frame + 1 - len(self.pending), self.observers.datasets()
             self.writer.append(first, self.pending, totals, self.observers.attributes(), self._facts())
-            self.pending = []
+            self.pending, self.pending_bytes = [], 0
 
     def _walk_windows(self) -> None:
         """Walk one window, or several if samples are taken; the last one of a frame ends it."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kmc.arrays import module_of, replica_chunks, to_host
 from kmc.errors import DisplacementOverflow
-from kmc.tables.event_tables import IMAGE_BITS, EventTables, unpack_image
+from kmc.tables.event_tables import IMAGE_BITS, EventTables, split_image, unpack_image
 from kmc.tables.pair_energies import split
 from lattices.crystal import Supercell
 from lattices.errors import InputError
@@ -131,16 +131,25 @@ def check_allowed(tables: EventTables, state: State) -> None:
             )
 
 
-def unwrapped_grid_positions(tables: EventTables, state: State) -> NDArray[np.int32]:
+def mobile_site_positions(tables: EventTables) -> NDArray[np.int32]:
+    """(M, 3) int32: positions of the sites of the mobile sublattices, in units of cell/grid."""
+    sublattices = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] < tables.n_mobile_sites]
+    return np.concatenate([tables.supercell.grid_positions_of(s) for s in sublattices])
+
+
+def unwrapped_grid_positions(
+    tables: EventTables, state: State, sites: NDArray[np.int32] | None = None
+) -> NDArray[np.int32]:
     """(R, n_particles, 3) int32: unwrapped position of every particle that has an id, in units of cell/grid.
 
-    The array is on the host or on a device, like the arrays of the state.
+    The array is on the host or on a device, like the arrays of the state. sites: `mobile_site_positions`, if they are
+    known. DisplacementOverflow as in `check_images`.
     """
     supercell = tables.supercell
     xp = module_of(state.particle_at)
-    sublattices = [s for s in range(len(tables.site_offset)) if tables.site_offset[s] < tables.n_mobile_sites]
-    site_positions = xp.asarray(np.concatenate([supercell.grid_positions_of(s) for s in sublattices]))
-    period = xp.asarray(np.asarray(supercell.repeats, dtype=np.int32) * np.int32(supercell.crystal.grid))
+    site_positions = xp.asarray(mobile_site_positions(tables)) if sites is None else sites
+    period = [int(n) * supercell.crystal.grid for n in supercell.repeats]
+    crossed = np.zeros(3, dtype=np.int64)
     replicas, particles = state.image.shape
     positions = xp.empty((replicas, particles, 3), dtype=np.int32)
     for some in replica_chunks(replicas, particles):
@@ -150,7 +159,10 @@ def unwrapped_grid_positions(tables: EventTables, state: State) -> NDArray[np.in
             part[rows, state.particle_at[some]] = site_positions
         else:
             part[:] = site_positions[_carrier_sites(tables, state.coordinates[some])]
-        part += unpack_image(state.image[some]).astype(np.int32) * period
+        for axis, images in enumerate(split_image(state.image[some])):
+            part[..., axis] += images.astype(np.int32) * np.int32(period[axis])
+            crossed[axis] = max(int(crossed[axis]), int(images.max()), -int(images.min()))
+    check_crossed(supercell, crossed)
     return positions
 
 

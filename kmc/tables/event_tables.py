@@ -156,8 +156,13 @@ def pack_image(wraps: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def unpack_image(packed: NDArray[np.int64]) -> NDArray[np.int64]:
     """Packed int64 -> (..., 3) signed image counts, on the host or on a device."""
+    return module_of(packed).stack(split_image(packed), axis=-1)
+
+
+def split_image(packed: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The signed image counts along each axis."""
     half, mask = 1 << (IMAGE_BITS - 1), (1 << IMAGE_BITS) - 1
     x = ((packed + half) & mask) - half
     rest = (packed - x) >> IMAGE_BITS
     y = ((rest + half) & mask) - half
-    return module_of(packed).stack([x, y, (rest - y) >> IMAGE_BITS], axis=-1)
+    return x, y, (rest - y) >> IMAGE_BITS

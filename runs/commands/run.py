@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
     parser = run_file(commands, "run", "carry out a run file, analyse and plot the results", _run)
     parser.add_argument("--out", type=Path, help="output folder (default: ./NAME of the run file)")
     parser.add_argument("--backend", help="auto, or a backend that `kmc info` lists")
-    parser.add_argument("--device", metavar="N[,N]", help="number of the GPU, as nvidia-smi lists it")
+    parser.add_argument("--device", metavar="N", help="number of the GPU, as nvidia-smi lists it")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--resume", action="store_true", help="continue a run; FILE may be the output folder")
     parser.add_argument(

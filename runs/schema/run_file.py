@@ -207,7 +207,7 @@ class RunSpec(Strict):
 
     temperature_index: random stream of the first temperature. The run file of one temperature of a list holds its own,
     so that it can be repeated alone. allow_localised_carriers: run even if the bonds of a carrier form closed clusters.
-    devices: numbers of the GPUs to be used; none for the current one.
+    devices: number of the GPU to be used, in a list; empty for the current one.
     """
 
     temperature_K: Annotated[list[Temperature], Field(min_length=1, json_schema_extra=or_single)]
@@ -246,6 +246,8 @@ class RunSpec(Strict):
     def _each_once(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(value)) != len(value):
             raise ValueError(f"{list(value)} was given; no device may be listed twice")
+        if len(value) > 1:
+            raise ValueError(f"{list(value)} was given; a run uses one device")
         return value
 
     @field_validator("backend")
