@@ -2,10 +2,13 @@
 
     python benchmarks/check_gpu.py --out h200.json
 
-Builds the kernels and reads their registers, compares every walk with NumPy's bit for bit (the tests of the backend),
-runs the walks under compute-sanitizer if it is installed, then measures the cases of `kmc bench`. Exit code 0 if
-everything passed, 1 if a check failed (the JSON file says which), 2 if there is no usable GPU. `--backend cpu` does the
-same on a machine without a GPU.
+Correctness first: the kernels are built and their registers read, every walk is compared with NumPy's bit for bit (the
+tests of the backend, and whole runs with resumptions), and the walks run under compute-sanitizer if it is installed.
+Then come the cases of `kmc bench`, whole runs from the command line to the last picture, and where the time of a frame
+goes. The steps have time limits, which add up to eight minutes; a step that exceeds its own counts as failed. Exit
+code 0 if everything passed, 1 if a check failed (the JSON file says which), 2 if there is no usable GPU.
+
+`--stand-in` takes the same steps, shortened, on the stand-in for CuPy of the tests; its times mean nothing.
 """
 
 from __future__ import annotations
@@ -16,25 +19,28 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-CORRECTNESS = (
+STAND_IN = ROOT / "tests" / "stand_in"
+# Tests with a parameter for each backend are selected by its name; those below them compare the backends inside.
+BY_NAME = (
     "kmc/backends/test_backends.py",
     "kmc/backends/test_rejection_free.py",
     "kmc/exact/test_oracle.py",
     "kmc/files/test_checkpoint.py",
     "kmc/tables/test_coulomb.py",
     "physics/test_domains.py",
-    "physics/test_drift.py",
     "physics/test_grand_canonical.py",
-    "physics/test_layers.py",
-    "physics/test_polarons.py",
 )
-PHYSICS = ("physics/test_diffusion.py",)
+WHOLE = ("kmc/backends/test_cuda_stand_in.py", "kmc/run/test_device_frames.py", "runs/test_whole_device_runs.py")
+SHORT = ("runs/test_whole_device_runs.py::test_a_whole_run_on_the_stand_in_equals_one_on_the_host[smallest]",)
+LIMIT_S = {"registers": 60, "bit for bit": 110, "whole runs": 80, "sanitizer": 60}  # the rows below take 170
 CASES = (
     "ideal-512",
     "ideal-8000",
@@ -48,113 +54,192 @@ CASES = (
     "mixed-vacancies",
     "mixed-electrons",
 )
-WALK = """
-from kmc.run.schedule import window_trials
-from kmc.backends import make_grand_walker, make_walker
-from kmc.carriers.neutral_component import neutral_component
-from kmc.state.grand_state import grand_state
-from tests.systems import NOTE, made_up_model, made_up_system, same, walked
-polarons = {"barriers": [{"energy_eV": 0.3, **NOTE}]}
-pairs = [("V_O", "V_O", 1, 0.1), ("V_O", "electron", 1, -0.1)]
-model = made_up_model("perovskite", {("M",): 0.4, ("D",): 0.5, ("electron",): 0.45}, pairs, polarons=polarons)
-system = made_up_system(model, (4, 4, 4), 5, dopants=4, electrons=4, replicas=3)
-for selection in ("rejection", "rejection-free"):
-    walks = [make_walker(name, system, system.initial_state(), selection) for name in ("numpy", "cuda")]
-    for walk in walks:
-        walk.advance(window_trials(system, 0, 200))
-    assert same(walks[0].read(), walks[1].read())
-component = neutral_component(system.tables, system.model.vacancies)
-ends = [grand_state(system.tables, component, system.initial_state(), 100_000) for name in range(2)]
-for end, name in zip(ends, ("numpy", "cuda")):
-    walk = make_grand_walker(name, system, end)
-    walk.advance(200, 0)
-    walk.read()
-assert (ends[0].histogram == ends[1].histogram).all() and (ends[0].ion_order == ends[1].ion_order).all()
-"""
+END_TO_END = {
+    "ideal-512": ("ideal-fluorite", ["crystal.repeats=[4, 4, 4]", "run.replicas=65536", "run.temperature_K=1000"]),
+    "gdc-1000K": ("gdc", ["run.replicas=4096", "run.temperature_K=1000"]),
+    "ideal-1e6": (
+        "ideal-fluorite",
+        ["crystal.repeats=[50, 50, 50]", "run.replicas=1", 'run.parallel={domains={block="auto"}}'],
+    ),
+}
+RUN = ['run.positions="none"', "run.frames=100", "run.equilibration={hops_per_carrier=2}"]
 
 
 def main() -> int:
     """Run every step; the JSON file is written after each, so that an interrupted run keeps its results."""
     arguments = _arguments()
-    sys.path.insert(0, str(ROOT))
+    sys.path[:0] = [str(STAND_IN), str(ROOT)] if arguments.stand_in else [str(ROOT)]
     from kmc.backends import choose_backend
     from lattices.errors import InputError
-    from runs.bench import bench, machine
+    from runs.bench import machine
 
     try:
-        choose_backend(arguments.backend)
+        choose_backend("cuda")
     except InputError as error:
         print(f"check_gpu: {error}", file=sys.stderr)
         return 2
-    found: dict[str, Any] = {"machine": machine(), "rows": [], "checks": {}}
-    steps = {"registers": lambda: _registers(arguments.backend)}
-    steps["bit for bit"] = lambda: _tests(arguments.backend, CORRECTNESS)
-    steps["sanitizer"] = lambda: _sanitizer(arguments.backend)
-    steps["physics"] = lambda: _tests(arguments.backend, PHYSICS)
-    for name, step in steps.items():
+    played = bool(arguments.stand_in)
+    found: dict[str, Any] = {"machine": machine(), "stand_in": played, "checks": {}, "rows": [], "end_to_end": {}}
+    checks: dict[str, Callable[[float], dict[str, Any]]] = {
+        "registers": lambda limit: _registers(),
+        "bit for bit": lambda limit: _tests(() if played else BY_NAME, limit, played, "cuda or gpu"),
+        "whole runs": lambda limit: _tests(SHORT if played else WHOLE, limit, played),
+        "sanitizer": lambda limit: _sanitizer(limit, played),
+    }
+    for name, check in checks.items():
         start = time.monotonic()
-        found["checks"][name] = step() | {"seconds": round(time.monotonic() - start, 1)}
+        found["checks"][name] = check(LIMIT_S[name]) | {"seconds": round(time.monotonic() - start, 1)}
         print(f"{name}: {found['checks'][name]}", flush=True)
         _write(arguments.out, found)
-    for case in CASES:
-        rows = bench([arguments.backend], [case], seconds=arguments.seconds).rows
-        found["rows"] += [asdict(row) for row in rows]
-        print(f"{case}: {rows[-1].accepted_per_s:.3g} hops/s", flush=True)
+    for case in CASES[:1] if played else CASES:
+        found["rows"].append(_row(case, arguments.seconds, played))
+        print(f"{case}: {found['rows'][-1]['accepted_per_s']:.3g} hops/s", flush=True)
         _write(arguments.out, found)
+    for case in ["ideal-512"] if played else END_TO_END:
+        found["end_to_end"][case] = _end_to_end(case, played)
+        print(f"kmc run {case}: {found['end_to_end'][case]}", flush=True)
+        _write(arguments.out, found)
+    found["frame_s"] = _frame(played)
+    print(f"a frame: {found['frame_s']}", flush=True)
+    _write(arguments.out, found)
     return int(any(check.get("passed") is False for check in found["checks"].values()))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Check and time the kernels on a GPU.")
     parser.add_argument("--out", type=Path, default=Path("gpu.json"))
-    parser.add_argument("--backend", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--seconds", type=float, default=3.0, help="per timed row")
+    parser.add_argument("--stand-in", action="store_true", help="the same steps, shortened, on the stand-in for CuPy")
     return parser.parse_args()
 
 
-def _registers(backend: str) -> dict[str, Any]:
-    """Registers and spilled bytes of every kernel as compiled for this device."""
-    if backend != "cuda":
-        return {"left out": "no device kernels"}
+def _registers() -> dict[str, Any]:
+    """Registers and spilled bytes of every kernel of walk.cu as compiled for this device."""
     from kmc.backends.cuda_device import kernel
     from kmc.backends.cuda_domains import KERNELS as VISITS
+    from kmc.backends.cuda_frame import KERNELS as FRAMES
     from kmc.backends.cuda_grand import KERNEL as GRAND
-    from kmc.backends.cuda_walk import KERNELS
+    from kmc.backends.cuda_walk import DRAW, KERNELS
 
-    kernels = {name: kernel(name) for name in (*KERNELS, *VISITS, GRAND)}
-    return {
-        "passed": True,
-        "kernels": {n: {"registers": k.num_regs, "spilled_bytes": k.local_size_bytes} for n, k in kernels.items()},
-    }
+    kernels: dict[str, Any] = {name: kernel(name) for name in (*KERNELS, *VISITS, GRAND, *FRAMES, DRAW)}
+    sizes = {n: {"registers": k.num_regs, "spilled_bytes": k.local_size_bytes} for n, k in kernels.items()}
+    return {"passed": True, "kernels": sizes}
 
 
-def _tests(backend: str, files: tuple[str, ...]) -> dict[str, Any]:
-    """The tests of this backend. A file that is missing is a failure."""
+def _environment(played: bool) -> dict[str, str]:
+    paths = [str(STAND_IN), str(ROOT)] if played else [str(ROOT)]
+    more = {} if played else {"MIEC_KMC_REQUIRE_CUDA": "1", "MIEC_KMC_REAL_GPU": "1"}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "MPLBACKEND": "Agg", **more}
+
+
+def _tests(files: tuple[str, ...], limit: float, played: bool, select: str = "") -> dict[str, Any]:
+    """The tests in these files, on the device. A file that is missing is a failure."""
+    if not files:
+        return {"left out": "on the stand-in these are part of the tests"}
     paths = [str(ROOT / "tests" / name) for name in files]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    if backend == "cuda":
-        environment["MIEC_KMC_REQUIRE_CUDA"] = "1"
-    command = [sys.executable, "-m", "pytest", "-q", "-k", f"{backend} or gpu", *paths]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    lines = done.stdout.strip().splitlines()
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "4", *(["-k", select] if select else []), *paths]
+    passed, lines = _carried_out(command, limit, played)
     kept = [line for line in lines if line.startswith(("FAILED", "ERROR"))] + lines[-1:]
-    return {"passed": done.returncode == 0, "said": kept[:12]}
+    return {"passed": passed, "said": kept[:12]}
 
 
-def _sanitizer(backend: str) -> dict[str, Any]:
-    """A small walk of every kernel under compute-sanitizer."""
+def _sanitizer(limit: float, played: bool) -> dict[str, Any]:
+    """A small walk of every kernel under compute-sanitizer, with an allocation of its own for every array.
+
+    racecheck sees shared memory only; memory of the device is compared with NumPy's.
+    """
+    sys.path.insert(0, str(ROOT))
+    from tests.kmc.backends.test_cuda_stand_in import WALKS
+
     tool = shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer", path="/usr/local/cuda/bin")
-    if backend != "cuda" or tool is None:
-        return {"left out": "no device kernels" if backend != "cuda" else "compute-sanitizer is not installed"}
+    script = "import cupy\ngetattr(cupy.cuda, 'set_allocator', lambda _: None)(None)\n" + WALKS
+    if tool is None or played:
+        passed, lines = _carried_out([sys.executable, "-c", script], limit, played)
+        return {"passed": passed, "said": ["without compute-sanitizer, which is not installed", *lines[-1:]]}
     said, passed = {}, True
     for check in ("memcheck", "racecheck", "initcheck"):
-        command = [tool, "--tool", check, "--error-exitcode", "9", sys.executable, "-c", WALK]
-        done = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-        )
-        passed &= done.returncode == 0
-        said[check] = (done.stdout.strip().splitlines() or [""])[-1]
+        command = [tool, "--tool", check, "--error-exitcode", "9", sys.executable, "-c", script]
+        good, lines = _carried_out(command, limit / 3, played)
+        passed &= good
+        said[check] = (lines or [""])[-1]
     return {"passed": passed, "said": said}
+
+
+def _carried_out(command: list[str], limit: float, played: bool) -> tuple[bool, list[str]]:
+    """(whether a command succeeded within its time, its lines)."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=_environment(played),
+            capture_output=True,
+            text=True,
+            timeout=10 * limit if played else limit,
+        )
+    except subprocess.TimeoutExpired:
+        return False, [f"not finished after {limit:g} s"]
+    return done.returncode == 0, (done.stdout.strip() or done.stderr.strip()).splitlines()
+
+
+def _row(case: str, seconds: float, played: bool) -> dict[str, Any]:
+    from runs import bench
+
+    if played:
+        bench.CASES[case] = replace(bench.CASES[case], lanes={"cuda": 3})
+    (row,) = bench.bench(["cuda"], [case], seconds=0.05 if played else seconds).rows
+    return asdict(row)
+
+
+def _end_to_end(case: str, played: bool) -> dict[str, Any]:
+    """Hops per second of `kmc run`, from the start of the program to the last picture."""
+    example, sets = END_TO_END[case]
+    sets = [*sets, *RUN, "run.duration={hops_per_carrier=%d}" % (4 if played else 2000)]
+    if played:
+        sets += ["run.replicas=3", "run.frames=4"]
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "kmc", "run", example, "--backend", "cuda", "--out", f"{folder}/run"]
+        start = time.monotonic()
+        passed, lines = _carried_out([*command, *(p for key in sets for p in ("--set", key))], 40, played)
+        wall = time.monotonic() - start
+        if not passed:
+            return {"passed": False, "said": lines[-1:]}
+        results = json.loads((Path(folder) / "run" / "results.json").read_text(encoding="utf-8"))
+    hops = sum(family["accepted"] for family in results["hops"]["families"].values())
+    return {"hops": hops, "wall_s": round(wall, 2), "hops_per_s": hops / wall, "walk_s": results["hops"]["wall_s"]}
+
+
+def _frame(played: bool) -> dict[str, float]:
+    """Wall seconds of each part of a frame of many replicas of 512 sites, each waited for."""
+    import cupy
+    import numpy as np
+
+    from kmc.backends import make_walker
+    from kmc.run.observers import observers_of
+    from kmc.run.settings import Settings
+    from runs import bench
+
+    case = bench.CASES["ideal-512"]
+    system = bench._system(case, 3 if played else case.lanes["cuda"])
+    walker = make_walker("cuda", system, system.initial_state())
+    observers = observers_of(system, Settings(), walker.sums)
+    observers.start(system.tables, walker.live())
+    observers.record(0, walker.positions())
+    trials, frames = np.full(system.replicas, 100, dtype=np.int64), 2 if played else 20
+    spent = dict.fromkeys(("walk of 100 trials", "positions", "observers", "counters"), 0.0)
+
+    def timed(name: str, call: Callable[[], object]) -> object:
+        start = time.perf_counter()
+        result = call()
+        cupy.cuda.Device().synchronize()
+        spent[name] += (time.perf_counter() - start) / frames
+        return result
+
+    for frame in range(1, frames + 1):
+        timed("walk of 100 trials", lambda: walker.advance(trials))
+        positions: Any = timed("positions", walker.positions)
+        timed("observers", lambda frame=frame, positions=positions: observers.record(frame, positions))  # type: ignore[misc]
+        timed("counters", walker.counters)
+    return spent
 
 
 def _write(path: Path, found: dict[str, Any]) -> None:

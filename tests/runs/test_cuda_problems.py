@@ -127,7 +127,8 @@ def test_a_device_by_number(play, tmp_path, capsys):
     with pytest.raises(InputError, match=r"backend numpy cannot be used: it has no devices, \[1\] were given"):
         choose_backend("numpy", devices=(1,))
     assert choose_backend("auto", Work(1), devices=(1,))[0] != "cuda"  # it does not pay
-    for given, line in (("2", "no device 2"), ("0,0", "listed twice"), ("0,1", "a run uses one device"), ("x", "run.devices"), ("-1", "run.devices")):
+    cases = {"2": "no device 2", "0,0": "listed twice", "0,1": "a run uses one device"}
+    for given, line in (*cases.items(), ("x", "run.devices"), ("-1", "run.devices")):
         argv = ["run", "smallest", "--backend", "cuda", f"--device={given}", "--out", str(tmp_path / "run")]
         assert main(argv) == 2
         said = capsys.readouterr().err

@@ -58,7 +58,7 @@ for end, kind in zip(ends, ("numpy", "cuda")):
     walk.advance(200, 0)
     walk.read()
 assert (ends[0].histogram == ends[1].histogram).all() and (ends[0].ion_order == ends[1].ion_order).all()
-assert {name for name, _, _ in cupy.LAUNCHES} >= {
+assert not hasattr(cupy, "LAUNCHES") or {name for name, _, _ in cupy.LAUNCHES} >= {
     "walk_energies", "walk_plain_warp", "walk_single_barrier", "walk_rejection_free", "walk_free_warp",
     "visit_energies", "visit_single_barrier", "walk_neutral",
 }
@@ -89,7 +89,8 @@ needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is 
 
 def played(script: str) -> None:
     """Run a script with the stand-in in place of CuPy."""
-    path = os.pathsep.join([str(ROOT / "tests" / "stand_in"), str(ROOT)])
+    stand_in = [] if os.environ.get("MIEC_KMC_REAL_GPU") else [str(ROOT / "tests" / "stand_in")]
+    path = os.pathsep.join([*stand_in, str(ROOT)])
     done = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
     )
