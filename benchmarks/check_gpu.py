@@ -38,7 +38,13 @@ BY_NAME = (
     "physics/test_domains.py",
     "physics/test_grand_canonical.py",
 )
-WHOLE = ("kmc/backends/test_cuda_stand_in.py", "kmc/run/test_device_frames.py", "runs/test_whole_device_runs.py")
+WHOLE = (
+    "kmc/backends/test_cuda_compact.py",
+    "kmc/backends/test_cuda_stand_in.py::test_every_walk_on_the_stand_in_equals_numpy",
+    "kmc/run/test_device_frames.py::test_files_of_device_runs_equal_those_of_numpy",
+    "kmc/run/test_device_frames.py::test_limits_of_displacements_are_checked_on_the_device",
+    "runs/test_whole_device_runs.py",
+)
 SHORT = ("runs/test_whole_device_runs.py::test_a_whole_run_on_the_stand_in_equals_one_on_the_host[smallest]",)
 LIMIT_S = {"registers": 60, "bit for bit": 110, "whole runs": 80, "sanitizer": 60}  # the rows below take 170
 CASES = (
@@ -185,7 +191,7 @@ def _row(case: str, seconds: float, played: bool) -> dict[str, Any]:
     from runs import bench
 
     if played:
-        bench.CASES[case] = replace(bench.CASES[case], lanes={"cuda": 3})
+        bench.CASES[case] = replace(bench.CASES[case], lanes={"cuda": 3, "numpy": 3})
     (row,) = bench.bench(["cuda"], [case], seconds=0.05 if played else seconds).rows
     return asdict(row)
 
@@ -193,7 +199,7 @@ def _row(case: str, seconds: float, played: bool) -> dict[str, Any]:
 def _end_to_end(case: str, played: bool) -> dict[str, Any]:
     """Hops per second of `kmc run`, from the start of the program to the last picture."""
     example, sets = END_TO_END[case]
-    sets = [*sets, *RUN, "run.duration={hops_per_carrier=%d}" % (4 if played else 2000)]
+    sets = [*sets, *RUN, f"run.duration={{hops_per_carrier={4 if played else 2000}}}"]
     if played:
         sets += ["run.replicas=3", "run.frames=4"]
     with tempfile.TemporaryDirectory() as folder:
