@@ -46,7 +46,8 @@ for system in (few, crowded, alone, perovskite, chain):
             walk.advance(window_trials(system, window, mean))
     assert same(walks[0].read(), walks[1].read())
     assert abs(walks[0].read().image).max() > 0 and walks[0].read().accepted.min() > 20
-assert not hasattr(cupy, "LAUNCHES") or {name for name, _, _ in cupy.LAUNCHES if name.startswith("walk")} == {"walk_plain_warp"}
+launches = getattr(cupy, "LAUNCHES", [("walk_plain_warp", 1, 1)])
+assert {name for name, _, _ in launches if name.startswith("walk")} == {"walk_plain_warp"}
 """
 FREE = """
 import numpy as np, cupy
@@ -79,7 +80,8 @@ given(systems())(settings(max_examples=10, deadline=None, derandomize=True, supp
     lambda system: compare(system, 301)
 ))()
 assert len(seen) > 6 and sum(seen[1:]) > 100, seen
-assert not hasattr(cupy, "LAUNCHES") or {name for name, _, _ in cupy.LAUNCHES if name.startswith("walk")} == {"walk_free_warp"}
+launches = getattr(cupy, "LAUNCHES", [("walk_free_warp", 1, 1)])
+assert {name for name, _, _ in launches if name.startswith("walk")} == {"walk_free_warp"}
 """
 
 
