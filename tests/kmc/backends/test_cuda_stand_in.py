@@ -87,6 +87,48 @@ for name, make in SYSTEMS.items():
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 
 
+OUTSIDE = """
+import cupy, numpy as np
+code = 'extern "C" __global__ void outside(const int32_t* from, int32_t* to, int32_t k) { to[0] = from[k]; }'
+function = cupy.RawModule(code=code).get_function("outside")
+here, there = cupy.zeros(7, dtype=np.int32), cupy.zeros(1, dtype=np.int32)
+function((1,), (1,), (here, there, np.int32(6)))
+print("inside", flush=True)
+function((1,), (1,), (here, there, np.int32(8)))
+"""
+FLAGS = {
+    "undefined": {"FAKE_CUPY_FLAGS": "-O1 -g -fsanitize=undefined -fno-sanitize-recover=all"},
+    "address": {
+        "FAKE_CUPY_FLAGS": "-O1 -g -fsanitize=address",
+        "FAKE_CUPY_POISON": "1",
+        "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
+    },
+}
+
+
+def sanitized(script: str, sanitizer: str) -> subprocess.CompletedProcess[str]:
+    """Run a script on the stand-in with kernels compiled for a sanitizer."""
+    path = os.pathsep.join([str(ROOT / "tests" / "stand_in"), str(ROOT)])
+    environment = {**os.environ, "PYTHONPATH": path, **FLAGS[sanitizer]}
+    if sanitizer == "address":
+        command = ["g++", "-print-file-name=libasan.so"]
+        environment["LD_PRELOAD"] = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(bool(os.environ.get("MIEC_KMC_REAL_GPU")), reason="of the stand-in")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+@pytest.mark.slow
+@pytest.mark.parametrize("sanitizer", FLAGS)
+def test_device_code_is_clean_under_a_sanitizer(sanitizer):
+    """Every walk; the address sanitizer also finds reads outside an array, as the small kernel shows."""
+    done = sanitized(WALKS, sanitizer)
+    assert done.returncode == 0, done.stderr[-2000:]
+    if sanitizer == "address":
+        broken = sanitized(OUTSIDE, sanitizer)
+        assert broken.stdout == "inside\n" and "use-after-poison" in broken.stderr, broken.stderr[-2000:]
+
+
 def played(script: str) -> None:
     """Run a script with the stand-in in place of CuPy."""
     stand_in = [] if os.environ.get("MIEC_KMC_REAL_GPU") else [str(ROOT / "tests" / "stand_in")]

@@ -21,7 +21,7 @@ from kmc.backends.cuda_grand import KERNEL as GRAND
 from kmc.backends.cuda_walk import DRAW
 from kmc.backends.cuda_walk import KERNELS as WALKS
 
-ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
+ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100", "sm_120")
 LATTICE = {"NX": 20, "NY": 20, "NZ": 20, "BASIS": 1, "CARRIERS": 400, "DIRECTIONS": 6}
 CONSTANTS = tuple((f"KMC_{name}", value) for name, value in LATTICE.items())
 SOURCES = {"walk.cu": (), "plain_warp.cu": CONSTANTS, "free_warp.cu": ()}

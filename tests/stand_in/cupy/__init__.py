@@ -48,6 +48,11 @@ OPERATION = ("cupy", 0, 0)  # in its place for each operation of CuPy's own: a k
 COPIES = {"to_device": 0, "bytes_to_device": 0, "to_host": 0, "bytes_to_host": 0}
 _live: weakref.WeakSet[_Memory] = weakref.WeakSet()
 _pool = POOLS[0]
+MARKS = (
+    [getattr(ctypes.CDLL(None), f"__asan_{kind}_memory_region") for kind in ("unpoison", "poison")]
+    if "FAKE_CUPY_POISON" in os.environ
+    else []
+)
 
 
 class _Memory:
@@ -68,6 +73,7 @@ class _Memory:
         self._raw = np.full(size + 2 * GUARD + ALIGNMENT, 0xAB, dtype=np.uint8)
         self._begin = GUARD + -(self._raw.ctypes.data + GUARD) % ALIGNMENT
         self.bytes = self._raw[self._begin : self._begin + size]
+        self._poison(True)
         with LOCK:
             _live.add(self)
 
@@ -75,8 +81,18 @@ class _Memory:
         end = self._begin + self.size
         return bool((self._raw[: self._begin] == 0xAB).all() and (self._raw[end:] == 0xAB).all())
 
+    def _poison(self, poisoned: bool) -> None:
+        """Under an address sanitizer (FAKE_CUPY_POISON) kernels cannot read the guards either."""
+        if not MARKS:
+            return
+        mark = MARKS[poisoned]
+        first, end = self._raw.ctypes.data, self._begin + -(-self.size // 8) * 8  # eight bytes have one mark
+        for begin, size in ((0, self._begin), (end, len(self._raw) - end)):
+            mark(ctypes.c_void_p(first + begin), ctypes.c_size_t(size))
+
     def __del__(self) -> None:
         if self.size:
+            self._poison(False)
             self._pool["used"] -= self.size
             self.bytes.fill(0xCD)
 
