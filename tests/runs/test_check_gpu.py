@@ -37,7 +37,7 @@ def test_the_check_of_a_gpu_runs_on_the_stand_in(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     found = json.loads((tmp_path / "gpu.json").read_text())
-    assert found["stand_in"] and len(found["checks"]["registers"]["kernels"]) == 10
+    assert found["stand_in"] and len(found["checks"]["registers"]["kernels"]) >= 10
     assert found["rows"][0]["backend"] == "cuda" and found["rows"][0]["accepted_per_s"] > 0
     assert found["end_to_end"]["ideal-512"]["hops"] > 300
     assert set(found["frame_s"]) == {"walk of 100 trials", "positions", "observers", "counters"}
