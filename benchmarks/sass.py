@@ -13,12 +13,15 @@ import tempfile
 from pathlib import Path
 
 KERNELS = Path(__file__).parents[1] / "kmc" / "kernels"
+LATTICE = ("NX=20", "NY=20", "NZ=20", "BASIS=1", "CARRIERS=400", "DIRECTIONS=6")  # of plain_warp.cu: 8000 sites
+FILES = ("walk.cu", "plain_warp.cu", "free_warp.cu")
 BYTES_PER_INSTRUCTION = 16  # from sm_70 on
 
 
-def compile_kernels(architecture: str, cubin: Path) -> str:
-    """Compile the kernels; returns the report of ptxas."""
-    command = ["nvcc", "-cubin", "-O3", f"-arch={architecture}", "-Xptxas", "-v", str(KERNELS / "walk.cu")]
+def compile_kernels(architecture: str, name: str, cubin: Path) -> str:
+    """Compile a file of kernels; returns the report of ptxas."""
+    flags = ["-cubin", "-O3", "-std=c++14", f"-arch={architecture}", "-Xptxas", "-v"]
+    command = ["nvcc", *flags, *(f"-DKMC_{size}" for size in LATTICE), str(KERNELS / name)]
     return subprocess.run([*command, "-o", str(cubin)], capture_output=True, text=True, check=True).stderr
 
 
@@ -40,14 +43,15 @@ def instructions(cubin: bytes) -> dict[str, int]:
 def main() -> None:
     """Print a line for each kernel."""
     architecture = sys.argv[1] if len(sys.argv) > 1 else "sm_90"
-    with tempfile.TemporaryDirectory() as folder:
-        cubin = Path(folder) / "walk.cubin"
-        report = compile_kernels(architecture, cubin)
-        counts = instructions(cubin.read_bytes())
-    for name, spilled, registers in re.findall(
-        r"function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", report, flags=re.DOTALL
-    ):
-        print(f"{architecture} {name}: {counts[name]} instructions, {registers} registers, {spilled} bytes spilled")
+    for file in FILES:
+        with tempfile.TemporaryDirectory() as folder:
+            cubin = Path(folder) / "kernels.cubin"
+            report = compile_kernels(architecture, file, cubin)
+            counts = instructions(cubin.read_bytes())
+        for name, spilled, registers in re.findall(
+            r"function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", report, flags=re.DOTALL
+        ):
+            print(f"{architecture} {name}: {counts[name]} instructions, {registers} registers, {spilled} bytes spilled")
 
 
 if __name__ == "__main__":
