@@ -1,5 +1,5 @@
 // Device code on the host: the threads of a block are coroutines, one block after another. A coroutine runs until it
-// meets a warp intrinsic or __syncthreads; which one goes on next is random, so that a missing barrier changes the
+// meets a warp intrinsic, an atomic operation or __syncthreads; which one goes on next is random, so that a missing barrier changes the
 // result. Threads that wait for one another for ever are reported in `failure`, with what each of them waits for.
 #include <setjmp.h>
 #include <stdint.h>
@@ -63,6 +63,12 @@ static uint64_t random_word()
 static __attribute__((noinline)) void leave()
 {
     if (_setjmp(threads[current].here) == 0) _longjmp(scheduler, 1);
+}
+
+// Before an atomic operation another thread may come first, as between any two accesses on a device.
+static inline void pause()
+{
+    if (random_state && (random_word() & 1)) leave();
 }
 
 static void body()
@@ -293,12 +299,21 @@ static unsigned __match_any_sync(unsigned mask, T value)
 static inline void __syncthreads() { block::meet_block(); }
 
 template <class T>
-static inline T atomicAdd(T* to, T by) { return __atomic_fetch_add(to, by, __ATOMIC_RELAXED); }
+static inline T atomicAdd(T* to, T by)
+{
+    block::pause();
+    return __atomic_fetch_add(to, by, __ATOMIC_RELAXED);
+}
 template <class T>
-static inline T atomicOr(T* to, T by) { return __atomic_fetch_or(to, by, __ATOMIC_RELAXED); }
+static inline T atomicOr(T* to, T by)
+{
+    block::pause();
+    return __atomic_fetch_or(to, by, __ATOMIC_RELAXED);
+}
 template <class T>
 static inline T atomicMin(T* to, T by)
 {
+    block::pause();
     const T old = *to;
     if (by < old) *to = by;
     return old;
@@ -306,6 +321,7 @@ static inline T atomicMin(T* to, T by)
 template <class T>
 static inline T atomicMax(T* to, T by)
 {
+    block::pause();
     const T old = *to;
     if (by > old) *to = by;
     return old;
