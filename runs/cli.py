@@ -1,4 +1,7 @@
-"""The `kmc` command. Exit codes: 0 done, 2 bad input (one line), 1 anything else, 128 + signal when stopped."""
+"""The `kmc` command.
+
+Exit codes: 0 done, 2 bad input (one line), 3 some points of a study failed, 1 anything else, 128 + signal when stopped.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from kmc.errors import BarrierBelowBound, DisplacementOverflow
 from kmc.version import VERSION
 from lattices.errors import InputError
 from runs.commands import COMMANDS
-from runs.commands.arguments import Parser
+from runs.commands.arguments import Parser, with_examples
+from runs.commands.completers import complete
 from runs.commands.messages import one_line
 
 
@@ -45,5 +49,8 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"kmc {VERSION}")
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for name in COMMANDS:
-        importlib.import_module(f"runs.commands.{name}").add(commands)
+        module = importlib.import_module(f"runs.commands.{name}")
+        module.add(commands)
+        with_examples(commands.choices[name], module.EXAMPLES)
+    complete(whole)
     return whole

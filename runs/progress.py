@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from lattices.errors import InputError
+from runs.pace import CurrentError, Pace
 
 if TYPE_CHECKING:
     from kmc.run.progress import Progress
@@ -72,10 +73,14 @@ def signals(asked: Callable[[], bool] | None = None) -> Iterator[Stop]:
 
 
 @contextmanager
-def progress(log: Log) -> Iterator[Callable[[Progress], None]]:
-    """A progress bar on a terminal, or else a line for every quarter of a phase."""
+def progress(log: Log, trajectory: Path) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on a terminal, or else a line for every quarter of a phase.
+
+    trajectory: the file of the run, from which the error of D* so far is taken.
+    """
+    pace, error = Pace(), CurrentError(trajectory)
     if log.quiet or not sys.stderr.isatty():
-        yield _lines(log)
+        yield _lines(log, pace, error)
         return
     from tqdm import tqdm
 
@@ -85,20 +90,24 @@ def progress(log: Log) -> Iterator[Callable[[Progress], None]]:
             if bar.desc.rstrip(": ") != progress.phase or bar.total != progress.total:
                 bar.reset(total=progress.total)
                 bar.set_description_str(progress.phase)
-            bar.set_postfix_str(f"{progress.accepted:.3g} hops", refresh=False)
+            known = [f"{progress.accepted:.3g} hops", pace.text(progress).partition(",")[0], error.text()]
+            bar.set_postfix_str(", ".join(filter(None, known)), refresh=False)
             bar.update(progress.done - bar.n)
 
         yield report
 
 
-def _lines(log: Log) -> Callable[[Progress], None]:
+def _lines(log: Log, pace: Pace, error: CurrentError) -> Callable[[Progress], None]:
     """Write a line to the log for every quarter of each phase."""
     reported: dict[str, int] = {}
 
     def report(progress: Progress) -> None:
+        speed = pace.text(progress)
         quarter = 4 * progress.done // max(progress.total, 1)
         if quarter > reported.get(progress.phase, 0):
             reported[progress.phase] = quarter
-            log(f"  {progress.phase} {25 * quarter} %  {progress.accepted:.4g} hops  {progress.wall_s:.1f} s")
+            so_far = f"{progress.accepted:.4g} hops  {progress.wall_s:.1f} s"
+            known = [f"  {progress.phase} {25 * quarter} %", so_far, speed]
+            log("  ".join(filter(None, [*known, error.text() if progress.phase == "production" else ""])))
 
     return report

@@ -115,7 +115,7 @@ class TrajectoryRun:
         """Simulate up to a number of frames; False if stopped. afterwards: sample thermodynamics too, if asked for."""
         from kmc.run.engine import run
 
-        with progress(self.log) as report:
+        with progress(self.log, self.folder / NAME) as report:
             finished = run(
                 self.job.system,
                 self.job.settings,

@@ -1,4 +1,4 @@
-"""The commands of `kmc`, a module each with `add(commands)`; the order is that of `kmc --help`.
+"""The commands of `kmc`, a module each with EXAMPLES and `add(commands)`; the order is that of `kmc --help`.
 
 A new command is a module here and its name in COMMANDS. Modules are imported at every start: what is heavy is imported
 when a command runs.
@@ -20,5 +20,6 @@ COMMANDS = (
     "barriers",
     "model",
     "equilibrium",
+    "completion",
     "info",
 )

@@ -12,6 +12,11 @@ from runs.commands.arguments import as_json, folder
 if TYPE_CHECKING:
     from runs.commands.arguments import Commands
 
+EXAMPLES = (
+    "kmc analyze demo",
+    "kmc analyze demo/T1150K --fit-range 0.05 0.2 --json",
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""

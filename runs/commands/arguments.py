@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lattices.suggestions import did_you_mean
+from runs.commands.completers import examples, names_and_files
 from runs.commands.messages import one_line
 
 if TYPE_CHECKING:
@@ -50,6 +51,19 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {one_line(message)}; see {self.prog} --help\n")
 
 
+def with_examples(parser: argparse.ArgumentParser, examples: Sequence[str]) -> None:
+    """Show examples at the end of the help of a command, and of its parts those that use them."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for part, inner in action.choices.items():
+                with_examples(inner, [line for line in examples if f" {part} " in f"{line} "])
+    if examples:
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.epilog = "\n".join(
+            ["examples:" if len(examples) > 1 else "example:", *(f"  {line}" for line in examples)]
+        )
+
+
 def command(commands: Commands, name: str, text: str, action: Action) -> argparse.ArgumentParser:
     """A new command whose help in the list is `text`; `action` returns the exit code."""
     parser = commands.add_parser(name, help=text)
@@ -60,7 +74,8 @@ def command(commands: Commands, name: str, text: str, action: Action) -> argpars
 def run_file(commands: Commands, name: str, text: str, action: Action) -> argparse.ArgumentParser:
     """A command on a run file, with `--set`."""
     parser = command(commands, name, text, action)
-    parser.add_argument("file", help="a run file (TOML) or the name of an example")
+    file = parser.add_argument("file", help="a run file (TOML) or the name of an example")
+    names_and_files(file, examples)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, TOML value")
     return parser
 

@@ -19,6 +19,8 @@ from runs.commands.arguments import command
 if TYPE_CHECKING:
     from runs.commands.arguments import Commands
 
+EXAMPLES = ("kmc barriers gdc-cell.toml --calculator chgnet -o gdc-mine.toml",)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""

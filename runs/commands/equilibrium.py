@@ -14,6 +14,11 @@ from runs.commands.arguments import as_json, command, number
 if TYPE_CHECKING:
     from runs.commands.arguments import Commands
 
+EXAMPLES = (
+    "kmc equilibrium lsf64 --temperature 1073 --pO2 0.01",
+    "kmc equilibrium ceria --temperature 1273 --pO2 1e-15 --brouwer ceria.png",
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""

@@ -11,6 +11,11 @@ from runs.commands.arguments import folder
 if TYPE_CHECKING:
     from runs.commands.arguments import Commands
 
+EXAMPLES = (
+    "kmc export demo --format extxyz",
+    "kmc export demo/T1150K --format h5md --output positions.h5",
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""

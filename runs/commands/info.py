@@ -11,6 +11,11 @@ from runs.commands.arguments import as_json, command
 if TYPE_CHECKING:
     from runs.commands.arguments import Commands
 
+EXAMPLES = (
+    "kmc info",
+    "kmc info --json",
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""

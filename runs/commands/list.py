@@ -13,6 +13,11 @@ from runs.commands.arguments import command
 if TYPE_CHECKING:
     from runs.commands.arguments import Commands
 
+EXAMPLES = (
+    "kmc list .",
+    "kmc list mine --format csv --output mine.csv",
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""

@@ -12,6 +12,13 @@ from runs.commands.arguments import command
 if TYPE_CHECKING:
     from runs.commands.arguments import Commands
 
+EXAMPLES = (
+    "kmc model list",
+    "kmc model show gdc-chgnet-preview",
+    "kmc model new --from gdc-chgnet-preview -o mine.toml",
+    "kmc model schema --run",
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from analysis.plots.sheet import Look
     from runs.commands.arguments import Commands
 
+EXAMPLES = (
+    "kmc plot demo",
+    "kmc plot demo other --format svg --out pictures",
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""

@@ -12,6 +12,11 @@ from runs.commands.arguments import command
 if TYPE_CHECKING:
     from runs.commands.arguments import Commands
 
+EXAMPLES = (
+    "kmc report demo",
+    "kmc report demo mine --output both.html",
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""

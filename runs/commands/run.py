@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lattices.errors import InputError
-from runs.commands.arguments import run_file
+from runs.commands.arguments import as_json, run_file
 
 if TYPE_CHECKING:
     from runs.commands.arguments import Commands
+
+EXAMPLES = (
+    "kmc run gdc --out demo",
+    "kmc run gdc --set run.replicas=16 --set 'crystal.repeats=[6, 6, 6]' --seed 2 --out other",
+    "kmc run demo --resume",
+    "kmc run demo --extend hops_per_carrier=5000",
+)
 
 
 def add(commands: Commands) -> None:
@@ -20,6 +27,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("--backend", help="auto, or a backend that `kmc info` lists")
     parser.add_argument("--device", metavar="N", help="number of the GPU, as nvidia-smi lists it")
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--quiet", action="store_true", help="print nothing; log.txt holds everything")
+    as_json(parser)
     parser.add_argument("--resume", action="store_true", help="continue a run; FILE may be the output folder")
     parser.add_argument(
         "--extend",
@@ -47,4 +56,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if (arguments.resume or extension) and (Path(file) / "run.toml").is_file():
         file, folder = Path(file) / "run.toml", arguments.out or Path(file)
     config, base = load_config(file, overrides)
-    return run_all(config, base, folder, resume=arguments.resume or extension is not None, extension=extension)
+    resume, quiet = arguments.resume or extension is not None, arguments.quiet or arguments.json
+    code = run_all(config, base, folder, resume=resume, extension=extension, quiet=quiet)
+    if arguments.json and not code:
+        print((folder / "results.json").read_text(encoding="utf-8"), end="")
+    return code

@@ -11,6 +11,11 @@ from runs.commands.arguments import as_json, run_file
 if TYPE_CHECKING:
     from runs.commands.arguments import Commands
 
+EXAMPLES = (
+    "kmc validate gdc",
+    "kmc validate mine.toml --json",
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""

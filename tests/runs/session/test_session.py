@@ -151,7 +151,7 @@ import kmc
 from runs import progress as shown
 
 seen = []
-def lines(log):
+def lines(log, *more):
     def report(progress):
         seen.append(progress)
         if len(seen) == 3:
