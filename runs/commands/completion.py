@@ -28,8 +28,8 @@ def _print(arguments: argparse.Namespace) -> int:
         meant = did_you_mean(arguments.shell, SHELLS)
         raise InputError(f"completion for {arguments.shell!r}: {', '.join(SHELLS)} are allowed{meant}")
     try:
-        import argcomplete
+        from argcomplete import shell_integration
     except ImportError as error:
         raise InputError("completion needs argcomplete: pip install argcomplete") from error
-    print(argcomplete.shellcode(["kmc"], shell=arguments.shell))
+    print(shell_integration.shellcode(["kmc"], shell=arguments.shell))
     return 0
