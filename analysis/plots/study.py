@@ -87,7 +87,7 @@ def plot_study(summary: JsonObject, folder: Path, look: Look | None = None) -> l
         return []
     pictures = []
     for kind in KINDS:
-        series = _series(summary["rows"], numeric[0], kind)
+        series = _series(summary["rows"], numeric[0], kind, _zipped_with(summary, numeric[0]))
         if series:
             target = (look or Look()).of(folder, f"study-{kind.picture}")
             pictures.append(_draw(series, numeric[0], kind, str(summary["run"]), target))
@@ -110,13 +110,24 @@ def _kind_of(name: str) -> Kind | None:
     return max((kind for kind in KINDS if own.endswith(kind.ending)), key=lambda kind: len(kind.ending), default=None)
 
 
-def _series(rows: Iterable[JsonObject], key: str, kind: Kind) -> list[Series]:
-    """Every series of one kind; rows that differ in other keys, or in their temperatures, have their own."""
+def _zipped_with(summary: JsonObject, key: str) -> tuple[str, ...]:
+    """The keys whose values belong to those of a key, which therefore make no series of their own."""
+    return next((tuple(group) for group in summary.get("zipped", ()) if key in group), (key,))
+
+
+def _series(rows: Iterable[JsonObject], key: str, kind: Kind, zipped: tuple[str, ...]) -> list[Series]:
+    """Every series of one kind; rows that differ in other keys, or in their temperatures, have their own.
+
+    zipped: keys that vary together with the abscissa.
+    """
     rows = list(rows)
-    several = len({row["temperature_K"] for row in rows}) > 1 and not key.endswith("temperature_K")
+    several = len({row["temperature_K"] for row in rows}) > 1 and not any(
+        each.endswith("temperature_K") for each in (key, *zipped)
+    )
     found: dict[tuple[str, str], Series] = {}
     for row in rows:
-        others = [varied_label(k, v) for k, v in row["varied"].items() if k != key and not k.endswith("temperature_K")]
+        free = {k: v for k, v in row["varied"].items() if k not in (key, *zipped) and not k.endswith("temperature_K")}
+        others = [varied_label(k, v) for k, v in free.items()]
         others += [f"{row['temperature_K']:g} K"] if several else []
         x = _number(row["varied"][key])
         for name, entry in row["figures"].items():

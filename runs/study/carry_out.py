@@ -145,9 +145,11 @@ def _pass_on(stop: Stop, stop_file: Path) -> None:
 def _environments(tasks: Sequence[Task], options: Options) -> list[dict[str, str]]:
     from kmc.backends import choose_backend
 
-    backend, _ = choose_backend(tasks[0].config.run.backend)
-    devices = gpus() if backend == "cuda" else []
-    return worker_environments(len(tasks), len(os.sched_getaffinity(0)), devices, options.workers)
+    run, cores = tasks[0].config.run, len(os.sched_getaffinity(0))
+    backend, _ = choose_backend(run.backend, devices=run.devices)
+    if backend == "cuda" and run.devices:  # the run file itself names the GPUs, which every worker must then see
+        return worker_environments(len(tasks), cores, [], options.workers or 1)
+    return worker_environments(len(tasks), cores, gpus() if backend == "cuda" else [], options.workers)
 
 
 def _finish(table: StudyTable, options: Options) -> None:

@@ -93,3 +93,18 @@ def test_scalar_estimates_are_found_by_their_dotted_keys() -> None:
     assert scalar_estimates(results) == {
         "species.O.haven_ratio": {"value": 1.0, "stderr": 0.1, "interval_95": [0.8, 1.2]}
     }
+
+
+def test_keys_that_vary_together_make_one_series(tmp_path: Path) -> None:
+    """A lattice parameter that belongs to each doping is no other curve."""
+    from analysis.plots.study import KINDS, _series, _zipped_with
+
+    keys = ("crystal.doping.Gd", "crystal.lattice_parameter_angstrom")
+    figures = {"total_conductivity_S_m": {"value": 1.0, "stderr": 0.1, "interval_95": [0.8, 1.2]}}
+    rows = [
+        {"varied": dict(zip(keys, values, strict=True)), "temperature_K": 1000.0, "figures": figures}
+        for values in ((0.1, 5.418), (0.2, 5.426))
+    ]
+    zipped = _zipped_with({"zipped": [list(keys)]}, keys[0])
+    assert [len(each.points) for each in _series(rows, keys[0], KINDS[0], zipped)] == [2]
+    assert [len(each.points) for each in _series(rows, keys[0], KINDS[0], (keys[0],))] == [1, 1]
