@@ -25,6 +25,7 @@ from analysis.statistics.arrhenius import arrhenius_json, scaled
 from analysis.statistics.estimates import Unavailable
 from analysis.statistics.independent_samples import FitRange
 from analysis.thermodynamics.chemical_diffusion import chemical_json
+from analysis.transport.advice import advice_lines
 from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.conductivity import transport_json
 from analysis.transport.drift import drift_json, drift_warning
@@ -68,6 +69,7 @@ def analyze(trajectory: Trajectory, fit_range: FitRange = None) -> RunResults:
         "hops": _hops(trajectory),
         "notes": [note.text for note in trajectory.notes if not note.warning],
         "warnings": of_run + _warnings(analysis) + drift_warning(trajectory) + doubts,
+        "advice": advice_lines(analysis),
     }
     if (profile := profile_json(analysis)) is not None:
         results["profile"] = profile

@@ -244,6 +244,7 @@ class RunResults(Header, TransportResults, DriftResults, ChemicalResults):
     hops: HopResults
     notes: list[str]
     warnings: list[str]
+    advice: NotRequired[list[str]]
 
 
 class ArrheniusResults(TypedDict):

@@ -117,7 +117,8 @@ def format_table(results: FolderResults) -> str:
         lines.append(f"[H_R]: {OF_VACANCIES}")
     notes = set(_reasons(runs))
     notes |= {warning for run in runs for warning in run["warnings"]}
-    return "\n".join([*lines, *(f"note: {note}" for note in sorted(notes))])
+    advice = dict.fromkeys(line for run in runs for line in run.get("advice", []))
+    return "\n".join([*lines, *advice, *(f"note: {note}" for note in sorted(notes))])
 
 
 def _fit_lines(runs: list[RunResults]) -> list[str]:
