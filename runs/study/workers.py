@@ -84,7 +84,7 @@ def local_scheduler(environments: Sequence[dict[str, str]]) -> Iterator[str]:
         number: {"cls": Nanny, "options": {**options, "env": environment}}
         for number, environment in enumerate(environments)
     }
-    scheduler = {"cls": Scheduler, "options": {"port": 0, "dashboard": False, "host": "127.0.0.1"}}
+    scheduler = {"cls": Scheduler, "options": {"port": 0, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}}
     with SpecCluster(workers=workers, scheduler=scheduler, silence_logs="CRITICAL") as cluster:
         yield cluster.scheduler_address
 
