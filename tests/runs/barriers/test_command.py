@@ -190,3 +190,21 @@ def test_failures_are_named_and_nothing_is_written(tmp_path: Path, capsys: pytes
     assert main(["barriers", str(path), "--calculator", "emt", "-o", str(output)]) == 1
     assert "FAILED: vacancy-any-1-2x2x2-start: forces above 0.01 eV/angstrom after 1 steps" in capsys.readouterr().out
     assert not output.exists()
+
+
+@pytest.mark.slow
+def test_a_correction_is_part_of_the_source(tmp_path: Path) -> None:
+    """scale_eV with a calculator given as module:factory: the number, its mark and its source say so."""
+    scale = 'saddle = "mid-plane"\nscale_eV = { value = 0.25, source = "made up for a test", mark = "assumed" }\n'
+    written = {}
+    for name, text in (("plain", 'saddle = "mid-plane"\n'), ("scaled", scale)):
+        folder = tmp_path / name
+        folder.mkdir()
+        path = crystal_file(folder, COPPER.replace("[cells]", text + "[cells]").replace("0.01", "0.05"), "Cu", 3.6)
+        words = ["--calculator", "ase.calculators.emt:EMT", "-o", str(folder / "mine.toml")]
+        assert main(["barriers", str(path), *words, "--folder", str(tmp_path / "images")]) == 0
+        written[name] = load_model(folder / "mine.toml").hops[0].barriers[0]
+    plain, scaled = written["plain"], written["scaled"]
+    assert scaled.energy_eV == pytest.approx(plain.energy_eV + 0.25, abs=1e-9)
+    assert (plain.mark, scaled.mark) == ("computed", "derived")
+    assert "and added +0.250 eV (made up for a test)" in scaled.source and "mid-plane" in plain.source
