@@ -55,8 +55,7 @@ def run(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / LOCK), on_device(usable, devices):
-            plan = DevicePlan(system, settings, extend_to_frames or settings.frames)
-            backend_named(usable).check_memory(plan.bytes, system.replicas)
+            _check_memory(usable, DevicePlan(system, settings, extend_to_frames or settings.frames))
             if not resume and (has_checkpoint(folder) or (folder / NAME).exists()):
                 raise InputError(f"{folder} already holds a run; resume it or choose another folder")
             task = RunTask(system, settings, folder, usable, report, stop)
@@ -71,6 +70,14 @@ def run(
         if not (line := backend_named(usable).failure(error)):
             raise
         raise InputError(f"{folder}: {line}; {_what_is_kept(folder)}") from error
+
+
+def _check_memory(backend: str, plan: DevicePlan) -> None:
+    try:
+        backend_named(backend).check_memory(plan.bytes, plan.system.replicas)
+    except Exception as error:
+        error.add_note("before the first window")  # for the one line that a failing device gives
+        raise
 
 
 def frozen_schedule(folder: Path | str) -> Schedule:
