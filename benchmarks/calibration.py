@@ -19,7 +19,6 @@ import argparse
 import itertools
 import json
 import platform
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -216,6 +215,11 @@ def table(pool: Path, model: str, progress: tqdm) -> dict[str, object]:  # type:
     return result
 
 
+def _parts(pool: Path, model: str, temperature: int) -> int:
+    folder = part_file(pool, model, MODELS[model].temperatures_K[temperature], FRAMES[-1], 0).parent
+    return len(list(folder.glob("*.h5")))
+
+
 def main() -> None:
     """Simulate, analyse, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -227,7 +231,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("calibration.json"))
     arguments = parser.parse_args()
     models = arguments.model or list(MODELS)
-    begun = time.process_time()
     wanted = [
         (model, temperature_K, part)
         for part in range(arguments.parts)
@@ -242,9 +245,10 @@ def main() -> None:
         "version": VERSION,
         "machine": platform.machine(),
         "backend": arguments.backend,
-        "cpu_s": round(time.process_time() - begun, 1),
         "models": {name: asdict(MODELS[name]) for name in models},
         "frames": FRAMES,
+        "replicas_in_pool": {name: PART * _parts(arguments.pool, name, 0) for name in models},
+        "replicas_at_every_temperature": {name: PART * _parts(arguments.pool, name, -1) for name in models},
     }
     text = json.dumps({"conditions": conditions, "tables": tables}, indent=1, allow_nan=False)
     arguments.out.write_text(text + "\n", encoding="utf-8")
