@@ -36,7 +36,7 @@ from analysis.thermodynamics.isotherm_results import theta_estimates
 from analysis.transport.analysis import TransportAnalysis
 from analysis.transport.onsager import species_estimates, transport_coefficients
 from analysis.transport.tracer import tracer_estimates
-from benchmarks.calibration_pool import FRAMES, MODELS, PART, groups, part_file, simulate_part
+from benchmarks.calibration_pool import FRAMES, HERE, MODELS, PART, Model, groups, part_file, simulate_part
 from kmc.files.trajectory import Trajectory
 from kmc.version import VERSION
 
@@ -215,6 +215,12 @@ def table(pool: Path, model: str, progress: tqdm) -> dict[str, object]:  # type:
     return result
 
 
+def _conditions(model: Model) -> dict[str, object]:
+    """Of a model, with files named relative to this repository."""
+    root = str(HERE.parents[1])
+    return {**asdict(model), "keys": [key.replace(f"{root}/", "") for key in model.keys]}
+
+
 def _parts(pool: Path, model: str, temperature: int) -> int:
     folder = part_file(pool, model, MODELS[model].temperatures_K[temperature], FRAMES[-1], 0).parent
     return len(list(folder.glob("*.h5")))
@@ -245,7 +251,7 @@ def main() -> None:
         "version": VERSION,
         "machine": platform.machine(),
         "backend": arguments.backend,
-        "models": {name: asdict(MODELS[name]) for name in models},
+        "models": {name: _conditions(MODELS[name]) for name in models},
         "frames": FRAMES,
         "replicas_in_pool": {name: PART * _parts(arguments.pool, name, 0) for name in models},
         "replicas_at_every_temperature": {name: PART * _parts(arguments.pool, name, -1) for name in models},
