@@ -19,9 +19,7 @@ import argparse
 import itertools
 import json
 import platform
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +40,7 @@ from kmc.version import VERSION
 
 REPLICAS = (4, 8, 32)
 MOST_RUNS = 400  # per cell
+MOST_RUNS_FOR_ENERGIES = 150
 LEVELS = (0.68, 0.95)
 BEYOND_CHANCE = 1e-3  # both sides of the binomial interval together
 D_TRACER, D_SIGMA, THETA, ENERGY = "D* (m2/s)", "D_sigma (m2/s)", "Theta", "E_a of {} (eV)"
@@ -101,40 +100,39 @@ def _found(estimate: Estimate, unseen: float) -> Found:
     return Found(estimate.value, estimate.stderr, estimate.dof or float("inf"), remark, float(np.nan_to_num(unseen)))
 
 
-def energies(model: str, runs: tuple[Trajectory, ...]) -> dict[str, Found]:
-    """Activation energies from one run at each temperature."""
-    temperatures = MODELS[model].temperatures_K
-    each = [TransportAnalysis(run) for run in runs]
-    carrier, found = MODELS[model].carrier, {}
-    results = [
-        (
-            tracer_estimates(one.tracer(carrier))[0],
-            species_estimates(one.trajectory, one.collective, one.tracer(carrier), carrier)[0],
-        )
-        for one in each
-    ]
-    for name, of_quantity in zip(("D*", "D_sigma"), zip(*results, strict=True), strict=True):
-        fit = arrhenius_json(temperatures, [result.as_json() for result in of_quantity], "ln D against 1/kT")
-        energy = from_json(fit["activation_energy_eV"])
-        if isinstance(energy, Estimate):
-            bound = any(
-                "bound: " in result.note for result in of_quantity if isinstance(result, Estimate) and result.note
-            )
-            found[ENERGY.format(name)] = Found(energy.value, energy.stderr, energy.dof or float("inf"), 2 * bound, 0.0)
-    return found
+def diffusivities(model: str, trajectory: Trajectory) -> dict[str, Found]:
+    """D* and D_sigma of one run at one of the other temperatures."""
+    analysis, carrier = TransportAnalysis(trajectory), MODELS[model].carrier
+    tracer = analysis.tracer(carrier)
+    results = {
+        D_TRACER: tracer_estimates(tracer)[0],
+        D_SIGMA: species_estimates(trajectory, analysis.collective, tracer, carrier)[0],
+    }
+    return {name: _found(each, 0.0) for name, each in results.items() if isinstance(each, Estimate)}
 
 
-def estimates_of(pool: Path, model: str, frames: int, size: int) -> Iterator[dict[str, Found]]:
-    """`estimates` of each run of a cell of the table."""
-    for run in itertools.islice(groups(pool, model, MODELS[model].temperatures_K[0], frames, size), MOST_RUNS):
-        yield estimates(model, run)
+def energies(model: str, at_each: list[list[dict[str, Found]]]) -> list[dict[str, Found]]:
+    """Activation energies of runs, from the rows at each temperature.
 
-
-def energies_of(pool: Path, model: str, frames: int, size: int) -> Iterator[dict[str, Found]]:
-    """`energies` of each run of a cell of the table."""
-    at_each = [groups(pool, model, temperature_K, frames, size) for temperature_K in MODELS[model].temperatures_K]
-    for runs in itertools.islice(zip(*at_each, strict=False), MOST_RUNS):
-        yield energies(model, runs)
+    Parts with the same number share a seed, which at another temperature may give the same trajectory on another clock:
+    a run takes its replicas at each temperature from another place of the pool.
+    """
+    temperatures, rows = MODELS[model].temperatures_K, []
+    number = min(map(len, at_each))
+    for i in range(number):
+        chosen = [rows_k[(i + k * number // len(at_each)) % number] for k, rows_k in enumerate(at_each)]
+        row = {}
+        for quantity, name in ((D_TRACER, "D*"), (D_SIGMA, "D_sigma")):
+            if any(quantity not in each for each in chosen):
+                continue
+            found = [each[quantity] for each in chosen]
+            entries = [Estimate(f.value, f.stderr, dof=f.dof).as_json() for f in found]
+            energy = from_json(arrhenius_json(temperatures, entries, "ln D against 1/kT")["activation_energy_eV"])
+            if isinstance(energy, Estimate):
+                bound = max(f.remark for f in found)
+                row[ENERGY.format(name)] = Found(energy.value, energy.stderr, energy.dof or float("inf"), bound, 0.0)
+        rows.append(row)
+    return rows
 
 
 def summary(found: list[Found], truth: float) -> dict[str, float | int | list[str]]:
@@ -168,20 +166,20 @@ def summary(found: list[Found], truth: float) -> dict[str, float | int | list[st
     return result
 
 
-def analysed(pool: Path, model: str, temperature_K: float, cell: tuple[int, int]) -> list[dict[str, Found]]:
-    """Rows of a cell; kept in the pool, so that an interrupted analysis continues with the next cell.
+def analysed(pool: Path, model: str, temperature_K: float, frames: int, size: int) -> list[dict[str, Found]]:
+    """Estimates of each run of a cell of the table, or D* and D_sigma alone at the other temperatures.
 
-    At the first temperature these are the estimates, at the last one the energies. Remove the files analysed-*.json
-    after a change of the analysis.
+    They are kept in the pool, so that an interrupted analysis continues with the next cell. Remove the files
+    analysed-*.json after a change of the analysis.
     """
-    frames, size = cell
+    first = temperature_K == MODELS[model].temperatures_K[0]
+    make, most = (estimates, MOST_RUNS) if first else (diffusivities, MOST_RUNS_FOR_ENERGIES)
     folder = part_file(pool, model, temperature_K, frames, 0).parent
-    runs = min(MOST_RUNS, len(list(folder.glob("*.h5"))) * (PART // size))
+    runs = min(most, len(list(folder.glob("*.h5"))) * (PART // size))
     kept = folder / f"analysed-{VERSION}-{runs}-runs-of-{size}.json"
     if kept.exists():
         return [{k: Found(**f) for k, f in row.items()} for row in json.loads(kept.read_text(encoding="utf-8"))]
-    make = estimates_of if temperature_K == MODELS[model].temperatures_K[0] else energies_of
-    rows = list(make(pool, model, frames, size)) if folder.exists() else []
+    rows = [make(model, run) for run in itertools.islice(groups(pool, model, temperature_K, frames, size), runs)]
     if rows:
         kept.write_text(json.dumps([{k: asdict(f) for k, f in row.items()} for row in rows]), encoding="utf-8")
     return rows
@@ -192,8 +190,8 @@ def table(pool: Path, model: str, progress: tqdm) -> dict[str, object]:  # type:
     cells = {}
     for frames in FRAMES:
         for size in REPLICAS:
-            of_cell = partial(analysed, pool, model, cell=(frames, size))
-            cells[frames, size] = [row for kind in (0, -1) for row in of_cell(MODELS[model].temperatures_K[kind])]
+            at_each = [analysed(pool, model, t, frames, size) for t in MODELS[model].temperatures_K]
+            cells[frames, size] = at_each[0] + energies(model, at_each)
             progress.update()
     best = cells[FRAMES[-1], REPLICAS[-1]]
     result: dict[str, object] = {}
