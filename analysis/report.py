@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.folders import belongs_to_run, holds_one_run, mode_folders, temperature_folders, visit_folders
 from analysis.results import (
     ArrheniusResults,
     FamilyResults,
@@ -31,7 +32,7 @@ from analysis.transport.conductivity import transport_json
 from analysis.transport.drift import drift_json, drift_warning
 from analysis.transport.fits import fit_json
 from analysis.transport.onsager import onsager_json, species_estimates, transport_coefficients
-from analysis.transport.polaron_modes import MODES, combine
+from analysis.transport.polaron_modes import combine
 from analysis.transport.profile import profile_json
 from analysis.transport.stationarity import drift_lines
 from analysis.transport.tracer import tracer_estimates
@@ -162,27 +163,10 @@ def analyze_folder(folder: Path | str, fit_range: FitRange = None, unwritten: li
     write = _write if unwritten is None else partial(_try_to_write, unwritten)
     results = _folder_results(folder, lambda part: analyze(read_trajectory(part / "trajectory.h5"), fit_range), write)
     part = folder.resolve()
-    while _belongs_to_run(part):
+    while belongs_to_run(part):
         part = part.parent
         _folder_results(part, lambda each: read_run_results(each, fit_range), write)
     return results
-
-
-def run_folder(folder: Path | str) -> Path:
-    """The analysed run of which a folder is a temperature, a mode or a visit length, or the folder itself."""
-    whole = Path(folder).resolve()
-    while _belongs_to_run(whole):
-        whole = whole.parent
-    return whole
-
-
-def _belongs_to_run(folder: Path) -> bool:
-    return folder in parts_of(folder.parent) and (folder.parent / "results.json").exists()
-
-
-def parts_of(folder: Path) -> list[Path]:
-    """Sub-folders that hold the parts of a run: temperatures, visits or modes."""
-    return visit_folders(folder) or mode_folders(folder) or temperature_folders(folder)
 
 
 def read_run_results(folder: Path, fit_range: FitRange = None) -> RunResults:
@@ -198,7 +182,7 @@ def read_run_results(folder: Path, fit_range: FitRange = None) -> RunResults:
 
 def _folder_results(folder: Path, leaf: Callable[[Path], RunResults], write: Write) -> FolderResults:
     """Make and write the results of a folder. leaf: makes those of a folder with a trajectory."""
-    if _holds_one_run(folder):
+    if holds_one_run(folder):
         return _run_results(folder, leaf, write)
     parts = temperature_folders(folder)
     if not parts:
@@ -230,25 +214,6 @@ def _run_results(folder: Path, leaf: Callable[[Path], RunResults], write: Write)
             raise InputError(f"{folder}: {error}") from error
     write(folder, results)
     return results
-
-
-def _holds_one_run(folder: Path) -> bool:
-    return (folder / "trajectory.h5").exists() or bool(visit_folders(folder) or mode_folders(folder))
-
-
-def temperature_folders(folder: Path) -> list[Path]:
-    """Sub-folders T...K that hold a trajectory, or visits with one, by temperature."""
-    return sorted(filter(_holds_one_run, folder.glob("T*K")), key=lambda part: (len(part.name), part.name))
-
-
-def mode_folders(folder: Path) -> list[Path]:
-    """Sub-folders named by a mode of the electronic carriers that hold a trajectory each: a run in mode "auto"."""
-    return [folder / mode for mode in MODES if (folder / mode / "trajectory.h5").exists()]
-
-
-def visit_folders(folder: Path) -> list[Path]:
-    """Sub-folders window1 ... that hold a trajectory each: domain-decomposed runs with visits of several lengths."""
-    return sorted(part for part in folder.glob("window?") if (part / "trajectory.h5").exists())
 
 
 def _write(folder: Path, results: FolderResults) -> None:

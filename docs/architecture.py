@@ -17,6 +17,7 @@ ROOMS = {
     "runs": "run files, the kmc command, studies; session/ behind import kmc",
     "analysis.plots": "pictures of runs and studies",
     "analysis.report": "results.json",
+    "analysis.folders": "folders of a run and its parts",
     "analysis.study": "fits over the runs of a study",
     "analysis.thermodynamics": "thermodynamic factor, chemical diffusivity",
     "analysis.transport": "tracer, Onsager, conductivity, drift",

@@ -11,14 +11,14 @@ from kmc.model.entries import CoulombSpec, Sourced
 from kmc.model.parameters import Model, load_model, shipped_models
 from lattices.errors import InputError
 from runs.config import RunConfig, naming
-from runs.schema.run_file import ParallelSpec
+from runs.schema.parallel import ParallelSpec
 
 if TYPE_CHECKING:
     from kmc.carriers.band import BandConduction
     from kmc.run.settings import Hops, Seconds, Settings, Thermodynamics
     from kmc.state.system import System
     from lattices.crystal import Crystal, Supercell
-    from runs.schema.run_file import DurationSpec, EquilibrationSpec
+    from runs.schema.lengths import DurationSpec, EquilibrationSpec
 
 
 def resolve(config: RunConfig, base: Path) -> RunConfig:

@@ -28,7 +28,7 @@ def export(folder: Path | str, form: str, output: Path | str | None = None) -> l
     InputError for another format, a folder without a run, or a run without positions. (With run.positions =
     "all" the file holds the other replicas too, but the dopants of replica 0 only.)
     """
-    from analysis.report import mode_folders, temperature_folders, visit_folders
+    from analysis.folders import mode_folders, temperature_folders, visit_folders
 
     folder = Path(folder)
     if form not in FORMATS:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from lattices.errors import InputError
 from runs.precision import check_precision
 from runs.prepare import Job
-from runs.schema.run_file import DurationSpec
+from runs.schema.lengths import DurationSpec
 from runs.trajectory import Length
 
 EXAMPLES = "hops_per_carrier=5000, time_s=1e-6 or precision={ionic_conductivity_S_m=0.02}, wall_time_h=8"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs.config import RunConfig
-from runs.schema.run_file import PART_STREAMS, DomainsSpec, ParallelSpec, PolaronSpec
+from runs.schema.parallel import DomainsSpec, ParallelSpec
+from runs.schema.run_file import PART_STREAMS, PolaronSpec
 
 if TYPE_CHECKING:
     from kmc.state.system import System

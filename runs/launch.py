@@ -17,7 +17,7 @@ from runs.extend import extended
 from runs.notes import anneal_lines, describe_system, further_notes, mode_lines
 from runs.prepare import Job, PreparedRun, prepare
 from runs.progress import Log, signals
-from runs.schema.run_file import DurationSpec
+from runs.schema.lengths import DurationSpec
 from runs.state import LOCK, RUN_FILE, mark_finished
 from runs.trajectory import Length, acceptance_of, run_trajectory
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, cast
 from analysis.results import SPECIES_KEYS, Entry, RunResults, TransportResults
 from lattices.errors import InputError
 from lattices.suggestions import did_you_mean
-from runs.schema.run_file import DRIFT, DurationSpec
+from runs.schema.lengths import DurationSpec
+from runs.schema.run_file import DRIFT
 
 if TYPE_CHECKING:
     from kmc.state.system import System

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from analysis.folders import mode_folders, temperature_folders, visit_folders
 from analysis.plots.chemical_diffusion import plot_decays, plot_routes, plot_waves
 from analysis.plots.msd import plot_msd
 from analysis.plots.results import opened
@@ -12,7 +13,6 @@ from analysis.plots.sigma_T import plot_sigma_temperature
 from analysis.plots.temperatures import plot_arrhenius, plot_conductivities
 from analysis.plots.thermodynamics import plot_isotherm
 from analysis.plots.transport import plot_onsager, plot_profile
-from analysis.report import mode_folders, temperature_folders, visit_folders
 from lattices.errors import InputError
 
 

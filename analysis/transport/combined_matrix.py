@@ -19,7 +19,7 @@ from analysis.statistics.estimates import (
     with_tensor,
 )
 from analysis.transport.conductivity import Carriers, Coefficient, Function
-from analysis.transport.onsager import uncoupled_pairs
+from analysis.transport.species_groups import uncoupled_pairs
 
 NO_CROSS = "cross terms of L are unknown: true kinetics was not affordable, or did not give them"
 NEEDED = ("scaled", "frozen-ions")  # without these no estimates can be combined

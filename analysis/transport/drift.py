@@ -19,7 +19,7 @@ from analysis.statistics.estimates import (
     from_samples,
 )
 from analysis.statistics.independent_samples import IndependentSamples, group_edges
-from analysis.transport.onsager import carriers_of
+from analysis.transport.species_groups import carriers_of
 from analysis.transport.tracer import without_true_motion
 from lattices.constants import BOLTZMANN_J_K, ELEMENTARY_CHARGE_C
 

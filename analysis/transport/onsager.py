@@ -1,14 +1,13 @@
 """The collective motion: Onsager coefficients, collective diffusivity, Haven ratio.
 
 L_ij = lim <dR_i . dR_j>/(6 V t kT) with dR_i the summed displacement of species i in the lattice frame; independent
-carriers only (V_O, not O). sigma_ij = z_i z_j e^2 L_ij, z being the charge that a displacement moves: see carriers_of.
+carriers only (V_O, not O). sigma_ij = z_i z_j e^2 L_ij, z being the charge that a displacement moves (carriers_of).
 Where the model does not couple two carriers (kmc/carriers/coupling.py), their L_ij is set to zero: its sampled value is
 noise of the order of sqrt(L_ii L_jj), which would swamp the smaller of the two conductivities.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -37,7 +36,7 @@ from analysis.transport.band import with_band
 from analysis.transport.collective_path import CollectivePath, collective_path
 from analysis.transport.conductivity import Carriers, Coefficient, conductivity_estimates, submatrix, tensor_submatrix
 from analysis.transport.conductivity import diffusivity as diffusivity_of
-from analysis.transport.species_groups import exchanging
+from analysis.transport.species_groups import carriers_of, uncoupled_pairs
 from analysis.transport.tensors import ratio_tensor
 from analysis.transport.tracer import FIELD_REASON, TracerSamples, check_motion, hop_rate_samples, without_true_motion
 from lattices.constants import BOLTZMANN_J_K
@@ -181,34 +180,6 @@ def _slopes(moments: FloatArray, fits: Sequence[LineFit]) -> FloatArray:
         fit = max(fits[i], fits[j], key=lambda each: each.range_frames[0])
         slopes[:, i, j] = np.einsum("k,ukab->uab", fit.weights.slope, moments[:, fit.chosen, i, j])
     return slopes
-
-
-def uncoupled_pairs(groups: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Pairs of carriers of different groups, which the model does not couple; none where there are no groups."""
-    number = {name: k for k, group in enumerate(groups) for name in group}
-    known = [name for name in names if name in number]
-    return tuple((a, b) for a, b in itertools.combinations(known, 2) if number[a] != number[b])
-
-
-def carriers_of(trajectory: Trajectory) -> dict[str, int]:
-    """Independent carriers that are present -> charge in e that their displacement moves.
-
-    Species that exchange with one another keep the sum of their displacements at zero, so that one of them, the
-    reference, depends on the others: the current sum of q_i dR_i over all of them is that of the others with charges
-    q_i - q_ref (derived). The reference is the partner of the hops (O for vacancies, the host for polarons), of several
-    partners the neutral or else the most frequent one; the other partners (F_O in addition to O) are carriers as well.
-    """
-    record = {r.name: r for r in trajectory.species}
-    families = [f for f in trajectory.families if record[f.carrier].count]
-    charges: dict[str, int] = {}
-    for group in exchanging(families):
-        moving = dict.fromkeys(f.carrier for f in families if f.carrier in group)
-        partners = [name for name in group if name not in moving] or list(group)
-        reference = min(partners, key=lambda name: (record[name].charge_e != 0, -record[name].count))
-        names = [*(name for name in moving if name != reference), *(name for name in partners if name != reference)]
-        present = [name for name in dict.fromkeys(names) if record[name].count]
-        charges |= {name: record[name].charge_e - record[reference].charge_e for name in present}
-    return charges
 
 
 def species_estimates(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import cuda_device
-from kmc.backends.layout import DeviceArray
+from kmc.backends.structs import DeviceArray
 from kmc.state.rejection_free import RateBounds
 from kmc.tables.event_tables import EventTables
 

@@ -16,7 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kmc.backends.layout import DeviceArray, layout_hash
+from kmc.backends.layout import layout_hash
+from kmc.backends.structs import DeviceArray
 from lattices.errors import InputError
 
 OLDEST_CAPABILITY, OLDEST_SINCE_13 = 70, 75  # NVRTC 13 no longer compiles for older ones

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from kmc.backends import cuda_device
 from kmc.backends.cuda_walk import CudaWalker
-from kmc.backends.layout import DOMAINS, DeviceArray, domain_values, walk_kind
+from kmc.backends.layout import DOMAINS, domain_values, walk_kind
 from kmc.backends.numpy_domains import carriers_from_sites
+from kmc.backends.structs import DeviceArray
 from kmc.state.domains import Domains, sweep_plan, visit_tables
 from kmc.state.replicas import State
 from kmc.tables.event_tables import EventTables

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmc.backends import cuda_device
-from kmc.backends.layout import FRAME, SUMS, DeviceArray, frame_values, sum_values
+from kmc.backends.layout import FRAME, SUMS, frame_values, sum_values
+from kmc.backends.structs import DeviceArray
 from kmc.state.carrier_sums import CarrierSums
 from kmc.state.frame_sums import check_moments
 from kmc.state.replicas import check_crossed

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kmc.backends.layout import ERROR_WORDS, WORD, frame_values, table_values
+from kmc.backends.layout import ERROR_WORDS, frame_values, table_values
+from kmc.backends.structs import WORD
 from kmc.state.rejection_free import bound_sizes
 from kmc.tables.event_tables import EventTables
 from lattices.errors import InputError

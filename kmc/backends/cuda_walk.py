@@ -19,13 +19,12 @@ from kmc.backends.layout import (
     ERROR_WORDS,
     STATE_MEMBERS,
     TABLES,
-    WORD,
-    DeviceArray,
     raise_if_failed,
     table_values,
     walk_kind,
 )
 from kmc.backends.numpy_rejection_free import Weights
+from kmc.backends.structs import WORD, DeviceArray
 from kmc.rng.philox import STREAM_TRIALS, stream_key
 from kmc.rng.poisson import WindowLengths, check_mean, poisson_table
 from kmc.state.carrier_sums import CarrierSums

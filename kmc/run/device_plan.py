@@ -14,7 +14,7 @@ from kmc.backends.cuda_memory import (
     grand_bytes_per_replica,
     table_bytes,
 )
-from kmc.backends.layout import WORD
+from kmc.backends.structs import WORD
 from kmc.carriers.neutral_component import neutral_component
 from kmc.measure.density_planes import counted
 from kmc.measure.lag_windows import LagWindows

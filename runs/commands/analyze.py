@@ -33,8 +33,9 @@ def add(commands: Commands) -> None:
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
+    from analysis.folders import run_folder
     from analysis.plots.run import plot_folder
-    from analysis.report import analyze_folder, run_folder
+    from analysis.report import analyze_folder
     from analysis.table import format_table
 
     unwritten: list[str] = []

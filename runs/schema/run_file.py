@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    GetJsonSchemaHandler,
-    PrivateAttr,
-    field_serializer,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import Field, PrivateAttr, field_serializer, field_validator, model_validator
 
 from runs.schema.crystal import (
     AtLeastOne,
@@ -26,8 +15,9 @@ from runs.schema.crystal import (
     Strict,
     Temperature,
     or_single,
-    short_forms,
 )
+from runs.schema.lengths import DurationSpec, EquilibrationSpec
+from runs.schema.parallel import ParallelSpec
 
 STREAMS = 2**24  # number of temperature indices in the key of the random numbers (kmc/rng/philox.py)
 DRIFT = "drift_conductivity_S_m"  # the estimate of a run in a field
@@ -80,119 +70,6 @@ class ModelSpec(Strict):
     parameters: str
     relative_permittivity: Annotated[float, Field(strict=True, ge=1, le=1e9, allow_inf_nan=False)] | None = None
     electronic: ElectronicSpec | None = None
-
-
-class _OneOf(Strict):
-    @model_validator(mode="after")
-    def _one(self) -> _OneOf:
-        if len(self.model_fields_set) != 1:
-            raise ValueError(f"exactly one of {', '.join(type(self).model_fields)} is needed")
-        return self
-
-
-class EquilibrationSpec(_OneOf):
-    """Length of the simulation before the first frame."""
-
-    hops_per_carrier: NotNegative | None = None
-    time_s: NotNegative | None = None
-
-
-LENGTHS = ("hops_per_carrier", "time_s", "precision")
-
-
-def _relative_errors(value: object) -> object:
-    """A number above 0 and below 1, or a table of them by dotted key, which TOML reads as nested unless quoted."""
-    if value is None:
-        return None
-    found = _flat(value) if isinstance(value, dict) else {"": value}
-    for key, error in found.items():
-        if isinstance(error, bool) or not isinstance(error, float | int) or not 0 < error < 1:
-            raise ValueError(f"{f'{key} = ' if key else ''}{error!r}: a number above 0 and below 1 is needed")
-    return found if isinstance(value, dict) else value
-
-
-def _flat(table: dict[str, object]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in table.items():
-        inner = _flat(value) if isinstance(value, dict) else {"": value}
-        found |= {f"{key}.{name}".rstrip("."): each for name, each in inner.items()}
-    return found
-
-
-class DurationSpec(Strict):
-    """Hops per carrier of the slowest mobile species, simulated time in s, or relative errors to be reached.
-
-    precision: of D* of the first mobile species, or a table of estimates by their keys in results.json. wall_time_s or
-    wall_time_h: of each trajectory, after which it ends with the precision that it has reached.
-    """
-
-    hops_per_carrier: Positive | None = None
-    time_s: Positive | None = None
-    precision: Annotated[float | dict[str, float] | None, BeforeValidator(_relative_errors)] = None
-    wall_time_s: Positive | None = None
-    wall_time_h: Positive | None = None
-
-    @model_validator(mode="after")
-    def _one_length(self) -> DurationSpec:
-        if len(self.model_fields_set & set(LENGTHS)) != 1 or self.precision == {}:
-            raise ValueError(f"exactly one of {', '.join(LENGTHS)} is needed")
-        caps = [name for name in ("wall_time_s", "wall_time_h") if getattr(self, name) is not None]
-        if len(caps) > 1 or (caps and self.precision is None):
-            raise ValueError(f"{' and '.join(caps)}: one of wall_time_s, wall_time_h is allowed, with precision")
-        return self
-
-    @property
-    def most_wall_s(self) -> float | None:
-        """The cap in wall time, in s."""
-        return self.wall_time_s if self.wall_time_h is None else 3600.0 * self.wall_time_h
-
-
-class DomainsSpec(Strict):
-    """One large supercell in parallel. block: smallest edge in cells. hops_per_visit: of the fastest carrier.
-
-    block = "auto": the smallest edge whose expected bias is at most 0.2 %, on every backend. A GPU needs many blocks.
-    extrapolate: run three lengths of a visit (1, 0.71 and 0.5 times the given one) and report estimates at zero length.
-    """
-
-    block: AtLeastOne | Literal["auto"] = 12
-    hops_per_visit: Annotated[float, Field(strict=True, ge=0.01, le=16)] = 0.5
-    extrapolate: bool = False
-
-    @property
-    def cells(self) -> int:
-        """The edge as a number, once the run file is resolved."""
-        assert self.block != "auto"
-        return self.block
-
-    @model_validator(mode="after")
-    def _short_visits(self) -> DomainsSpec:
-        if self.extrapolate and self.hops_per_visit > 1:
-            raise ValueError(f"extrapolate = true with hops_per_visit = {self.hops_per_visit}; at most 1 is allowed")
-        return self
-
-
-class ParallelSpec(Strict):
-    """Either "replicas" or { domains = { block, hops_per_visit } }."""
-
-    domains: DomainsSpec | None = None
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The table or the word."""
-        return short_forms(handler.resolve_ref_schema(handler(core)), {"const": "replicas"})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _word(cls, value: object) -> object:
-        if isinstance(value, dict | ParallelSpec):
-            return value
-        if value == "replicas":
-            return {}
-        raise ValueError(f'{value!r} was given; "replicas" or {{ domains = {{ block, hops_per_visit }} }} is allowed')
-
-    @model_serializer
-    def _as_written(self) -> object:
-        return "replicas" if self.domains is None else {"domains": self.domains.model_dump()}
 
 
 class KeptProfileSpec(Strict):

@@ -9,8 +9,9 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from kmc.backends import available_backends, choose_backend, cpu_library, layout
+from kmc.backends import available_backends, choose_backend, cpu_library
 from kmc.backends.layout import ARRAYS, CONSTANTS, STRUCTS, TABLES, layout_hash, table_values
+from kmc.backends.structs import Struct
 from lattices.errors import InputError
 from tests.systems import BACKENDS, made_up_model, made_up_system
 
@@ -81,7 +82,7 @@ def test_constants_are_equal_on_both_sides():
 
 
 def test_a_struct_is_its_values_in_order():
-    struct = layout.Struct("S", {"a": 1, "b": 2, "c": 1})
+    struct = Struct("S", {"a": 1, "b": 2, "c": 1})
     array = np.arange(3)
     assert struct.pack({"c": array, "b": [5, 6], "a": -1}).tolist() == [2**64 - 1, 5, 6, array.ctypes.data]
     with pytest.raises(KeyError, match=r"struct S: \['c', 'd'\]"):
