@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 from ase.build import bulk
 from ase.io import write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lattices.errors import InputError
 from lattices.from_atoms import crystal_from_file
 from tests.fuzz.mutations import Damage, damaged, damages
-from tests.fuzz.outcomes import fuzz
+from tests.fuzz.outcomes import EXAMPLES, fuzz
 
 pytestmark = pytest.mark.slow
+fuzz = settings(fuzz, max_examples=max(EXAMPLES // 5, 1))  # ASE takes its time
 
 CIF = """data_zirconia
 _cell_length_a 5.14
