@@ -29,7 +29,7 @@ html_show_copyright = False
 
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
-nb_execution_mode = "cache"  # a page is executed again only after it was changed
+nb_execution_mode = "force"  # a cache would keep the figures of older code
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
