@@ -141,9 +141,11 @@ def _fit_lines(runs: list[RunResults]) -> list[str]:
 
 
 def _unseen(fit: FitResults) -> str:
-    """`; excluded at longer lags: a decrease by more than 12 %`."""
+    """`; excluded at longer lags: a decrease by more than 12 %`, or that nothing is excluded."""
     if fit["unseen_decrease"] is None:
         return ""
+    if fit["unseen_decrease"] >= 1.0:
+        return "; no decrease at longer lags is excluded"
     return f"; excluded at longer lags: a decrease by more than {100 * fit['unseen_decrease']:.2g} %"
 
 

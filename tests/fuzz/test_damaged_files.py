@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,23 +40,30 @@ def attempt(read: Callable[[Path], Content], path: Path) -> tuple[Content | None
         return None, str(error)
 
 
+@dataclass(frozen=True)
+class Intact:
+    """An intact trajectory file. The fields are left out of its text, which Hypothesis prints with a failure."""
+
+    raw: bytes = field(repr=False)
+    content: Trajectory = field(repr=False)
+
+
 @pytest.fixture(scope="module")
-def trajectory(finished: Path) -> tuple[bytes, Trajectory]:
-    """(bytes, content) of an intact trajectory file."""
+def trajectory(finished: Path) -> Intact:
     path = finished / "T1300K" / "trajectory.h5"
-    return path.read_bytes(), read_trajectory(path)
+    return Intact(path.read_bytes(), read_trajectory(path))
 
 
 @fuzz
 @given(damages())
-def test_trajectories(trajectory: tuple[bytes, Trajectory], folder: Path, changes: list[Damage]) -> None:
+def test_trajectories(trajectory: Intact, folder: Path, changes: list[Damage]) -> None:
     path = folder / "trajectory.h5"
-    path.write_bytes(damaged(trajectory[0], changes))
+    path.write_bytes(damaged(trajectory.raw, changes))
     found, message = attempt(read_trajectory, path)
     if found is None:
         assert message.startswith(f"{path}: ") and "\n" not in message
     else:
-        assert same(vars(found), vars(trajectory[1]))
+        assert same(vars(found), vars(trajectory.content))
 
 
 @fuzz
