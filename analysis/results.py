@@ -6,8 +6,12 @@ The parts on thermodynamics and chemical diffusion are described in analysis/the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict, final
+
+from lattices.errors import InputError
 
 JsonObject: TypeAlias = Mapping[str, Any]  # a part of results.json whose shape is described elsewhere
 Matrix: TypeAlias = list[list[float]]
@@ -273,3 +277,16 @@ def runs_of(results: FolderResults) -> list[RunResults]:
     if "runs" in results:
         return results["runs"]
     return [results]
+
+
+def load_results(path: Path, remedy: str = "run kmc analyze again") -> dict[str, Any]:
+    """The content of a results.json; InputError, which ends with the remedy, where it cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}; {remedy}") from error
+    except ValueError as error:  # of JSON or of UTF-8
+        raise InputError(f"{path}: damaged ({error}); {remedy}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: damaged (no table of results); {remedy}")
+    return found

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from lattices.errors import InputError
 from runs.config import RunConfig, first_difference, load_config, resolved_toml
 
-RUN_FILE, LOCK, FAILURE = "run.toml", "run.lock", "failure.txt"
+RUN_FILE, RESULTS, LOCK, FAILURE = "run.toml", "results.json", "run.lock", "failure.txt"
 State: TypeAlias = Literal["finished", "running", "failed", "unfinished"]
 
 
@@ -30,7 +30,7 @@ def is_finished(folder: Path, wanted: RunConfig | None = None) -> bool:
     """Whether a folder holds a finished run with its results; wanted: the resolved run file that it must have."""
     try:
         config, _ = load_config(folder / RUN_FILE)
-        json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        json.loads((folder / RESULTS).read_text(encoding="utf-8"))
     except (InputError, OSError, ValueError):
         return False
     same = wanted is None or first_difference(config, _with_block_of(wanted, config)) is None

@@ -11,8 +11,9 @@ import numpy as np
 
 from analysis.plots.canvas import COLOURS, MARKERS, picture, time_unit
 from analysis.plots.labels import ROUTES, species_label, typeset
-from analysis.plots.results import JsonObject, heading
+from analysis.plots.results import heading
 from analysis.plots.sheet import Target
+from analysis.results import JsonObject
 from analysis.statistics.estimates import Estimate, from_json, half_width_95
 
 if TYPE_CHECKING:

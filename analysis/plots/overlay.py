@@ -10,10 +10,11 @@ import numpy as np
 
 from analysis.plots.canvas import COLOURS, MARKERS, picture
 from analysis.plots.labels import IONIC_SIGMA_T, QUANTITIES, species_label
-from analysis.plots.results import JsonObject, columns
+from analysis.plots.results import columns
 from analysis.plots.sheet import Look
 from analysis.plots.sigma_T import IONIC
 from analysis.plots.temperatures import Points, draw_series, finish_arrhenius
+from analysis.results import JsonObject
 from analysis.statistics.estimates import from_json
 
 TRACER = "tracer_diffusivity_m2_s"

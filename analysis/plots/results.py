@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
 
+from analysis.results import JsonObject, load_results
 from analysis.statistics.estimates import Estimate, FloatArray, Result, half_width_95
 from lattices.errors import InputError
-
-JsonObject: TypeAlias = Mapping[str, Any]
 
 
 @contextmanager
@@ -22,12 +19,7 @@ def opened(path: Path) -> Iterator[JsonObject]:
 
     Raises InputError where the file cannot be read, is not JSON, or lacks what a picture needs.
     """
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # of JSON or of UTF-8
-        raise InputError(f"{path}: damaged ({error}); run kmc analyze again") from error
+    results = load_results(path)
     try:
         yield results
     except InputError:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from analysis.plots.canvas import COLOURS, MARKERS, picture
 from analysis.plots.labels import IONIC_SIGMA_T
-from analysis.plots.results import JsonObject, columns
+from analysis.plots.results import columns
 from analysis.plots.sheet import Target
 from analysis.plots.temperatures import draw_series, finish_arrhenius
+from analysis.results import JsonObject
 from analysis.statistics.estimates import from_json
 
 IONIC = "ionic_conductivity_S_m"

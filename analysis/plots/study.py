@@ -12,8 +12,8 @@ import numpy as np
 
 from analysis.plots.canvas import COLOURS, MARKERS, picture, scale
 from analysis.plots.labels import estimate_label, key_label, varied_label
-from analysis.plots.results import JsonObject
 from analysis.plots.sheet import Look, Target
+from analysis.results import JsonObject
 
 Entry: TypeAlias = dict[str, float | str | None]  # value, stderr and, where it is null, the reason
 

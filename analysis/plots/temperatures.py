@@ -11,8 +11,9 @@ import numpy as np
 
 from analysis.plots.canvas import COLOURS, MARKERS, picture, temperatures_on_top
 from analysis.plots.labels import QUANTITIES, result_text, species_label
-from analysis.plots.results import JsonObject, columns
+from analysis.plots.results import columns
 from analysis.plots.sheet import Target
+from analysis.results import JsonObject
 from analysis.statistics.arrhenius import BOLTZMANN_EV_K
 from analysis.statistics.estimates import Estimate, FloatArray, from_json
 

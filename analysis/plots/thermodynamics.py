@@ -9,8 +9,9 @@ import numpy as np
 
 from analysis.plots.canvas import COLOURS, picture, scale
 from analysis.plots.labels import THETA_METHODS, species_label
-from analysis.plots.results import JsonObject, columns, heading
+from analysis.plots.results import columns, heading
 from analysis.plots.sheet import Target
+from analysis.results import JsonObject
 from analysis.statistics.estimates import FloatArray, from_json, half_width_95
 
 if TYPE_CHECKING:

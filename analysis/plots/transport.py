@@ -10,8 +10,9 @@ import numpy as np
 
 from analysis.plots.canvas import COLOURS, picture
 from analysis.plots.labels import species_label, typeset
-from analysis.plots.results import JsonObject, heading
+from analysis.plots.results import heading
 from analysis.plots.sheet import Target
+from analysis.results import JsonObject
 from analysis.statistics.estimates import FloatArray, half_width_95
 
 if TYPE_CHECKING:

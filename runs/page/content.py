@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from analysis.plots.sheet import Look, Sheet
-from analysis.results import SPECIES_KEYS
+from analysis.results import SPECIES_KEYS, load_results
 from analysis.statistics.notation import uncertainty_notation
 from lattices.errors import InputError
 from runs.config import load_config
 from runs.page import html
 from runs.page.measured import measured_values
-from runs.state import RUN_FILE, state_of
+from runs.state import RESULTS, RUN_FILE, state_of
 
 NAMES = {
     "tracer_diffusivity_m2_s": "D* (m²/s)",
@@ -70,17 +69,13 @@ def _made_with() -> str:
 
 
 def _part(anchor: str, folder: Path) -> str:
-    try:
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{folder}: no results.json: {error.strerror}; a finished run or study is needed") from error
-    except ValueError as error:
-        raise InputError(f"{folder}/results.json: damaged ({error}); run kmc analyze again") from error
-    try:
+    from analysis.plots.results import opened
+
+    if not (folder / RESULTS).exists():
+        raise InputError(f"{folder}: no {RESULTS}; a finished run or study is needed")
+    with opened(folder / RESULTS) as results:
         parts = _study(folder, results) if "rows" in results else _run(folder, results)
         return html.section(anchor, folder.resolve().name, parts)
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{folder}/results.json: not the results of this version ({error}); analyze again") from error
 
 
 def _run(folder: Path, results: Mapping[str, Any]) -> list[str]:
@@ -121,7 +116,8 @@ def _study(folder: Path, summary: Mapping[str, Any]) -> list[str]:
         for row in rows
     ]
     first = folder / rows[0]["folder"] if rows else None
-    model = json.loads((first / "results.json").read_text(encoding="utf-8")) if first else {}
+    first = first if first and (first / RESULTS).exists() else None
+    model = load_results(first / RESULTS) if first else {}
     name = str(model.get("runs", [model])[0].get("model", "")) if model else ""
     return [
         html.about(f"Study of {summary['run']}: {len(rows)} rows, {len(summary['unfinished'])} points unfinished."),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from analysis.results import load_results
 from lattices.errors import InputError
 from runs.session.results import Results
 
@@ -27,12 +27,7 @@ class Run:
     @cached_property
     def results(self) -> Results:
         """Everything in results.json; InputError before the run was analysed."""
-        path = self.folder / "results.json"
-        try:
-            return Results(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is damaged"
-            raise InputError(f"{path}: cannot be read: {reason}; run.analyze() writes it") from error
+        return Results(load_results(self.folder / "results.json", "run.analyze() writes it"))
 
     def at(self, temperature_K: float) -> Run:
         """The run of one temperature of several; InputError for another one."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.results import load_results
 from lattices.errors import InputError
 from runs.session.run import Run, import_pandas, open_run
 
@@ -24,13 +24,7 @@ class Study:
     @cached_property
     def results(self) -> dict[str, Any]:
         """The content of results.json; InputError before the first point has finished."""
-        path = self.folder / "results.json"
-        try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return found
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is damaged"
-            raise InputError(f"{path}: cannot be read: {reason}; kmc study --resume writes it again") from error
+        return load_results(self.folder / "results.json", "kmc study --resume writes it again")
 
     @property
     def runs(self) -> list[Run]:

@@ -13,10 +13,10 @@ from typing import cast
 from analysis.results import Entry
 from analysis.study import Row, StudyFits, format_fits, study_fits
 from lattices.errors import InputError
-from runs.state import FAILURE, is_finished
+from runs.state import FAILURE, RESULTS, is_finished
 from runs.study.study_file import Point, StudyConfig, folder_name, points_of
 
-RESULTS, TABLE = "results.json", "study.csv"
+TABLE = "study.csv"
 
 
 class StudyTable:

@@ -67,6 +67,10 @@ def test_a_study(tiny_run: Path, tmp_path: Path) -> None:
     text = (tmp_path / "report.html").read_text()
     assert "Every finished point" in text and "seed=2: too small" in text
     assert "Activation energies over the runs of the study" in text and "CHGNet 0.3.0" in text
+    shutil.rmtree(tmp_path / "seed=1")
+    assert main(["report", str(tmp_path)]) == 0
+    text = (tmp_path / "report.html").read_text()
+    assert "Every finished point" in text and "Resolved inputs" not in text
 
 
 def test_folders_without_results(refused: Callable[..., str], tmp_path: Path) -> None:
