@@ -11,6 +11,7 @@ from lattices.crystal import Supercell
 from lattices.doping import Doping, check_doping, number_of
 from lattices.errors import InputError
 from lattices.notes import Note
+from lattices.suggestions import did_you_mean
 
 Amount = Doping | float | Literal["charge-balance"]
 
@@ -46,7 +47,8 @@ def compose(
     for name, amount in (*doping.items(), *carriers.items()):
         key = _key_of(model, name, doping)
         if name not in model.species:
-            raise InputError(f"{key}: unknown species {name!r}; model {model.name!r} knows {', '.join(model.species)}")
+            known = f"model {model.name!r} knows {', '.join(model.species)}{did_you_mean(name, model.species)}"
+            raise InputError(f"{key}: unknown species {name!r}; {known}")
         species = model.species[name]
         if amount == "charge-balance":
             continue

@@ -42,8 +42,9 @@ def _of_hop(model: Model, hop: Hop) -> list[str]:
     elif not lines:
         homes = [model.species[name].sublattice for name in (hop.carrier, hop.partner)]
         if homes[0] != homes[1]:
-            joins = f"{where} joins two sublattices, {homes[0]} and {homes[1]}"
-            lines.append(f"{joins}; carrier and partner must share one")
+            joins = f"{where} joins two sublattices, {homes[0]!r} and {homes[1]!r}"
+            of = f"species.{hop.carrier}.sublattice and species.{hop.partner}.sublattice must be the same"
+            lines.append(f"{joins}; {of}")
         lines += _without_kind(model, hop)
     for barrier in hop.barriers:
         lines += _unknown(model, barrier.gate, f"{where}: a gate")

@@ -93,6 +93,12 @@ class StudyConfig(BaseModel):
             if len({len(values) for values in group.values()}) > 1:
                 lengths = ", ".join(f"{len(values)} of {key}" for key, values in group.items())
                 raise ValueError(f"zipped: lists of equal length are needed, given are {lengths}")
+        for key in self.set:
+            table = key.partition(".")[0]
+            if table not in RunConfig.model_fields:
+                known = list(RunConfig.model_fields)
+                allowed = f"tables of a run file are {', '.join(known)}{did_you_mean(table, known)}"
+                raise ValueError(f"set: unknown key {key!r}; {allowed}")
         twice = [key for key in self.keys if self.keys.count(key) > 1]
         if twice:
             raise ValueError(f"{twice[0]} is varied twice")

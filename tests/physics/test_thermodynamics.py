@@ -46,8 +46,11 @@ def test_a_gas_without_interactions(prototype, repeats, c, tmp_path):
     rate = 1e13 * math.exp(-0.5 / KT)
     length = float(system.tables.hop_length_angstrom[0]) * 1e-10
     exact = int(system.tables.directions[0]) * rate * length**2 / 6
-    for entry in results["thermodynamics"]["thermodynamic_factor_of_carrier"].values():
-        near(entry, 1 / (1 - c), 0.04)
+    for method, entry in results["thermodynamics"]["thermodynamic_factor_of_carrier"].items():
+        if method == "slabs" and repeats[0] % 2:
+            assert entry["value"] is None and "equal slabs of two thicknesses" in entry["reason"]
+        else:
+            near(entry, 1 / (1 - c), 0.08 if method == "slabs" else 0.04)
     near(results["thermodynamic_factor_V"], 1 / (1 - c), 0.02)
     near(results["thermodynamic_factor_O"], 1 / c, 0.02)
     for route in ("tracer_theta_te", "tracer_theta_tau", "onsager", "decay", "relaxation"):

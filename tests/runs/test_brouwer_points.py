@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
+from lattices.defects.constants import find_material
 from lattices.errors import InputError
 from runs.brouwer_points import points_of_runs
 from runs.cli import main
@@ -36,7 +37,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_fractions_of_sites(run: Path) -> None:
-    points = points_of_runs([run, run], "lsf64", 1073.0)
+    points = points_of_runs([run, run], find_material("lsf64"), 1073.0)
     assert points == {"V_O": [(1e-3, 21 / 648)] * 2, "hole": [(1e-3, 44 / 216)] * 2}
 
 
@@ -49,7 +50,7 @@ def test_fractions_of_sites(run: Path) -> None:
 )
 def test_runs_that_do_not_fit_are_refused(run: Path, material: str, temperature_K: float, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        points_of_runs([run], material, temperature_K)
+        points_of_runs([run], find_material(material), temperature_K)
 
 
 def test_the_command_draws_them(

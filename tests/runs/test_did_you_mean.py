@@ -14,7 +14,7 @@ import pytest
         (["run", "gcd"], "gdc"),
         (["validate", "gdc", "--set", "run.replica=3"], "replicas"),
         (["validate", "gdc", "--set", "crystal.doping={gd=0.1}"], "Gd"),
-        (["validate", "gdc", "--set", 'model.parameters="gdc-chgnet"'], "gdc-chgnet-preview"),
+        (["validate", "gdc", "--set", 'model.parameters="gdc-chgnet-previw"'], "gdc-chgnet-preview"),
         (["equilibrium", "lfs64", "--temperature", "1000", "--pO2", "1"], "lsf64"),
         (["bench", "--case", "ideal-800"], "ideal-8000"),
     ],

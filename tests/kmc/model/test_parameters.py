@@ -96,7 +96,7 @@ NUMBER = {"value": 1.0, "source": "made up for a test", "mark": "derived"}
         (edit("hops", 0, "carrier", value="O"), "exchanges 'O' with itself"),
         (
             edit("hops", 0, "partner", value="Ce"),
-            "joins two sublattices, anion and cation; carrier and partner must share one",
+            "joins two sublattices, 'anion' and 'cation'; species.V_O.sublattice and ",
         ),
         (edit("hops", 0, "shell", value=0), "shell = 0: the shells of a hop are numbered from 1"),
         (edit("hops", 0, "shell", value=1.5), "hops.0.shell: 1.5 was given; a shell number or a list of"),
