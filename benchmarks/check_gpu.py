@@ -243,7 +243,7 @@ def _frame(played: bool) -> dict[str, float]:
     for frame in range(1, frames + 1):
         timed("walk of 100 trials", lambda: walker.advance(trials))
         positions: Any = timed("positions", walker.positions)
-        timed("observers", lambda frame=frame, positions=positions: observers.record(frame, positions))  # type: ignore[misc]
+        timed("observers", lambda frame=frame, positions=positions: observers.record(frame, positions))  # type: ignore[misc]  # defaults bind
         timed("counters", walker.counters)
     return spent
 

@@ -132,7 +132,7 @@ class CudaWalker:
     def positions(self) -> NDArray[np.int32]:
         """(R, M, 3) int32 unwrapped positions of all particles with ids, on the device."""
         self._check()
-        return self._frames.positions()  # type: ignore[return-value]
+        return self._frames.positions()  # type: ignore[return-value]  # a CuPy array
 
     def advance_windows(self, windows: int, lengths: WindowLengths, sums: CarrierSums) -> NDArray[np.int64]:
         """Walk several windows; returns the (W, R, C, 3) summed positions of the carriers after each."""

@@ -66,7 +66,7 @@ def run(
                 return production.run(extend_to_frames or settings.frames, afterwards)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}; {_what_is_kept(folder)}") from error
-    except Exception as error:
+    except Exception as error:  # the libraries of a device raise kinds of their own; others go on as they are
         if not (line := backend_named(usable).failure(error)):
             raise
         raise InputError(f"{folder}: {line}; {_what_is_kept(folder)}") from error
@@ -75,7 +75,7 @@ def run(
 def _check_memory(backend: str, plan: DevicePlan) -> None:
     try:
         backend_named(backend).check_memory(plan.bytes, plan.system.replicas)
-    except Exception as error:
+    except Exception as error:  # any kind of a device's library; it goes on, with the moment
         error.add_note("before the first window")  # for the one line that a failing device gives
         raise
 
